@@ -1,0 +1,164 @@
+"""Reading arguments: numbers, options, ranges. Everything raises Redis's own errors."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import NoReturn
+
+from pycache_server.errors import BadSyntax, BadTimeout, NotAFloat, NotAnInteger, RedisError
+from pycache_server.store.numbers import INT_MAX, INT_MIN, parse_float, parse_int
+
+
+def integer(text: bytes) -> int:
+    """A 64-bit integer.
+
+    Raises NotAnInteger.
+    """
+    value = parse_int(text)
+    if value is None:
+        raise NotAnInteger
+    return value
+
+
+def integer_in(text: bytes, low: int, high: int, message: bytes | None = None) -> int:
+    """An integer within bounds.
+
+    Raises RedisError with ``message``, or with Redis's sentences.
+    """
+    value = parse_int(text)
+    if value is None:
+        raise RedisError(message) if message is not None else NotAnInteger
+    if not low <= value <= high:
+        raise RedisError(message or b"ERR value is out of range, value must between %d and %d" % (low, high))
+    return value
+
+
+def int32(text: bytes) -> int:
+    """An integer of 32 bits, as Redis takes database numbers.
+
+    Raises RedisError.
+    """
+    return integer_in(text, -(2**31), 2**31 - 1)
+
+
+def positive(text: bytes, message: bytes = b"ERR value is out of range, must be positive") -> int:
+    """An integer that is not negative.
+
+    Raises RedisError with ``message``, also where the text is no integer at all, as Redis does.
+    """
+    return integer_in(text, 0, INT_MAX, message)
+
+
+def number(text: bytes) -> float:
+    """A double.
+
+    Raises NotAFloat.
+    """
+    value = parse_float(text)
+    if value is None:
+        raise NotAFloat
+    return value
+
+
+def timeout_seconds(text: bytes, now: int) -> float:
+    """The timeout of a blocking command in seconds, 0 for ever; ``now`` is in ms.
+
+    Raises RedisError.
+    """
+    value = parse_float(text)
+    if value is None:
+        raise BadTimeout
+    if value * 1000 > INT_MAX:
+        raise RedisError(b"ERR timeout is out of range")
+    return _checked_timeout(-1 if value == float("-inf") else ceil(value * 1000), now)
+
+
+def timeout_ms(text: bytes, now: int) -> float:
+    """A timeout given in whole ms, as seconds; ``now`` is in ms.
+
+    Raises RedisError.
+    """
+    value = parse_int(text)
+    if value is None:
+        raise RedisError(b"ERR timeout is not an integer or out of range")
+    return _checked_timeout(value, now)
+
+
+def _checked_timeout(milliseconds: int, now: int) -> float:
+    if milliseconds < 0:
+        raise RedisError(b"ERR timeout is negative")
+    if milliseconds > INT_MAX - now:
+        raise RedisError(b"ERR timeout is out of range")
+    return milliseconds / 1000
+
+
+class Options:
+    """A walk through the optional words behind a command's fixed arguments::
+
+    options = Options(argv, 3)
+    while (option := options.take()) is not None:
+        if option == b"COUNT":
+            count = integer(options.value())
+        else:
+            options.fail()
+    """
+
+    __slots__ = ("_argv", "_position")
+
+    def __init__(self, argv: list[bytes], position: int) -> None:
+        self._argv = argv
+        self._position = position
+
+    def take(self) -> bytes | None:
+        """The next word in upper case, or None at the end."""
+        if self._position >= len(self._argv):
+            return None
+        self._position += 1
+        return self._argv[self._position - 1].upper()
+
+    def word(self) -> bytes:
+        """The word that ``take`` gave last, as it was sent."""
+        return self._argv[self._position - 1]
+
+    def left(self) -> int:
+        """How many words follow."""
+        return len(self._argv) - self._position
+
+    def value(self) -> bytes:
+        """The word that belongs to an option.
+
+        Raises BadSyntax where there is none.
+        """
+        if self._position >= len(self._argv):
+            raise BadSyntax
+        self._position += 1
+        return self._argv[self._position - 1]
+
+    def values(self, count: int) -> list[bytes]:
+        """The next ``count`` words.
+
+        Raises BadSyntax where there are fewer.
+        """
+        if count > self.left():
+            raise BadSyntax
+        self._position += count
+        return self._argv[self._position - count : self._position]
+
+    def fail(self) -> NoReturn:
+        """An option that is not known or not allowed here."""
+        raise BadSyntax
+
+
+def index_range(start: int, stop: int, length: int) -> tuple[int, int]:
+    """Redis's inclusive range with negative indices from the end, as a half-open slice within ``length``."""
+    if start < 0:
+        start = max(start + length, 0)
+    if stop < 0:
+        stop += length
+    stop = min(stop, length - 1)
+    return (start, stop + 1) if start <= stop else (0, 0)
+
+
+def clamp(value: int) -> int:
+    """An integer cut to 64 bits."""
+    return max(INT_MIN, min(INT_MAX, value))

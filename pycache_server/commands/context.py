@@ -1,0 +1,53 @@
+"""What a command may use of whoever runs it.
+
+Commands know neither sockets nor protocol versions: the session (session/session.py) is one Context, a test's stand-in
+is another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from pycache_server.store.keyspace import Database, Keyspace
+
+
+class _NotReady:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "NOT_READY"
+
+
+NOT_READY: Final = _NotReady()
+"""What a blocked command's ``serve`` returns where the key holds nothing for it yet."""
+
+
+class Context:
+    """Who runs a command: its database, all databases, and how to wait."""
+
+    __slots__ = ("db", "deny_blocking", "keyspace", "resp")
+
+    def __init__(self, keyspace: Keyspace) -> None:
+        self.keyspace = keyspace
+        self.db: Database = keyspace.databases[0]
+        self.resp = 2
+        """The version of the protocol."""
+        self.deny_blocking = False
+        """Whether a blocking command must answer at once, as within MULTI."""
+
+    def block(
+        self,
+        keys: Sequence[bytes],
+        serve: Callable[[bytes], Any],
+        timeout: float,
+        on_timeout: Any,
+        wants: type | tuple[type, ...] | None = None,
+    ) -> Any:
+        """Wait until one of ``keys`` of the current database is ready, and return what the loop understands as that.
+
+        ``serve(key)`` is called when ``key`` has changed; it does the command's work and returns its value, or
+        NOT_READY where there is nothing to take yet. ``timeout`` is in seconds, 0 for ever; ``on_timeout`` is the
+        value then. ``wants`` is the type of value that the key must hold.
+        """
+        raise NotImplementedError

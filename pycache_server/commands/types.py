@@ -1,0 +1,28 @@
+"""The kinds of value: what TYPE and OBJECT ENCODING say of them.
+
+Every class of value in store/ but the strings has two things for that: ``type_name`` on the class, and the method
+``encoding(limits)``, which answers what Redis would for that content and configuration.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pycache_server.store.keyspace import Encodings
+from pycache_server.store.strings import STRING_TYPES, string_encoding
+
+
+def type_name(value: Any) -> bytes:
+    """The type of a value as TYPE gives it."""
+    if type(value) in STRING_TYPES:
+        return b"string"
+    name: bytes = value.type_name
+    return name
+
+
+def encoding_of(value: Any, limits: Encodings) -> bytes:
+    """The encoding of a value as OBJECT ENCODING gives it."""
+    if type(value) in STRING_TYPES:
+        return string_encoding(value)
+    name: bytes = value.encoding(limits)
+    return name

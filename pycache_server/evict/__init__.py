@@ -1,0 +1,1 @@
+"""Eviction engines: which key goes when memory is full. One class a file."""

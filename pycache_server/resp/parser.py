@@ -1,0 +1,301 @@
+"""Bytes -> commands, fast: hiredis where the input is what a client library sends, exact.py for everything else.
+
+hiredis reads replies, not commands, and trusts its peer: it takes ``*1000000000`` and reserves 8 GB, turns ``:5`` into
+an int among the arguments, dies on inline commands and cannot tell an idle connection from a huge unfinished array.
+Scanning the input beforehand costs more than parsing it, so the traps are closed without a scan:
+
+- **Array sizes.** hiredis's C reader has a limit for them (``maxelements``), which its Python binding leaves at 2^32.
+  We lower it to FAST_COUNT through ctypes, once per connection, after proving at import that the field lies where we
+  think (``_bound_reader``). Where that cannot be proved, a regular expression looks for long headers in each read:
+  about 40 ns per pipelined command.
+- **Is anything unfinished?** hiredis says whether its buffer holds something, but not that it waits inside an array
+  with an empty buffer. The next input tells: it begins with ``*`` unless an array is open. So a piece is kept until
+  the next one begins as it should; where it does not, and where the buffer is not empty or hiredis refuses something,
+  the piece is walked again by the exact parser, from the first command that hiredis did not return.
+- **Argument types.** The session loop looks at each argument's type (15 ns each) and calls ``reject`` for what is not
+  bytes. Status lines, verbatim strings and big numbers come out as bytes, so pieces in which one of ``+ = (`` occurs
+  are looked at for a line that begins with it.
+
+Long input is cut into pieces of at most PIECE bytes at a command's end, which also gives the session a place to read
+the clock again and to look at its output. The contract is that of a source and a turn::
+
+    source = parser.feed(data)
+    while source is not None:
+        argv = source()
+        if type(argv) is list: ...           # a command
+        else: source = parser.turn(argv)     # the end of a piece, or something unusual
+
+The end of a piece can be told without a call: ``argv is NOTHING and not parser.more and not parser.has_data()``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import hiredis
+
+from pycache_server.errors import ProtocolError
+from pycache_server.resp.exact import ExactParser, InputLimits, QueryBufferExceeded
+
+PIECE = 16 * 1024
+"""Most bytes given to hiredis at once."""
+FAST_COUNT = 4096
+"""Most elements of an array that hiredis may read; longer commands take the exact parser. Arrays nest 1024 deep in
+hiredis, and freeing what the deepest nest of such headers reserves takes about 5 ms."""
+
+BROKEN = object()
+"""What the session passes to ``turn`` when the source raised hiredis.ProtocolError."""
+_MARK = b"between commands"
+NOTHING = object()
+"""What hiredis gives where nothing more is complete."""
+_PAUSE = object()
+_LONG_HEADER = re.compile(rb"[*~>%|]\d{5}")
+_STAR = 0x2A
+
+Source = Callable[[], Any]
+
+
+def _bound_reader() -> Callable[[Any], None] | None:
+    """A function that lowers a Reader's ``maxelements`` to FAST_COUNT, or None where its place cannot be proved.
+
+    ``struct redisReader`` begins with ``int err; char errstr[128]; char *buf; size_t pos, len, maxbuf; long long
+    maxelements``, and the Python object holds a pointer to it right after its head. The proof: ``maxbuf`` follows
+    the public ``setmaxbuf`` there, the field behind it holds the documented default, and a Reader that was changed
+    refuses an array above the limit and takes one at the limit.
+    """
+    if sys.implementation.name != "cpython" or hiredis.__version__.split(".")[0] != "3":
+        return None
+    head, maxbuf, maxelements = object.__basicsize__, 160, 168
+
+    def bound(reader: Any) -> None:
+        place = ctypes.c_void_p.from_address(id(reader) + head).value
+        assert place is not None
+        ctypes.c_longlong.from_address(place + maxelements).value = FAST_COUNT
+
+    probe = hiredis.Reader(notEnoughData=NOTHING)
+    place = ctypes.c_void_p.from_address(id(probe) + head).value
+    if place is None or hiredis.Reader.__basicsize__ < head + 8:
+        return None
+    for size in (12345, 54321):
+        probe.setmaxbuf(size)
+        if ctypes.c_size_t.from_address(place + maxbuf).value != size:
+            return None
+    if ctypes.c_longlong.from_address(place + maxelements).value != 2**32 - 1:
+        return None
+    bound(probe)
+    probe.feed(b"*%d\r\n" % FAST_COUNT)
+    if probe.gets() is not NOTHING:
+        return None
+    other = hiredis.Reader(notEnoughData=NOTHING)
+    bound(other)
+    other.feed(b"*%d\r\n" % (FAST_COUNT + 1))
+    try:
+        other.gets()
+    except hiredis.ProtocolError:
+        return bound
+    return None
+
+
+_bound = _bound_reader()
+
+
+class Parser:
+    """One connection's input. While it is not ``trusted`` (the client has yet to authenticate) every byte takes the
+    exact parser, whose limits are lower then."""
+
+    __slots__ = ("_exact", "_feed", "_free", "_gets", "_offset", "_piece", "has_data", "limits", "more")
+
+    def __init__(self, limits: InputLimits, trusted: bool = True) -> None:
+        self.limits = limits
+        self._piece = b""  # what hiredis was fed last: walked again if something unusual comes out
+        self.more = b""
+        """Input behind the piece, from _offset on."""
+        self._offset = 0
+        self._exact: ExactParser | None = None if trusted else ExactParser(limits, trusted=False)
+        self._free = False  # whether the exact parser may hand over to hiredis before the next array
+        self._renew()
+
+    def _renew(self) -> None:
+        """A fresh hiredis reader: after an error, or with an unfinished command in it, one is of no more use."""
+        reader = hiredis.Reader(notEnoughData=NOTHING)
+        if _bound is not None:
+            _bound(reader)
+        self._feed = reader.feed
+        self._gets = reader.gets
+        self.has_data = reader.has_data
+
+    def feed(self, data: bytes) -> Source | None:
+        """Take input while no source is open. The source of its commands, or None where it holds nothing to do.
+
+        Raises QueryBufferExceeded.
+        """
+        if self._exact is not None:
+            self._exact.feed(data)
+            return self._next_exact
+        if data[0] != _STAR or len(data) > PIECE or 43 in data or 61 in data or 40 in data or _bound is None:
+            return self._feed_unusual(data)
+        self._piece = data
+        self._feed(data)
+        return self._gets
+
+    def hold(self, data: bytes) -> None:
+        """Take input while a source is open: it comes behind everything that is still to come.
+
+        Raises QueryBufferExceeded.
+        """
+        self.more = self.more[self._offset :] + data
+        self._offset = 0
+        if self.held() > self.limits.query_buffer:
+            raise QueryBufferExceeded
+
+    def held(self) -> int:
+        """How many bytes wait to be looked at or to be completed."""
+        waiting = len(self.more) - self._offset
+        return waiting + self._exact.pending() if self._exact is not None else waiting
+
+    def turn(self, last: Any) -> Source | None:
+        """The source that follows the one which gave ``last``, or None where nothing more is complete.
+
+        Raises QueryBufferExceeded.
+        """
+        if last is NOTHING and not self.has_data():
+            return self._feed_more() if self.more else None
+        if last is _PAUSE:
+            return self._after_exact()
+        if last is None:  # a null array: ignored, as in Redis
+            return self._gets
+        self._renew()
+        trusted = self._exact is None  # else the client has lost its authentication within the piece
+        self._exact = self._stand_after_hiredis(self._sure_boundary(self._piece))
+        self._exact.trusted = trusted
+        self._free = False
+        return self._next_exact
+
+    def trust(self) -> None:
+        """The client has authenticated: from the next command on the usual limits hold and hiredis may read."""
+        if self._exact is not None:
+            self._exact.trusted = True
+            self._free = True
+
+    def distrust(self) -> None:
+        """The client must authenticate anew. Commands that hiredis holds already are not read again."""
+        if self._exact is None:
+            self._exact = ExactParser(self.limits, trusted=False)
+        self._exact.trusted = False
+        self._free = False
+
+    def reject(self) -> None:
+        """A command came out of hiredis with an argument that is no bulk string: raise what Redis says to that.
+
+        Raises ProtocolError.
+        """
+        self._stand_after_hiredis(0).next_command()
+        raise ProtocolError(b"ERR Protocol error: expected '$', got '*'")  # an array that began in an earlier piece
+
+    def _feed_more(self) -> Source | None:
+        data = self.more[self._offset :] if self._offset else self.more
+        if len(data) > PIECE:
+            self.more, self._offset = data, 0
+        else:
+            self.more, self._offset = b"", 0
+        return self.feed(data)
+
+    def _feed_unusual(self, data: bytes) -> Source | None:
+        """Input that has to be looked at, or cut, before hiredis may see it."""
+        if not data:
+            return None
+        if data[0] != _STAR:
+            return self._feed_exact(data)
+        if len(data) > PIECE:
+            cut = data.rfind(b"\r\n*", 0, PIECE) + 2
+            if cut < 2:
+                self.more, self._offset = b"", 0
+                return self._feed_exact(data)
+            self.more, self._offset = data, cut
+            data = data[:cut]
+        if b"\n+" in data or b"\n=" in data or b"\n(" in data or (_bound is None and _LONG_HEADER.search(data)):
+            return self._feed_exact(data)
+        self._piece = data
+        self._feed(data)
+        return self._gets
+
+    def _feed_exact(self, data: bytes) -> Source:
+        """Go on with the exact parser, from inside the array that hiredis may have been left in."""
+        piece = self._piece
+        if piece:
+            self._renew()
+            self._exact = self._stand_after_hiredis(self._sure_boundary(piece))
+        else:
+            self._exact = ExactParser(self.limits, trusted=True)
+        self._free = False
+        self._exact.feed(data)
+        return self._next_exact
+
+    def _next_exact(self) -> Any:
+        """The source while the exact parser reads: a command, or _PAUSE where hiredis may go on or input is missing."""
+        exact = self._exact
+        assert exact is not None
+        if self._free and exact.before_array():
+            return _PAUSE
+        argv = exact.next_command()
+        if argv is None:
+            self._free = False
+            return _PAUSE
+        self._free = exact.trusted
+        return argv
+
+    def _after_exact(self) -> Source | None:
+        exact = self._exact
+        assert exact is not None
+        if exact.trusted and (self._free or exact.idle()):
+            self._exact = None
+            rest = exact.take_rest() + self.more[self._offset :]
+            self.more, self._offset = b"", 0
+            return self.feed(rest) if rest else None
+        if not self.more:
+            return None
+        exact.feed(self.more[self._offset :])
+        self.more, self._offset = b"", 0
+        return self._next_exact
+
+    def _stand_after_hiredis(self, start: int) -> ExactParser:
+        """An exact parser before the first command of the piece that hiredis did not return, or not rightly. A
+        command begins at ``start``."""
+        piece, self._piece = self._piece, b""
+        walker = ExactParser(self.limits, trusted=True)
+        walker.feed(piece[start:])
+        read = 0
+        while walker.before_array():
+            read = walker.position
+            try:
+                if walker.next_command() is None:
+                    break
+            except ProtocolError:
+                break
+            read = walker.position
+        exact = ExactParser(self.limits, trusted=True)
+        exact.feed(piece[start + read :])
+        return exact
+
+    def _sure_boundary(self, piece: bytes) -> int:
+        """Where in ``piece`` a command surely begins, late if possible: before its last array, if hiredis agrees that
+        all in front of that is complete. Spares the walk through a long piece that was cut near its end."""
+        guess = piece.rfind(b"\r\n*") + 2
+        if guess < 2:
+            return 0
+        self._feed(piece[:guess])
+        try:
+            while type(last := self._gets()) is list:
+                pass
+            if last is NOTHING and not self.has_data():
+                self._feed(b"+%b\r\n" % _MARK)
+                if self._gets() == _MARK:
+                    return guess
+        except hiredis.ProtocolError:
+            pass
+        self._renew()
+        return 0

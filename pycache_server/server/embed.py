@@ -1,0 +1,1 @@
+"""Servers in a program: see app.py for what they are made of."""

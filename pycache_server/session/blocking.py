@@ -1,0 +1,169 @@
+"""Waiting for a key: BLPOP and its relatives, XREAD BLOCK.
+
+A blocked client hangs in a queue for each of its keys. When a write has changed a key that somebody waits for, the key
+is marked ready (observers.py); when the command that did it is complete, the whole of a MULTI as one, the clients of
+each ready key are served in the order of their arrival, and keys that this makes ready after them. That is Redis's
+order, so a client never finds an element that an earlier one waited for.
+
+While nobody waits, nothing is observed and no write looks anywhere: ``Core.serving`` is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pycache_server.commands.context import NOT_READY
+from pycache_server.errors import RedisError
+from pycache_server.resp.encode import HALT
+
+if TYPE_CHECKING:
+    from pycache_server.session.core import Core
+    from pycache_server.session.host import Timer
+    from pycache_server.session.session import Session
+
+
+Place = tuple[int, bytes]
+"""A key of a database, by its index."""
+
+
+class Waiter:
+    """A client that waits for keys."""
+
+    __slots__ = ("on_timeout", "places", "serve", "session", "timer", "wants")
+
+    def __init__(
+        self,
+        session: Session,
+        places: list[Place],
+        serve: Callable[[bytes], Any],
+        on_timeout: Any,
+        wants: type | tuple[type, ...] | None,
+    ) -> None:
+        self.session = session
+        self.places = places
+        self.serve = serve
+        self.on_timeout = on_timeout
+        self.wants = wants
+        self.timer: Timer | None = None
+
+
+class Blocking:
+    """Who waits for what."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._queues: dict[Place, dict[Waiter, None]] = {}
+        self.ready: dict[Place, None] = {}
+        """Keys that have changed and that somebody waits for, in the order of their change."""
+        self.count = 0
+        """How many clients are blocked."""
+
+    def block(
+        self,
+        session: Session,
+        keys: Sequence[bytes],
+        serve: Callable[[bytes], Any],
+        timeout: float,
+        on_timeout: Any,
+        wants: type | tuple[type, ...] | None,
+    ) -> Any:
+        """Halt a session until a key is ready or ``timeout`` seconds have passed, 0 for ever."""
+        index = session.db.index
+        places = [(index, key) for key in dict.fromkeys(keys)]
+        waiter = session.waiter = Waiter(session, places, serve, on_timeout, wants)
+        for place in places:
+            self._queues.setdefault(place, {})[waiter] = None
+        if timeout:
+            waiter.timer = self._core.host.call_later(timeout, lambda: self._time_out(waiter))
+        self.count += 1
+        if not self._core.serving:
+            self._core.serving = True
+            self._core.shape.observe("blocked clients")
+            self._core.tables.refresh()
+        return HALT
+
+    def changed(self, place: Place) -> None:
+        """A key has changed."""
+        if place in self._queues:
+            self.ready[place] = None
+
+    def waits_for(self, index: int) -> list[bytes]:
+        """The keys of a database that somebody waits for."""
+        return [key for database, key in self._queues if database == index]
+
+    def serve_ready(self) -> None:
+        """Serve whoever waits for keys that have become ready."""
+        while self.ready:
+            place = next(iter(self.ready))
+            del self.ready[place]
+            for waiter in list(self._queues.get(place, ())):
+                if waiter.session.waiter is waiter and not self._serve(waiter, place):
+                    break
+
+    def _serve(self, waiter: Waiter, place: Place) -> bool:
+        """Serve one client, if its key has what it waits for. Whether it is worth asking the next one."""
+        session, key = waiter.session, place[1]
+        value = session.db.peek(key)
+        if value is None:
+            return False
+        if waiter.wants is not None and not isinstance(value, waiter.wants):
+            return True
+        try:
+            answer = waiter.serve(key)
+        except RedisError as error:
+            answer = error
+        except Exception as error:
+            self._core.report_failure("serving a blocked client", error)
+            answer = RedisError(b"ERR internal error, see the server's log")
+        if answer is not NOT_READY:
+            self.release(waiter)
+            session.reply(answer)
+        return True
+
+    def _time_out(self, waiter: Waiter) -> None:
+        if waiter.session.waiter is waiter:
+            self.release(waiter)
+            waiter.session.reply(waiter.on_timeout)
+
+    def unblock(self, session: Session, error: RedisError | None) -> bool:
+        """End a session's waiting, as if its time were over or with an error. Whether it was waiting."""
+        waiter = session.waiter
+        if waiter is None:
+            return False
+        self.release(waiter)
+        session.reply(waiter.on_timeout if error is None else error)
+        return True
+
+    def forget(self, session: Session) -> None:
+        """A client has gone."""
+        if session.waiter is not None:
+            self.release(session.waiter)
+
+    def release(self, waiter: Waiter) -> None:
+        """Take a client out of all queues."""
+        for place in waiter.places:
+            queue = self._queues[place]
+            del queue[waiter]
+            if not queue:
+                del self._queues[place]
+        if waiter.timer is not None:
+            waiter.timer.cancel()
+        waiter.session.waiter = None
+        self.count -= 1
+
+    def rest(self) -> None:
+        """Stop observing where nobody has waited for a while; called by maintenance."""
+        if self._core.serving and not self.count:
+            self._core.serving = False
+            self.ready.clear()
+            self._core.shape.unobserve("blocked clients")
+            self._core.tables.refresh()
+
+    def _check(self) -> None:
+        """Assert that queues and sessions agree."""
+        waiters = {waiter for queue in self._queues.values() for waiter in queue}
+        assert len(waiters) == self.count
+        for waiter in waiters:
+            assert waiter.session.waiter is waiter
+            assert all(waiter in self._queues[place] for place in waiter.places)

@@ -1,0 +1,264 @@
+"""CLIENT: names, who is connected, ending, waking and pausing connections.
+
+Contents: GETNAME ID INFO KILL LIST NO-EVICT NO-TOUCH PAUSE REPLY SETINFO SETNAME UNBLOCK UNPAUSE. Tracking has a
+file of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pycache_server.commands.args import Options, integer_in, timeout_ms
+from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, STALE, Family
+from pycache_server.errors import BadSyntax, RedisError
+from pycache_server.resp.encode import NO_REPLY, OK, Verbatim
+from pycache_server.session.describe import describe
+from pycache_server.store.numbers import INT_MAX, parse_int
+
+if TYPE_CHECKING:
+    from pycache_server.session.session import Session
+
+family = Family("connection")
+command = family.command
+family.container("CLIENT", since="2.4.0", summary="Commands for client connections.")
+
+_TYPES = {b"NORMAL": "normal", b"MASTER": "master", b"SLAVE": "slave", b"REPLICA": "slave", b"PUBSUB": "pubsub"}
+
+
+def check_name(name: bytes) -> None:
+    """Raise where a name for a connection has blanks or anything that is not printable."""
+    if not _is_printable(name):
+        raise RedisError(b"ERR Client names cannot contain spaces, newlines or special characters.")
+
+
+def _is_printable(text: bytes) -> bool:
+    return all(0x21 <= byte <= 0x7E for byte in text)
+
+
+@command("CLIENT GETNAME", NOSCRIPT, LOADING, STALE, since="2.6.9")
+def client_getname(session: Session, argv: list[bytes]) -> bytes | None:
+    """Return the connection's name."""
+    return session.name or None
+
+
+@command("CLIENT SETNAME connection-name", NOSCRIPT, LOADING, STALE, since="2.6.9")
+def client_setname(session: Session, argv: list[bytes]) -> Any:
+    """Give the connection a name."""
+    check_name(argv[2])
+    session.name = argv[2]
+    return OK
+
+
+@command("CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>", NOSCRIPT, LOADING, STALE, since="7.2.0", arity=4)
+def client_setinfo(session: Session, argv: list[bytes]) -> Any:
+    """Tell the name or the version of the client library."""
+    option = argv[2].upper()
+    if option not in (b"LIB-NAME", b"LIB-VER"):
+        raise RedisError(b"ERR Unrecognized option '" + argv[2][:128] + b"'")
+    if not _is_printable(argv[3]):
+        raise RedisError(b"ERR " + option.lower() + b" cannot contain spaces, newlines or special characters.")
+    if option == b"LIB-NAME":
+        session.library = argv[3]
+    else:
+        session.library_version = argv[3]
+    return OK
+
+
+@command("CLIENT ID", NOSCRIPT, LOADING, STALE, since="5.0.0")
+def client_id(session: Session, argv: list[bytes]) -> int:
+    """Return the connection's id."""
+    return session.id
+
+
+@command("CLIENT INFO", NOSCRIPT, LOADING, STALE, since="6.2.0", tips=("nondeterministic_output",))
+def client_info(session: Session, argv: list[bytes]) -> Any:
+    """Return what CLIENT LIST tells of this connection."""
+    return Verbatim(describe(session).encode() + b"\n")
+
+
+@command(
+    "CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
+    ADMIN,
+    NOSCRIPT,
+    LOADING,
+    STALE,
+    since="2.4.0",
+    complexity="O(N), N = connections",
+    tips=("nondeterministic_output",),
+)
+def client_list(session: Session, argv: list[bytes]) -> Any:
+    """List the connections."""
+    sessions = list(session.core.sessions.values())
+    if len(argv) == 4 and argv[2].upper() == b"TYPE":
+        kind = _client_type(argv[3])
+        sessions = [each for each in sessions if each.kind() == kind]
+    elif len(argv) > 3 and argv[2].upper() == b"ID":
+        ids = [integer_in(word, 1, INT_MAX, b"ERR Invalid client ID") for word in argv[3:]]
+        known = session.core.sessions
+        sessions = [known[number] for number in ids if number in known]
+    elif len(argv) != 2:
+        raise BadSyntax
+    return Verbatim("".join(describe(each) + "\n" for each in sessions).encode())
+
+
+def _client_type(word: bytes) -> str:
+    kind = _TYPES.get(word.upper())
+    if kind is None:
+        raise RedisError(b"ERR Unknown client type '" + word[:128] + b"'")
+    return kind
+
+
+@command(
+    "CLIENT KILL <ip:port | [ID client-id] [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] [USER username] "
+    "[ADDR ip:port] [LADDR ip:port] [SKIPME yes/no] [MAXAGE maxage]>",
+    ADMIN,
+    NOSCRIPT,
+    LOADING,
+    STALE,
+    since="2.4.0",
+    complexity="O(N), N = connections",
+    arity=-3,
+)
+def client_kill(session: Session, argv: list[bytes]) -> Any:
+    """End connections by address, id, type or age."""
+    if len(argv) == 3:
+        address = argv[2].decode("utf-8", "replace")
+        victims = [each for each in session.core.sessions.values() if each.address == address]
+        if not victims:
+            raise RedisError(b"ERR No such client")
+    else:
+        tests, skip_me = _kill_filters(session, argv)
+        victims = [
+            each
+            for each in list(session.core.sessions.values())
+            if all(test(each) for test in tests) and not (skip_me and each is session)
+        ]
+    for victim in victims:
+        if victim is session:
+            victim.closing = True
+        else:
+            victim.abort()
+    return OK if len(argv) == 3 else len(victims)
+
+
+def _kill_filters(session: Session, argv: list[bytes]) -> tuple[list[Callable[[Session], bool]], bool]:
+    """The tests that a connection must pass to be ended, and whether the caller is spared."""
+    if len(argv) % 2:
+        raise BadSyntax
+    tests: list[Callable[[Session], bool]] = []
+    skip_me = True
+    for option, value in zip(argv[2::2], argv[3::2], strict=True):
+        if option.upper() == b"SKIPME" and value.lower() in (b"yes", b"no"):
+            skip_me = value.lower() == b"yes"
+        else:
+            tests.append(_kill_filter(session, option.upper(), value))
+    return tests, skip_me
+
+
+def _kill_filter(session: Session, option: bytes, value: bytes) -> Callable[[Session], bool]:
+    """The test for one filter of CLIENT KILL."""
+    text = value.decode("utf-8", "replace")
+    if option == b"ID":
+        number = integer_in(value, 1, INT_MAX, b"ERR client-id should be greater than 0")
+        return lambda each: each.id == number
+    if option == b"TYPE":
+        kind = _client_type(value)
+        return lambda each: each.kind() == kind
+    if option == b"ADDR":
+        return lambda each: each.address == text
+    if option == b"LADDR":
+        return lambda each: each.local_address == text
+    if option == b"USER":
+        if value != b"default":
+            raise RedisError(b"ERR No such user '" + value[:128] + b"'")
+        return lambda each: each.user == value
+    if option == b"MAXAGE":
+        age = integer_in(value, 1, INT_MAX, b"ERR maxage is not an integer or out of range")
+        return lambda each: session.core.host.time() - each.created >= age
+    raise BadSyntax
+
+
+@command("CLIENT REPLY <ON | OFF | SKIP>", NOSCRIPT, LOADING, STALE, since="3.2.0")
+def client_reply(session: Session, argv: list[bytes]) -> Any:
+    """Turn replies on or off, or off for the next command."""
+    mode = argv[2].upper()
+    if mode == b"ON":
+        session.silence = ""
+        session.choose_table()
+        return OK
+    if mode == b"OFF":
+        session.silence = "off"
+    elif mode == b"SKIP":
+        session.silence = session.silence or "skip"
+    else:
+        raise BadSyntax
+    session.choose_table()
+    return NO_REPLY
+
+
+@command("CLIENT NO-EVICT <ON | OFF>", ADMIN, NOSCRIPT, LOADING, STALE, since="7.0.0")
+def client_no_evict(session: Session, argv: list[bytes]) -> Any:
+    """Spare the connection when clients are ended for want of memory."""
+    _set_flag(session, "no-evict", argv[2])
+    return OK
+
+
+@command("CLIENT NO-TOUCH <ON | OFF>", NOSCRIPT, LOADING, STALE, since="7.2.0")
+def client_no_touch(session: Session, argv: list[bytes]) -> Any:
+    """Let the connection's commands leave no trace in what decides on eviction."""
+    _set_flag(session, "no-touch", argv[2])
+    session.choose_table()
+    return OK
+
+
+def _set_flag(session: Session, flag: str, word: bytes) -> None:
+    if word.upper() == b"ON":
+        session.flags.add(flag)
+    elif word.upper() == b"OFF":
+        session.flags.discard(flag)
+    else:
+        raise BadSyntax
+
+
+@command("CLIENT PAUSE timeout-milliseconds [WRITE | ALL]", ADMIN, NOSCRIPT, LOADING, STALE, since="3.0.0")
+def client_pause(session: Session, argv: list[bytes]) -> Any:
+    """Let all clients wait for some time, or those that would change something."""
+    mode = argv[3].upper() if len(argv) == 4 else b"ALL"
+    if len(argv) > 4 or mode not in (b"WRITE", b"ALL"):
+        raise RedisError(b"ERR CLIENT PAUSE mode must be WRITE or ALL")
+    seconds = timeout_ms(argv[2], session.keyspace.clock.now())
+    session.core.pause.begin(seconds, mode.decode().lower())
+    return OK
+
+
+@command("CLIENT UNPAUSE", ADMIN, NOSCRIPT, LOADING, STALE, since="6.2.0", complexity="O(N), N = paused clients")
+def client_unpause(session: Session, argv: list[bytes]) -> Any:
+    """Let clients that were paused go on."""
+    session.core.pause.end()
+    return OK
+
+
+@command(
+    "CLIENT UNBLOCK client-id [TIMEOUT | ERROR]",
+    ADMIN,
+    NOSCRIPT,
+    LOADING,
+    STALE,
+    since="5.0.0",
+    complexity="O(log N), N = connections",
+)
+def client_unblock(session: Session, argv: list[bytes]) -> int:
+    """End the waiting of a client in a blocking command."""
+    error = None
+    options = Options(argv, 3)
+    option = options.take()
+    if option == b"ERROR":
+        error = RedisError(b"UNBLOCKED client unblocked via CLIENT UNBLOCK")
+    elif option not in (None, b"TIMEOUT"):
+        raise RedisError(b"ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+    number = parse_int(argv[2])
+    if number is None:
+        raise RedisError(b"ERR value is not an integer or out of range")
+    target = session.core.sessions.get(number)
+    return int(target is not None and session.core.blocking.unblock(target, error))

@@ -1,0 +1,188 @@
+"""The connection's own commands: AUTH ECHO HELLO PING QUIT RESET SELECT. CLIENT is in clients.py."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Any
+
+from pycache_server import REDIS_VERSION
+from pycache_server.commands.args import int32
+from pycache_server.commands.registry import (
+    ALLOW_BUSY,
+    FAST,
+    LOADING,
+    NO_AUTH,
+    NOSCRIPT,
+    STALE,
+    Family,
+)
+from pycache_server.errors import BadDatabase, RedisError, wrong_arity
+from pycache_server.resp.encode import HALT, OK, PONG, status
+from pycache_server.session.clients import check_name
+from pycache_server.session.monitor import stop_monitoring
+from pycache_server.session.transactions import end_transaction
+from pycache_server.store.numbers import parse_int
+
+if TYPE_CHECKING:
+    from pycache_server.session.session import Session
+
+family = Family("connection")
+command = family.command
+
+_RESET = status(b"RESET")
+
+
+class WrongPassword(RedisError):
+    text = b"WRONGPASS invalid username-password pair or user is disabled."
+
+
+def check_password(session: Session, user: bytes, password: bytes) -> None:
+    """Log a client in, in a time that does not depend on how much of the password is right.
+
+    Raises WrongPassword.
+    """
+    wanted = session.core.password
+    right = compare_digest(sha256(password).digest(), sha256(wanted).digest())
+    if user != b"default" or (wanted and not right):
+        raise WrongPassword
+    session.user = user
+    session.authenticate()
+
+
+@command(
+    "AUTH [username] password", NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY, since="1.0.0", complexity="O(1)"
+)
+def auth(session: Session, argv: list[bytes]) -> Any:
+    """Log in."""
+    if len(argv) > 3:
+        raise RedisError(b"ERR syntax error")
+    if len(argv) == 2 and not session.core.password:
+        raise RedisError(
+            b"ERR AUTH <password> called without any password configured for the default user. "
+            b"Are you sure your configuration is correct?"
+        )
+    check_password(session, argv[1] if len(argv) == 3 else b"default", argv[-1])
+    return OK
+
+
+@command(
+    "HELLO [protover [AUTH username password] [SETNAME clientname]]",
+    NOSCRIPT,
+    LOADING,
+    STALE,
+    FAST,
+    NO_AUTH,
+    ALLOW_BUSY,
+    since="6.0.0",
+)
+def hello(session: Session, argv: list[bytes]) -> Any:
+    """Choose the version of the protocol, log in and give the connection a name, in one step."""
+    version = session.resp
+    if len(argv) > 1:
+        wanted = parse_int(argv[1])
+        if wanted is None:
+            raise RedisError(b"ERR Protocol version is not an integer or out of range")
+        if wanted not in (2, 3):
+            raise RedisError(b"NOPROTO unsupported protocol version")
+        version = wanted
+    credentials, name = _hello_options(argv)
+    if credentials is not None:
+        check_password(session, *credentials)
+    if not session.authenticated:
+        raise RedisError(
+            b"NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
+            b"<user> <pass> option can be used to authenticate the client and select the RESP protocol version at "
+            b"the same time"
+        )
+    if name is not None:
+        session.name = name
+    session.speak(version)
+    return {
+        b"server": b"redis",
+        b"version": REDIS_VERSION.encode(),
+        b"proto": version,
+        b"id": session.id,
+        b"mode": b"standalone",
+        b"role": b"master",
+        b"modules": [],
+    }
+
+
+def _hello_options(argv: list[bytes]) -> tuple[tuple[bytes, bytes] | None, bytes | None]:
+    """User and password, and the name for the connection."""
+    credentials = name = None
+    position = 2
+    while position < len(argv):
+        option = argv[position].upper()
+        if option == b"AUTH" and position + 2 < len(argv):
+            credentials = (argv[position + 1], argv[position + 2])
+            position += 3
+        elif option == b"SETNAME" and position + 1 < len(argv):
+            name = argv[position + 1]
+            check_name(name)
+            position += 2
+        else:
+            raise RedisError(b"ERR Syntax error in HELLO option '" + argv[position][:128] + b"'")
+    return credentials, name
+
+
+@command("PING [message]", FAST, since="1.0.0", tips=("request_policy:all_shards", "response_policy:all_succeeded"))
+def ping(session: Session, argv: list[bytes]) -> Any:
+    """Answer, with what was sent or PONG."""
+    if len(argv) == 1:
+        if session.table is session.core.tables.subscribed:
+            return [b"pong", b""]
+        return PONG
+    if len(argv) > 2:
+        raise wrong_arity(b"ping")
+    if session.table is session.core.tables.subscribed:
+        return [b"pong", argv[1]]
+    return argv[1]
+
+
+@command("ECHO message", FAST, LOADING, STALE, since="1.0.0")
+def echo(session: Session, argv: list[bytes]) -> bytes:
+    """Return what was sent."""
+    return argv[1]
+
+
+@command("SELECT index", LOADING, STALE, FAST, since="1.0.0")
+def select(session: Session, argv: list[bytes]) -> Any:
+    """Use another database from now on."""
+    index = int32(argv[1])
+    if not 0 <= index < len(session.keyspace.databases):
+        raise BadDatabase
+    session.select(index)
+    return OK
+
+
+@command("QUIT", NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY, since="1.0.0", arity=-1)
+def quit_(session: Session, argv: list[bytes]) -> Any:
+    """End the connection."""
+    if not session.silence:
+        session.push_wire(OK)
+    session.closing = True
+    return HALT
+
+
+@command("RESET", NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY, since="6.2.0")
+def reset(session: Session, argv: list[bytes]) -> Any:
+    """Make the connection as good as new."""
+    core = session.core
+    stop_monitoring(session)
+    core.pubsub.forget(session)
+    if session.transaction is not None:
+        end_transaction(session)
+    core.observers.unwatch(session)
+    session.outdated = False
+    session.flags.clear()
+    session.silence = ""
+    session.name = b""
+    session.user = b"default"
+    session.select(0)
+    session.authenticated = not core.password
+    if not session.authenticated:
+        session.parser.distrust()
+    session.speak(2)
+    return _RESET

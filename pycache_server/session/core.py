@@ -1,0 +1,210 @@
+"""What all sessions of a server share: the keyspace, the tables, who is connected, who waits, what is counted.
+
+The server (layer 5) makes one Core, gives it a Host, and calls ``maintain`` now and then; everything else happens
+because a session received something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from pycache_server.commands.registry import REGISTRY, Command, Handler
+from pycache_server.errors import RedisError
+from pycache_server.resp.exact import InputLimits
+from pycache_server.session.blocking import Blocking
+from pycache_server.session.describe import monitor_line
+from pycache_server.session.host import Host
+from pycache_server.session.latency import LatencyMonitor
+from pycache_server.session.modes import Row, Tables
+from pycache_server.session.observers import Observers
+from pycache_server.session.pause import Pause
+from pycache_server.session.pubsub import PubSub
+from pycache_server.session.slowlog import SlowLog
+from pycache_server.session.stats import Rate, Stats
+from pycache_server.store.clock import Clock
+from pycache_server.store.keyspace import Keyspace
+from pycache_server.store.shape import Shape
+
+if TYPE_CHECKING:
+    from pycache_server.session.session import Session
+
+BUSY_RATE = 2000
+"""Commands per second above which fast commands are timed in samples only."""
+SAMPLE_EVERY = 32
+"""Then one of so many batches is timed."""
+
+
+class OutputLimit:
+    """client-output-buffer-limit of one class of clients: bytes, bytes, seconds; 0 is no limit."""
+
+    __slots__ = ("hard", "seconds", "soft")
+
+    def __init__(self, hard: int, soft: int, seconds: int) -> None:
+        self.hard = hard
+        self.soft = soft
+        self.seconds = seconds
+
+
+class Core:
+    """The shared part of a server."""
+
+    def __init__(self, host: Host, databases: int = 16, commands: Iterable[Command] | None = None) -> None:
+        self.host = host
+        self.clock = Clock(host.time())
+        self.keyspace = Keyspace(databases, self.clock, host.choose)
+        self.shape = Shape(self.keyspace, host.time)
+        self.stats = Stats()
+        self.input_limits = InputLimits()
+        self.output_limits = {
+            "normal": OutputLimit(0, 0, 0),
+            "slave": OutputLimit(256 << 20, 64 << 20, 60),
+            "pubsub": OutputLimit(32 << 20, 8 << 20, 60),
+        }
+        self.password = b""
+        self.sessions: dict[int, Session] = {}
+        """Everyone who is connected, by client id, in the order of arrival."""
+        self.monitors: list[Session] = []
+        self.blocking = Blocking(self)
+        self.pubsub = PubSub()
+        self.pause = Pause(self)
+        self.observers = Observers(self)
+        self.keyspace.observer = self.observers
+        self.slowlog = SlowLog()
+        self.latency = LatencyMonitor()
+        self.rates = {"commands": Rate(), "input": Rate(), "output": Rate()}
+        self.serving = False
+        """Whether clients are blocked on keys, so that writes must look whether they can be served."""
+        self.precise = False
+        """Whether every command is timed at every call."""
+        self.countdown = 0
+        """Batches until the next one that is timed."""
+        self.sample_every = 0
+        self.peak_memory = 0
+        self._next_client = 0
+        self._to_flush: list[Session] = []
+        self.tables = Tables(self, REGISTRY.values() if commands is None else commands)
+
+    # Sessions
+
+    def connect(self, session: Session) -> int:
+        """A client has come; returns its id."""
+        self._next_client += 1
+        self.sessions[self._next_client] = session
+        self.stats.connections += 1
+        return self._next_client
+
+    def forget(self, session: Session) -> None:
+        """A client has gone: nothing may refer to it any more."""
+        self.sessions.pop(session.id, None)
+        if session in self.monitors:
+            self.monitors.remove(session)
+            self.tables.refresh()
+        self.blocking.forget(session)
+        self.pubsub.forget(session)
+        self.pause.forget(session)
+        self.observers.forget(session)
+
+    def flush_soon(self, session: Session) -> None:
+        """Send what has been pushed to a session when the present batch is done."""
+        if not self._to_flush:
+            self.host.defer(self.flush)
+        self._to_flush.append(session)
+
+    def flush(self) -> None:
+        """Send what has been pushed to sessions."""
+        sessions, self._to_flush = self._to_flush, []
+        for session in sessions:
+            session.flush()
+
+    # Commands
+
+    def row(self, name: bytes) -> Row | None:
+        """The row of a command, whatever the case of its name."""
+        return self.tables.normal.get(name.lower())
+
+    def timed(self, call: Handler, row: Row) -> Handler:
+        """A command that is timed at every call, for statistics, slow log and latency monitor."""
+        ticks, stats = self.host.ticks, row.stats
+
+        def run(session: Session, argv: list[bytes]) -> Any:
+            begin = ticks()
+            try:
+                return call(session, argv)
+            finally:
+                seconds = ticks() - begin
+                stats.record(seconds)
+                if seconds >= self.note_from:
+                    self.note_slow(session, row, argv, seconds)
+
+        return run
+
+    @property
+    def note_from(self) -> float:
+        """Seconds from which on a call is worth a note."""
+        return min(self.slowlog.threshold, self.latency.threshold)
+
+    def note_slow(self, session: Session, row: Row, argv: list[bytes], seconds: float) -> None:
+        """Write down a call that was slow."""
+        if seconds >= self.slowlog.threshold:
+            self.slowlog.add(session, row, argv, seconds, self.clock.time)
+        if seconds >= self.latency.threshold:
+            event = "fast-command" if "fast" in row.command.categories else "command"
+            self.latency.add(event, int(self.clock.time), seconds)
+        if seconds > 0.001:  # what follows in the batch must not see a time that is long past
+            self.clock.time = self.host.time()
+
+    def feed_monitors(self, session: Session, argv: list[bytes]) -> None:
+        """Show a command to those who monitor."""
+        line = monitor_line(session, argv, self.clock.time)
+        for monitor in self.monitors:
+            monitor.push_wire(line)
+
+    def make_room(self) -> bool:
+        """Evict until maxmemory is held. False where that cannot be done."""
+        keyspace = self.keyspace
+        while keyspace.maxmemory and keyspace.used() > keyspace.maxmemory:
+            if not keyspace.evict():
+                return False
+        return True
+
+    # Maintenance
+
+    def settle(self) -> None:
+        """Bring the times of all commands up to the number of their calls."""
+        for name, row in self.tables.rows.items():
+            row.stats.settle(self.tables.calls(name))
+
+    def total_calls(self) -> int:
+        """How many commands have been processed."""
+        return sum(map(self.tables.calls, self.tables.rows))
+
+    def sample_rates(self) -> None:
+        """Ten times a second: the instantaneous figures, and how often fast commands are timed."""
+        now = self.host.ticks()
+        self.rates["commands"].sample(self.total_calls(), now)
+        self.rates["input"].sample(self.stats.input_bytes, now)
+        self.rates["output"].sample(self.stats.output_bytes, now)
+        busy = not self.precise and self.rates["commands"].value() > BUSY_RATE
+        self.sample_every = SAMPLE_EVERY if busy else 0
+        self.countdown = min(self.countdown, self.sample_every)
+
+    def refresh_precision(self) -> None:
+        """Time every command where somebody wants to hear of short calls."""
+        precise = self.note_from < 0.001
+        if precise != self.precise:
+            self.precise = precise
+            self.tables.refresh()
+
+    def report_failure(self, what: str, error: BaseException) -> None:
+        """Something inside has failed that a client cannot be told of in detail."""
+        self.stats.unexpected_errors += 1
+        self.host.log("warning", f"{what} failed: {type(error).__name__}: {error}")
+
+
+def internal_error() -> RedisError:
+    """What a client is told when the server has made a mistake; the log has the rest."""
+    return RedisError(b"ERR internal error, see the server's log")
+
+
+Deferred = Callable[[], None]

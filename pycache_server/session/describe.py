@@ -1,0 +1,102 @@
+"""A client in one line, as CLIENT LIST, CLIENT INFO and the log show it.
+
+Field names and order are those of Redis 7.4. What Python cannot know of its buffers is 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pycache_server.session.session import Session
+
+
+def describe(session: Session) -> str:
+    """The line, without a newline."""
+    core = session.core
+    now = core.host.time()
+    transaction = session.transaction
+    queued = len(transaction.queued) if transaction is not None else -1
+    kept = session.link.buffered()
+    held = session.parser.held()
+    row = session.row
+    fields = {
+        "id": session.id,
+        "addr": session.address,
+        "laddr": session.local_address,
+        "fd": session.link.descriptor(),
+        "name": session.name.decode("utf-8", "replace"),
+        "age": int(max(0, now - session.created)),
+        "idle": int(max(0, now - session.last_seen)),
+        "flags": flags_of(session),
+        "db": session.db.index,
+        "sub": len(session.subscriptions),
+        "psub": len(session.patterns),
+        "ssub": 0,
+        "multi": queued,
+        "watch": len(session.watched),
+        "qbuf": held,
+        "qbuf-free": 0,
+        "argv-mem": 0,
+        "multi-mem": transaction.size if transaction is not None else 0,
+        "rbs": 0,
+        "rbp": 0,
+        "obl": 0,
+        "oll": 1 if kept else 0,
+        "omem": kept,
+        "tot-mem": held + kept,
+        "events": "rw" if kept else "r",
+        "cmd": row.name.decode() if row is not None else "NULL",
+        "user": session.user.decode("utf-8", "replace"),
+        "redir": -1,
+        "resp": session.resp,
+        "lib-name": session.library.decode("utf-8", "replace"),
+        "lib-ver": session.library_version.decode("utf-8", "replace"),
+    }
+    return " ".join(f"{name}={value}" for name, value in fields.items())
+
+
+def flags_of(session: Session) -> str:
+    """The letters of CLIENT LIST's ``flags``."""
+    letters = ""
+    if "monitor" in session.flags:
+        letters += "O"
+    if session.subscriptions or session.patterns:
+        letters += "P"
+    if session.transaction is not None:
+        letters += "x"
+        if session.transaction.outdated:
+            letters += "d"
+    if session.waiter is not None:
+        letters += "b"
+    if session.closing:
+        letters += "c"
+    if session.unix:
+        letters += "U"
+    if "no-evict" in session.flags:
+        letters += "e"
+    if "no-touch" in session.flags:
+        letters += "T"
+    return letters or "N"
+
+
+def monitor_line(session: Session, argv: list[bytes], time: float) -> bytes:
+    """A command as MONITOR shows it, encoded."""
+    where = f"{int(time)}.{int(time * 1000000) % 1000000:06d} [{session.db.index} {session.address or 'lua'}]"
+    words = b"".join(b" " + quoted(word) for word in argv)
+    return b"+" + where.encode() + words + b"\r\n"
+
+
+_ESCAPES = {0x5C: b"\\\\", 0x22: b'\\"', 10: b"\\n", 13: b"\\r", 9: b"\\t", 7: b"\\a", 8: b"\\b"}
+
+
+def quoted(text: bytes) -> bytes:
+    """A word in double quotes with everything escaped that is not printable, as Redis's ``sdscatrepr``."""
+    if text.isascii() and text.isalnum():
+        return b'"' + text + b'"'
+    return b'"' + b"".join(_REPRESENTED[byte] for byte in text) + b'"'
+
+
+_REPRESENTED = [
+    _ESCAPES.get(byte) or (bytes([byte]) if 0x20 <= byte < 0x7F else b"\\x%02x" % byte) for byte in range(256)
+]

@@ -1,0 +1,70 @@
+"""What sessions need of the world, and get from whoever runs them: the server, an embedding program, or a test.
+
+No clock, timer, random source or log is used below but through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Timer(Protocol):
+    """A call that has been planned."""
+
+    def cancel(self) -> None:
+        """It shall not happen any more."""
+
+
+class Link(Protocol):
+    """A session's way out: one connection."""
+
+    def write(self, data: bytes) -> None:
+        """Send, or keep until the client reads."""
+
+    def descriptor(self) -> int:
+        """The number of the connection's file descriptor, -1 where it has none."""
+
+    def buffered(self) -> int:
+        """How many bytes are kept because the client has not read them."""
+
+    def pause_reading(self) -> None:
+        """Read no more from the client for now."""
+
+    def resume_reading(self) -> None:
+        """Read again."""
+
+    def close(self) -> None:
+        """End the connection when everything has been sent."""
+
+    def abort(self) -> None:
+        """End the connection at once."""
+
+
+class Host(Protocol):
+    """The world around a Core."""
+
+    def time(self) -> float:
+        """Seconds since 1970."""
+
+    def ticks(self) -> float:
+        """Seconds of a clock that never goes back, for durations."""
+
+    def choose(self, limit: int) -> int:
+        """A random integer from 0 to ``limit`` - 1."""
+
+    def token(self, size: int) -> bytes:
+        """``size`` unpredictable hex digits."""
+
+    def defer(self, call: Callable[[], None]) -> None:
+        """Call when the present batch of work is done."""
+
+    def call_later(self, delay: float, call: Callable[[], None]) -> Timer:
+        """Call after ``delay`` seconds."""
+
+    def log(self, level: str, message: str) -> None:
+        """Write a line; ``level`` is one of debug, verbose, notice, warning."""
+
+
+class Refused(Exception):
+    """What was asked for cannot be done here; the text says why."""

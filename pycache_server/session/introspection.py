@@ -1,0 +1,248 @@
+"""COMMAND: what the server can do, told from the registry; and the HELP of every container.
+
+Contents: COMMAND, COMMAND COUNT DOCS GETKEYS INFO LIST.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from pycache_server.commands.registry import LOADING, REGISTRY, STALE, Command, Family, Flag, add
+from pycache_server.commands.syntax import Argument, KeySpec
+from pycache_server.errors import BadSyntax, RedisError
+from pycache_server.resp.encode import SetReply, Wire, status
+from pycache_server.store.glob import compile_glob
+
+if TYPE_CHECKING:
+    from pycache_server.session.session import Session
+
+family = Family("server")
+command = family.command
+
+
+def find(name: bytes) -> Command | None:
+    """The command or ``container|subcommand`` of that name."""
+    text = name.decode("ascii", "replace").lower()
+    container, _, subcommand = text.partition("|")
+    found = REGISTRY.get(container)
+    return found.subcommands.get(text) if found is not None and subcommand else found
+
+
+@command("COMMAND", LOADING, STALE, since="2.8.13", complexity="O(N), N = commands", arity=-1, categories="connection")
+def command_(session: Session, argv: list[bytes]) -> list[Any]:
+    """Describe all commands."""
+    return [describe(each) for each in REGISTRY.values()]
+
+
+@command("COMMAND COUNT", LOADING, STALE, since="2.8.13", categories="connection")
+def command_count(session: Session, argv: list[bytes]) -> int:
+    """Count the commands."""
+    return len(REGISTRY)
+
+
+@command(
+    "COMMAND INFO [command-name [command-name ...]]",
+    LOADING,
+    STALE,
+    since="2.8.13",
+    complexity="O(N), N = commands asked for",
+    categories="connection",
+    tips=("nondeterministic_output_order",),
+)
+def command_info(session: Session, argv: list[bytes]) -> list[Any]:
+    """Describe some commands, or all."""
+    if len(argv) == 2:
+        return command_(session, argv)
+    found = [find(name) for name in argv[2:]]
+    return [describe(each) if each is not None else None for each in found]
+
+
+@command(
+    "COMMAND DOCS [command-name [command-name ...]]",
+    LOADING,
+    STALE,
+    since="7.0.0",
+    complexity="O(N), N = commands asked for",
+    categories="connection",
+    tips=("nondeterministic_output_order",),
+)
+def command_docs(session: Session, argv: list[bytes]) -> dict[bytes, Any]:
+    """Return what a manual says of some commands, or of all."""
+    found = [find(name) for name in argv[2:]] if len(argv) > 2 else list(REGISTRY.values())
+    return {each.name.encode(): document(each) for each in found if each is not None}
+
+
+@command(
+    "COMMAND LIST [FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
+    LOADING,
+    STALE,
+    since="7.0.0",
+    complexity="O(N), N = commands",
+    categories="connection",
+    tips=("nondeterministic_output_order",),
+)
+def command_list(session: Session, argv: list[bytes]) -> list[bytes]:
+    """List the names of the commands, or of some of them."""
+    if len(argv) == 2:
+        return [name.encode() for name in REGISTRY]
+    if len(argv) != 5 or argv[2].upper() != b"FILTERBY":
+        raise BadSyntax
+    kind, value = argv[3].upper(), argv[4]
+    if kind == b"MODULE":
+        return []
+    if kind == b"ACLCAT":
+        category = value.decode("ascii", "replace").lower()
+        return [each.name.encode() for each in _with_subcommands() if category in each.categories]
+    if kind == b"PATTERN":
+        matches = compile_glob(value, ignore_case=True)
+        return [each.name.encode() for each in _with_subcommands() if matches(each.name.encode())]
+    raise BadSyntax
+
+
+def _with_subcommands() -> Iterable[Command]:
+    for each in REGISTRY.values():
+        yield each
+        yield from each.subcommands.values()
+
+
+@command(
+    "COMMAND GETKEYS command [arg [arg ...]]",
+    LOADING,
+    STALE,
+    since="2.8.13",
+    complexity="O(N), N = arguments",
+    categories="connection",
+)
+def command_getkeys(session: Session, argv: list[bytes]) -> list[bytes]:
+    """Find the keys in a command."""
+    row = session.core.row(argv[2])
+    if row is None:
+        raise RedisError(b"ERR Invalid command specified")
+    words = argv[2:]
+    if not row.command.keys and not row.subrows:
+        raise RedisError(b"ERR The command has no key arguments")
+    try:
+        found = row.resolve(words).command
+    except RedisError:
+        raise RedisError(b"ERR Invalid number of arguments specified for command") from None
+    if not found.keys:
+        raise RedisError(b"ERR The command has no key arguments")
+    places = found.key_positions(words)
+    if places is None:
+        raise RedisError(b"ERR Invalid arguments specified for command")
+    return [words[place] for place in places]
+
+
+def describe(each: Command) -> list[Any]:
+    """A command as COMMAND INFO gives it."""
+    first, last, step = each.legacy_range()
+    return [
+        each.name.encode(),
+        each.arity,
+        SetReply(_status(flag.value) for flag in Flag if flag in each.flags),
+        first,
+        last,
+        step,
+        SetReply(_status("@" + category) for category in each.categories),
+        [tip.encode() for tip in each.tips],
+        [_describe_keys(spec) for spec in each.keys],
+        [describe(subcommand) for subcommand in each.subcommands.values()],
+    ]
+
+
+def _status(text: str) -> Wire:
+    return status(text.encode())
+
+
+def _describe_keys(spec: KeySpec) -> dict[bytes, Any]:
+    begin: dict[bytes, Any] = {b"type": b"index", b"spec": {b"index": spec.begin}}
+    if spec.keyword:
+        begin = {b"type": b"keyword", b"spec": {b"keyword": spec.keyword.encode(), b"startfrom": spec.begin}}
+    keys: dict[bytes, Any] = {
+        b"type": b"range",
+        b"spec": {b"lastkey": spec.last, b"keystep": spec.step, b"limit": spec.limit},
+    }
+    if spec.counted:
+        keys = {b"type": b"keynum", b"spec": {b"keynumidx": 0, b"firstkey": 1, b"keystep": spec.step}}
+    described: dict[bytes, Any] = {}
+    if spec.notes:
+        described[b"notes"] = spec.notes.encode()
+    described[b"flags"] = SetReply(_status(flag if flag in _KEY_RIGHTS else flag.lower()) for flag in spec.flags)
+    described[b"begin_search"] = begin
+    described[b"find_keys"] = keys
+    return described
+
+
+_KEY_RIGHTS = frozenset(("RO", "RW", "OW", "RM"))
+
+
+def document(each: Command) -> dict[bytes, Any]:
+    """A command as COMMAND DOCS gives it."""
+    found: dict[bytes, Any] = {
+        b"summary": each.summary.encode(),
+        b"since": each.since.encode(),
+        b"group": each.group.encode(),
+        b"complexity": each.complexity.encode(),
+    }
+    if each.arguments:
+        found[b"arguments"] = [_document_argument(argument) for argument in each.arguments]
+    if each.subcommands:
+        found[b"subcommands"] = {sub.name.encode(): document(sub) for sub in each.subcommands.values()}
+    return found
+
+
+def _document_argument(argument: Argument) -> dict[bytes, Any]:
+    found: dict[bytes, Any] = {b"name": argument.name.encode(), b"type": argument.kind.encode()}
+    if argument.kind == "key":
+        found[b"key_spec_index"] = 0
+    if argument.token:
+        found[b"token"] = argument.token.encode()
+    flags = [name for name in ("optional", "multiple", "multiple_token") if getattr(argument, name)]
+    if flags:
+        found[b"flags"] = [_status(name) for name in flags]
+    if argument.parts:
+        found[b"arguments"] = [_document_argument(part) for part in argument.parts]
+    return found
+
+
+def add_help() -> None:
+    """Give every container that has none a HELP, made of its subcommands' syntax and summaries."""
+    for container in list(REGISTRY.values()):
+        name = f"{container.name}|help"
+        if container.subcommands and name not in container.subcommands:
+            add(_help_of(container, name))
+
+
+def _help_of(container: Command, name: str) -> Command:
+    def help_(session: Session, argv: list[bytes]) -> list[Wire]:
+        return lines
+
+    subcommand = Command(
+        name=name,
+        function=help_,
+        syntax=f"{container.name.upper()} HELP",
+        arguments=(),
+        flags=frozenset((Flag.LOADING, Flag.STALE)),
+        arity=2,
+        keys=(),
+        group=container.group,
+        since="5.0.0",
+        complexity="O(1)",
+        summary="Return helpful text about the different subcommands.",
+        categories=(*(each for each in container.categories if each == container.group), "slow"),
+        tips=(),
+    )
+    lines = _help_lines(container)
+    return subcommand
+
+
+def _help_lines(container: Command) -> list[Wire]:
+    title = container.name.upper()
+    lines = [f"{title} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
+    for each in container.subcommands.values():
+        lines.append(each.syntax.partition(" ")[2])
+        lines += ["    " + line for line in wrap(each.summary, 76)]
+    lines += ["HELP", "    Print this help."]
+    return [_status(line) for line in lines]

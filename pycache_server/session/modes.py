@@ -1,0 +1,301 @@
+"""Which function a command name stands for, in which state of server and client.
+
+A state is a table, not a test. The server has one Row for each command; the session loop calls ``row.run``. What a
+client's state changes (not authenticated, in MULTI, subscribed in RESP2, told to be silent) is another table with other
+rows under the same names. What the server's state changes (somebody monitors, clients are blocked, memory is limited,
+everything is to be timed, clients are paused) is another function in the same rows: ``Tables.refresh`` binds them anew.
+So a feature that is off costs nothing, and all of its machinery stands here.
+
+A row's ``call`` is the command with everything that belongs to its execution; ``run`` has the gates in front of it that
+may refuse or postpone it. EXEC and scripts use ``call``: their commands have passed the gates together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from pycache_server.commands.registry import Command, Flag, Handler
+from pycache_server.errors import NoAuth, OutOfMemory, Rejection, arity_rejection, unknown_subcommand
+from pycache_server.resp.encode import HALT, NO_REPLY
+from pycache_server.session.stats import CommandStats
+from pycache_server.store.keyspace import not_counted
+
+if TYPE_CHECKING:
+    from pycache_server.session.core import Core
+    from pycache_server.session.session import Session
+
+Table = dict[bytes, "Row"]
+
+
+class Row:
+    """One command on one server. ``least`` is the number of words it takes, or the fewest where it is ``open``."""
+
+    __slots__ = ("call", "calls", "command", "gate", "least", "name", "open", "run", "stats", "subrows")
+
+    def __init__(self, command: Command, run: Handler, stats: CommandStats | None = None) -> None:
+        self.command = command
+        self.name = command.name.encode()
+        self.least = abs(command.arity)
+        self.open = command.arity < 0
+        self.calls = 0
+        self.stats = stats or CommandStats()
+        self.subrows: dict[bytes, Row] = {}
+        self.gate: Gate | None = None
+        self.call = run
+        self.run = run
+
+    def accepts(self, count: int) -> bool:
+        """Whether the command takes ``count`` words."""
+        return count == self.least or (self.open and count > self.least)
+
+    def resolve(self, argv: list[bytes]) -> Row:
+        """The row for these words: this one, or that of a subcommand.
+
+        Raises RedisError where the number of words is wrong or there is no such subcommand.
+        """
+        if not self.accepts(len(argv)):
+            raise arity_rejection(self.name)
+        if not self.subrows or len(argv) == 1:
+            return self
+        subrow = self.subrows.get(argv[1].lower())
+        if subrow is None:
+            raise unknown_subcommand(self.name, argv[1])
+        if not subrow.accepts(len(argv)):
+            raise arity_rejection(subrow.name)
+        return subrow
+
+
+Gate = Callable[["Session", "Row", list[bytes]], Any]
+"""Refuses by raising; postpones by returning HALT; lets pass by returning None."""
+
+
+class Tables:
+    """All rows of a server, and the tables made of them."""
+
+    def __init__(self, core: Core, commands: Iterable[Command]) -> None:
+        self._core = core
+        self.rows: dict[str, Row] = {}
+        """The normal rows of all commands and subcommands, by name."""
+        self._twins: dict[str, Row] = {}  # rows that time every call, for the sampled batches
+        self.normal: Table = {}
+        self.sampled: Table = {}
+        self.locked: Table = {}
+        self.queueing: Table = {}
+        self.subscribed: Table = {}
+        self._derived: dict[tuple[int, Callable[[Row], Handler]], Table] = {}
+        for command in commands:
+            self.add(command)
+        self.refresh()
+
+    def add(self, command: Command) -> None:
+        """Make the rows of a command and its subcommands."""
+        row = self._add_row(command)
+        twin = self._twins[command.name]
+        for subcommand in command.subcommands.values():
+            word = subcommand.name.partition("|")[2].encode()
+            row.subrows[word] = self._add_row(subcommand)
+            twin.subrows[word] = self._twins[subcommand.name]
+        for table, entry in (
+            (self.normal, row),
+            (self.sampled, twin),
+            (self.locked, row if Flag.NO_AUTH in command.flags else Row(command, _needs_auth, row.stats)),
+            (self.queueing, row if command.name in _RUN_IN_MULTI else Row(command, _queue(row), row.stats)),
+            (self.subscribed, row if command.name in _RUN_SUBSCRIBED else Row(command, _refuse_subscribed, row.stats)),
+        ):
+            for name in (row.name, row.name.upper()):
+                table[name] = entry
+        self._derived.clear()
+
+    def _add_row(self, command: Command) -> Row:
+        row = self.rows[command.name] = Row(command, command.function)
+        self._twins[command.name] = Row(command, command.function, row.stats)
+        return row
+
+    def silent(self, table: Table) -> Table:
+        """The twin of a table whose commands do not reply."""
+        return self._derive(table, _silenced)
+
+    def untouching(self, table: Table) -> Table:
+        """The twin of a table whose commands are no access to the eviction engine."""
+        return self._derive(table, _untouching)
+
+    def _derive(self, table: Table, wrap: Callable[[Row], Handler]) -> Table:
+        twin = self._derived.get((id(table), wrap))
+        if twin is None:
+            rows = {id(row): Row(row.command, wrap(row), row.stats) for row in table.values()}
+            twin = self._derived[id(table), wrap] = {name: rows[id(row)] for name, row in table.items()}
+        return twin
+
+    def calls(self, name: str) -> int:
+        """How often a command was called, timed or not."""
+        return self.rows[name].calls + self._twins[name].calls
+
+    def reset(self) -> None:
+        """All counts back to zero."""
+        for name, row in self.rows.items():
+            row.calls = self._twins[name].calls = 0
+            row.stats.reset()
+
+    def refresh(self) -> None:
+        """Bind the functions of all rows according to the state of the server."""
+        for name, row in self.rows.items():
+            self._bind(row, self._core.precise or row.command.is_timed)
+            self._bind(self._twins[name], True)
+
+    def _bind(self, row: Row, timed: bool) -> None:
+        core, command = self._core, row.command
+        row.gate = self._gate_of(command)
+        call = command.function
+        if row.subrows:
+            row.call = _dispatch(row, lambda subrow: subrow.call)
+            row.run = _dispatch(row, lambda subrow: subrow.run)
+            return
+        if timed:
+            call = core.timed(call, row)
+        if core.serving and (Flag.WRITE in command.flags or command.name in _MAY_WRITE):
+            call = _serving(call, core)
+        if core.monitors and not command.flags & _UNMONITORED:
+            call = _monitored(call, core)
+        row.call = call
+        row.run = call if row.gate is None else _gated(row.gate, call, row)
+
+    def _gate_of(self, command: Command) -> Gate | None:
+        core = self._core
+        gates: list[Gate] = []
+        if core.keyspace.maxmemory and (Flag.DENYOOM in command.flags or command.name == "exec"):
+            gates.append(_memory_gate)
+        if (
+            core.pause.mode == "all"
+            or (core.pause.mode == "write" and command.flags & _MAY_CHANGE)
+            or (core.pause.mode and command.name == "exec")
+        ):
+            gates.append(_pause_gate)
+        if not gates:
+            return None
+        return gates[0] if len(gates) == 1 else _both(gates)
+
+
+_RUN_IN_MULTI = frozenset(("exec", "discard", "multi", "watch", "quit", "reset"))
+_RUN_SUBSCRIBED = frozenset(
+    ("subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe", "ping", "quit", "reset")
+)
+_MAY_WRITE = frozenset(("exec", "swapdb", "flushall", "flushdb", "debug"))
+_UNMONITORED = frozenset((Flag.SKIP_MONITOR, Flag.ADMIN))
+_MAY_CHANGE = frozenset((Flag.WRITE, Flag.MAY_REPLICATE))
+
+
+def _needs_auth(session: Session, argv: list[bytes]) -> Any:
+    raise NoAuth
+
+
+def _refuse_subscribed(session: Session, argv: list[bytes]) -> Any:
+    row = session.core.tables.normal[argv[0].lower()].resolve(argv)
+    raise Rejection(
+        b"ERR Can't execute '" + row.name + b"': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
+        b"allowed in this context"
+    )
+
+
+def _queue(row: Row) -> Handler:
+    def queue(session: Session, argv: list[bytes]) -> Any:
+        return session.queue(row, argv)
+
+    return queue
+
+
+def _silenced(row: Row) -> Handler:
+    def run(session: Session, argv: list[bytes]) -> Any:
+        row.calls += 1
+        value = row.run(session, argv)
+        if value is HALT or not session.silence:  # halted, or CLIENT REPLY ON
+            return value
+        session.spoke()
+        return NO_REPLY
+
+    return run
+
+
+def _untouching(row: Row) -> Handler:
+    if row.command.name == "touch":
+        return row.run
+
+    def run(session: Session, argv: list[bytes]) -> Any:
+        row.calls += 1
+        database = session.db
+        on_access, database.on_access = database.on_access, not_counted
+        try:
+            return row.run(session, argv)
+        finally:
+            database.on_access = on_access
+
+    return run
+
+
+def _dispatch(container: Row, choose: Callable[[Row], Handler]) -> Handler:
+    def run(session: Session, argv: list[bytes]) -> Any:
+        row = container.resolve(argv)
+        if row is container:
+            return container.command.function(session, argv)
+        row.calls += 1
+        session.row = row
+        return choose(row)(session, argv)
+
+    return run
+
+
+def _serving(call: Handler, core: Core) -> Handler:
+    """Blocked clients are served after the command that made their key ready."""
+
+    def run(session: Session, argv: list[bytes]) -> Any:
+        value = call(session, argv)
+        if core.blocking.ready and not session.executing:
+            core.blocking.serve_ready()
+        return value
+
+    return run
+
+
+def _monitored(call: Handler, core: Core) -> Handler:
+    def run(session: Session, argv: list[bytes]) -> Any:
+        core.feed_monitors(session, argv)
+        return call(session, argv)
+
+    return run
+
+
+def _gated(gate: Gate, call: Handler, row: Row) -> Handler:
+    def run(session: Session, argv: list[bytes]) -> Any:
+        if gate(session, row, argv) is HALT:
+            return HALT
+        return call(session, argv)
+
+    return run
+
+
+def _both(gates: list[Gate]) -> Gate:
+    def gate(session: Session, row: Row, argv: list[bytes]) -> Any:
+        for each in gates:
+            if each(session, row, argv) is HALT:
+                return HALT
+        return None
+
+    return gate
+
+
+def _memory_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
+    """Make room before a command that may need some; refuse it where that cannot be done."""
+    if session.core.make_room():
+        return None
+    if row.command.name != "exec" or (session.transaction is not None and session.transaction.needs_memory()):
+        raise OutOfMemory
+    return None
+
+
+def _pause_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
+    """Postpone a command while clients are paused."""
+    transaction = session.transaction
+    changes = transaction is not None and transaction.may_change()
+    if row.command.name == "exec" and session.core.pause.mode == "write" and not changes:
+        return None
+    return session.core.pause.postpone(session, argv)

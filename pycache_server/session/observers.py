@@ -1,0 +1,121 @@
+"""Who hears of changes to keys: WATCH, blocked clients, keyspace events.
+
+The databases tell (store/observed.py) only while one of them has a reason; each registers its own with the shape.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pycache_server.store.events import KEY_MISS, KEYEVENT, KEYSPACE, NEW, Event
+from pycache_server.store.keyspace import Database
+
+if TYPE_CHECKING:
+    from pycache_server.session.core import Core
+    from pycache_server.session.session import Session
+
+_SILENT = KEY_MISS | NEW
+"""Events that change no value."""
+
+
+class Observers:
+    """The one Observer of a keyspace, which passes changes on."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._watchers: dict[tuple[int, bytes], dict[Session, None]] = {}
+        self.flags = 0
+        """notify-keyspace-events, as in store/events.py."""
+
+    # WATCH
+
+    def watch(self, session: Session, key: bytes) -> None:
+        """Let a session's transaction fail if the key changes."""
+        place = (session.db.index, key)
+        if place in session.watched:
+            return
+        if not self._watchers:
+            self._core.shape.observe("watch")
+        entry = session.db.stored_entry(key)
+        session.watched[place] = entry is not None and entry.expires <= self._core.clock.now()
+        self._watchers.setdefault(place, {})[session] = None
+
+    def unwatch(self, session: Session) -> None:
+        """Forget what a session watches."""
+        for place in session.watched:
+            watchers = self._watchers[place]
+            del watchers[session]
+            if not watchers:
+                del self._watchers[place]
+        session.watched.clear()
+        if not self._watchers:
+            self._core.shape.unobserve("watch")
+
+    def has_expired(self, session: Session) -> bool:
+        """Whether a watched key has expired since it was watched."""
+        now = self._core.clock.now()
+        for (index, key), expired_before in session.watched.items():
+            entry = self._core.keyspace.databases[index].stored_entry(key)
+            if not expired_before and entry is not None and entry.expires <= now:
+                return True
+        return False
+
+    def forget(self, session: Session) -> None:
+        """A client has gone."""
+        if session.watched:
+            self.unwatch(session)
+
+    # Keyspace events
+
+    def notify(self, flags: int) -> None:
+        """Announce the events that ``flags`` selects; none without ``K`` or ``E``."""
+        self.flags = flags
+        if flags & (KEYSPACE | KEYEVENT) and flags & ~(KEYSPACE | KEYEVENT):
+            self._core.shape.observe("events")
+        else:
+            self._core.shape.unobserve("events")
+
+    def _announce(self, database: Database, key: bytes, event: Event) -> None:
+        publish = self._core.pubsub.publish
+        if self.flags & KEYSPACE:
+            publish(b"__keyspace@%d__:%b" % (database.index, key), event.name)
+        if self.flags & KEYEVENT:
+            publish(b"__keyevent@%d__:%b" % (database.index, event.name), key)
+
+    # Observer
+
+    def changed(self, database: Database, key: bytes, event: Event) -> None:
+        """See store/keyspace.py."""
+        place = (database.index, key)
+        if not event.kind & _SILENT:
+            if place in self._watchers:
+                self._touch(database, place)
+            if self._core.serving:
+                self._core.blocking.changed(place)
+        if self.flags & event.kind:
+            self._announce(database, key, event)
+
+    def flushed(self, database: Database) -> None:
+        """See store/keyspace.py."""
+        for place in self._watchers:
+            if place[0] == database.index and database.find(place[1]) is not None:
+                self._touch(database, place)
+
+    def swapped(self, first: Database, second: Database) -> None:
+        """Two databases are about to be exchanged."""
+        for index, key in self._watchers:
+            if index in (first.index, second.index) and (first.find(key) is not None or second.find(key) is not None):
+                self._touch(first if index == first.index else second, (index, key))
+        if self._core.serving:
+            for database in (first, second):
+                for key in self._core.blocking.waits_for(database.index):
+                    self._core.blocking.changed((database.index, key))
+
+    def _touch(self, database: Database, place: tuple[int, bytes]) -> None:
+        for session in self._watchers[place]:
+            if session.watched[place] and database.peek(place[1]) is None:
+                session.watched[place] = False  # it had expired already: only a new value matters
+                continue
+            if session.transaction is not None:
+                session.transaction.outdated = True
+            session.outdated = True

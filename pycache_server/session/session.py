@@ -1,0 +1,545 @@
+"""One client: bytes in, commands, bytes out. No IO here: a Link (host.py) carries the bytes.
+
+``_run`` is the hot loop, and deliberately one long function: every Python call it would be split into costs 60 ns, a
+tenth of a GET. What it does for each command is: look up the name in the session's table, look at the arguments' types
+and number, call the row's function, append the reply. Errors are raised and cost nothing while there are none. States
+are other tables (modes.py), so there is no test for any of them here.
+
+One read from the connection makes one call of ``receive``, and one write. Replies are collected in ``_out``; what comes
+from elsewhere (published messages, keyspace events) goes there too while a batch is running, else it is sent when the
+present batch of another session is done.
+
+The loop stops (``_source`` is kept) when a command halts the client (blocked, paused), and when the client does not
+read its replies. Input that comes meanwhile is held by the parser. ``resume`` goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hiredis import ProtocolError as HiredisError
+
+from pycache_server.commands.context import Context
+from pycache_server.errors import ProtocolError, RedisError, Rejection, arity_rejection, unknown_command
+from pycache_server.resp.encode import (
+    BULK_HEADERS,
+    CRLF,
+    HALT,
+    HEADERS_UP_TO,
+    INTEGERS,
+    NO_REPLY,
+    Wire,
+    encode2,
+    encode3,
+)
+from pycache_server.resp.exact import QueryBufferExceeded
+from pycache_server.resp.parser import BROKEN, NOTHING, Parser, Source
+from pycache_server.session.core import Core, internal_error
+from pycache_server.session.describe import describe
+from pycache_server.session.host import Link
+from pycache_server.session.transactions import refuse_transaction
+
+if TYPE_CHECKING:
+    from pycache_server.session.blocking import Waiter
+    from pycache_server.session.modes import Row, Table
+    from pycache_server.session.transactions import Transaction
+
+LARGE_REPLY = 64 * 1024
+"""A batch that has collected this many bytes of large replies is sent before it goes on."""
+HOLD_LIMIT = 1024 * 1024
+"""A client that may not execute anything and goes on sending is no longer read from at this many bytes."""
+UNAUTHENTICATED_OUTPUT = 1024 * 1024
+"""Most bytes that are kept for a client that has not authenticated and does not read."""
+CROSS_PROTOCOL = frozenset((b"post", b"host:"))
+"""What a browser says that was talked into sending its request here."""
+
+
+class Session(Context):
+    """A connected client."""
+
+    __slots__ = (
+        "_out",
+        "_postponed",
+        "_pushed",
+        "_source",
+        "address",
+        "authenticated",
+        "closing",
+        "congested",
+        "congested_since",
+        "core",
+        "created",
+        "encode",
+        "executing",
+        "flags",
+        "id",
+        "last_seen",
+        "library",
+        "library_version",
+        "link",
+        "local_address",
+        "name",
+        "null",
+        "outdated",
+        "parser",
+        "patterns",
+        "received",
+        "row",
+        "sent",
+        "silence",
+        "subscriptions",
+        "table",
+        "transaction",
+        "unix",
+        "user",
+        "waiter",
+        "watched",
+    )
+
+    def __init__(self, core: Core, link: Link, address: str = "", local_address: str = "", unix: bool = False) -> None:
+        super().__init__(core.keyspace)
+        self.core = core
+        self.link = link
+        self.address = address
+        self.local_address = local_address
+        self.unix = unix
+        self.id = core.connect(self)
+        self.name = b""
+        self.library = b""
+        self.library_version = b""
+        self.user = b"default"
+        self.flags: set[str] = set()
+        """States that only change what CLIENT LIST shows or what happens outside of commands: monitor, no-evict,
+        no-touch."""
+        self.authenticated = not core.password
+        self.transaction: Transaction | None = None
+        self.watched: dict[tuple[int, bytes], bool] = {}
+        """Watched keys of databases; True where the key had expired already."""
+        self.outdated = False
+        """Whether a watched key has changed."""
+        self.subscriptions: dict[bytes, None] = {}
+        self.patterns: dict[bytes, None] = {}
+        self.waiter: Waiter | None = None
+        self.silence = ""
+        """CLIENT REPLY: ``off``, ``skip`` for the next command only, or nothing."""
+        self.executing = False
+        """Whether EXEC is running."""
+        self.encode = encode2
+        self.null = encode2(None)
+        self.table: Table = core.tables.normal
+        self.row: Row | None = None
+        """What was executed last."""
+        self.parser = Parser(core.input_limits, self.authenticated)
+        self.created = self.last_seen = core.host.time()
+        self.received = self.sent = 0
+        self.congested = False
+        """Whether the client does not read as fast as it is written to."""
+        self.congested_since = 0.0
+        self.closing = False
+        self._source: Source | None = None
+        self._out: list[bytes] | None = None
+        self._pushed: list[bytes] = []
+        self._postponed: list[bytes] | None = None
+        self.choose_table()
+
+    # Input
+
+    def receive(self, data: bytes) -> None:
+        """Take what was read from the connection, execute what is complete, and send the replies."""
+        core = self.core
+        core.clock.time = self.last_seen = core.host.time()
+        core.stats.input_bytes += len(data)
+        core.stats.reads += 1
+        try:
+            if self._source is not None or self.closing:
+                self._hold(data)
+                return
+            source = self.parser.feed(data)
+        except QueryBufferExceeded:
+            self._exceeded()
+            return
+        core.countdown -= 1
+        if core.countdown < 0 and self.table is core.tables.normal:
+            self.table = core.tables.sampled
+            core.countdown = core.sample_every
+            self._run(source)
+            if self.table is core.tables.sampled:
+                self.table = core.tables.normal
+        else:
+            self._run(source)
+
+    def _run(self, source: Source | None) -> None:
+        """Execute the commands of a source, and of those that follow it, until nothing more is complete."""
+        out: list[bytes] = []
+        self._out = out
+        add = out.append
+        parser = self.parser
+        row: Row | None = None
+        large = 0
+        while source is not None:
+            # hot: what stands between here and "cold" costs about 1 us a command; see bench/hot_path.py
+            try:
+                argv = source()
+            except HiredisError:
+                argv = BROKEN
+            if type(argv) is not list:
+                if argv is NOTHING and not parser.more and not parser.has_data():
+                    break
+                source = self._turn(argv, large)
+                large = 0
+                continue
+            try:
+                row = self.table[argv[0]]
+                count = len(argv)
+                if count == 2:
+                    if type(argv[1]) is not bytes:
+                        raise TypeError
+                elif count == 3:
+                    if type(argv[1]) is not bytes or type(argv[2]) is not bytes:
+                        raise TypeError
+                else:
+                    for argument in argv:
+                        if type(argument) is not bytes:
+                            raise TypeError
+                row.calls += 1
+                if count != row.least and (count < row.least or not row.open):
+                    raise arity_rejection(row.name)
+                value = row.run(self, argv)
+            except Exception as error:
+                value = self._recover(row, argv, error)
+            kind = type(value)
+            if kind is bytes:
+                size = len(value)
+                if size < HEADERS_UP_TO:
+                    add(BULK_HEADERS[size] + value + CRLF)
+                    continue
+            elif kind is Wire:
+                add(value)
+                continue
+            elif kind is int:
+                add(INTEGERS[value] if 0 <= value < HEADERS_UP_TO else b":%d\r\n" % value)
+                continue
+            elif value is None:
+                add(self.null)
+                continue
+            # cold
+            if value is NO_REPLY:
+                continue
+            if value is HALT:
+                self._source = source
+                break
+            encoded = self.encode(value)
+            add(encoded)
+            large += len(encoded)
+            if large > LARGE_REPLY:
+                large = 0
+                if not self._make_way():
+                    self._source = source
+                    break
+        self.row = row
+        self._out = None
+        if out:
+            self._write(b"".join(out) if len(out) > 1 else out[0])
+        if self.closing:
+            self.link.close()
+
+    def _turn(self, last: Any, large: int) -> Source | None:
+        """Go on behind the end of a piece of input, or something unusual in it."""
+        try:
+            source = self.parser.turn(last)
+        except QueryBufferExceeded:
+            self._exceeded()
+            return None
+        if source is not None:
+            self.core.clock.time = self.core.host.time()
+            if not self._make_way():
+                self._source = source
+                return None
+        return source
+
+    def _recover(self, row: Row | None, argv: list[bytes], error: Exception) -> Any:
+        """The reply where a command did not return one, or where its name was not in the table as it was written."""
+        if isinstance(error, RedisError):
+            return self._failed(row, error)
+        if not argv:
+            return NO_REPLY
+        if any(type(argument) is not bytes for argument in argv):
+            try:
+                self.parser.reject()
+            except ProtocolError as refusal:
+                return self._failed(None, refusal)
+        if argv[0] not in self.table:
+            return self._run_by_name(argv)
+        return self._crashed(argv, error)
+
+    def _run_by_name(self, argv: list[bytes]) -> Any:
+        """Run a command whose name was written in neither upper nor lower case, or is not known."""
+        row = self.table.get(argv[0].lower())
+        if row is None:
+            return self._unknown(argv)
+        try:
+            row.calls += 1
+            if not row.accepts(len(argv)):
+                raise arity_rejection(row.name)
+            return row.run(self, argv)
+        except RedisError as error:
+            return self._failed(row, error)
+        except Exception as error:
+            return self._crashed(argv, error)
+
+    def _unknown(self, argv: list[bytes]) -> Any:
+        if argv[0].lower() in CROSS_PROTOCOL:
+            self.core.host.log(
+                "warning",
+                "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. "
+                "This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your "
+                f"Redis instance. Connection from {self.address} aborted.",
+            )
+            self.closing = True
+            return HALT
+        return self._failed(None, unknown_command(argv))
+
+    def _failed(self, row: Row | None, error: RedisError) -> Any:
+        """The reply for an error, counted."""
+        self.core.stats.count_error(error.code)
+        if row is not None:
+            if isinstance(error, Rejection):
+                row.stats.rejected += 1
+                row.calls -= 1
+            else:
+                row.stats.failed += 1
+        if self.transaction is not None and isinstance(error, Rejection):
+            error = refuse_transaction(self, row, error)
+        if isinstance(error, ProtocolError):
+            self.core.host.log("verbose", f"Protocol error ({error}) from client: {describe(self)}")
+            self.closing = True
+            self.push_wire(error.wire)
+            return HALT
+        if self.silence:
+            self.spoke()
+            return NO_REPLY
+        return Wire(error.wire)
+
+    def _crashed(self, argv: list[bytes], error: Exception) -> Any:
+        """The server has made a mistake: the log gets everything, the client a sentence."""
+        name = argv[0][:64].decode("ascii", "replace")
+        self.core.report_failure(f"command {name}", error)
+        return self._failed(None, internal_error())
+
+    def _exceeded(self) -> None:
+        """Too much unfinished input."""
+        self.core.host.log("warning", f"Closing client that reached max query buffer length: {describe(self)}")
+        self.abort()
+
+    # Output
+
+    def push(self, value: Any) -> None:
+        """Send something that is no reply to a command: behind the replies of the batch that is running, or when
+        the present batch of another session is done."""
+        self.push_wire(self.encode(value))
+
+    def push_wire(self, data: bytes) -> None:
+        """The same with something that is encoded already."""
+        if self._out is not None:
+            self._out.append(data)
+            return
+        if not self._pushed:
+            self.core.flush_soon(self)
+        self._pushed.append(data)
+
+    def flush(self) -> None:
+        """Send what has been pushed."""
+        pushed, self._pushed = self._pushed, []
+        if pushed and not self.closing:
+            self._write(b"".join(pushed))
+
+    def take_back(self, mark: int) -> list[bytes]:
+        """Remove what the running batch has sent since ``mark``, a value of ``written``."""
+        assert self._out is not None
+        taken = self._out[mark:]
+        del self._out[mark:]
+        return taken
+
+    def written(self) -> int:
+        """How many replies the running batch has collected."""
+        return len(self._out) if self._out is not None else 0
+
+    def _write(self, data: bytes) -> None:
+        self.core.stats.output_bytes += len(data)
+        self.core.stats.writes += 1
+        self.link.write(data)
+        if self.congested:
+            self.check_output(self.core.host.ticks())
+
+    def _make_way(self) -> bool:
+        """Send what the batch has collected, so that it does not pile up. False where the client does not read:
+        then nothing more may be executed for now."""
+        out = self._out
+        if out:
+            data = b"".join(out)
+            out.clear()
+            self._write(data)
+        return not self.congested and not self.closing
+
+    def on_congestion(self) -> None:
+        """The link keeps more than it likes: the client does not read."""
+        self.congested = True
+        self.congested_since = 0.0
+        self.link.pause_reading()
+
+    def on_relief(self) -> None:
+        """The client has read."""
+        self.congested = False
+        self.congested_since = 0.0
+        self.link.resume_reading()
+        self.resume()
+
+    def check_output(self, now: float) -> None:
+        """Close the connection where client-output-buffer-limit is exceeded; ``now`` is in ticks."""
+        limit = self.core.output_limits[self.kind()]
+        kept = self.link.buffered()
+        if self.authenticated and not limit.hard and not limit.soft:
+            return
+        hard = limit.hard if self.authenticated else UNAUTHENTICATED_OUTPUT
+        if limit.soft and kept >= limit.soft:
+            self.congested_since = self.congested_since or now
+        else:
+            self.congested_since = 0.0
+        overdue = self.congested_since and now - self.congested_since >= limit.seconds
+        if (hard and kept >= hard) or overdue:
+            self.core.host.log(
+                "warning",
+                f"Client {describe(self)} scheduled to be closed ASAP for overcoming of output buffer limits.",
+            )
+            self.abort()
+
+    # States
+
+    def choose_table(self) -> None:
+        """Take the table that the client's state asks for."""
+        tables = self.core.tables
+        if not self.authenticated:
+            table = tables.locked
+        elif self.transaction is not None:
+            table = tables.queueing
+        elif self.resp == 2 and (self.subscriptions or self.patterns):
+            table = tables.subscribed
+        else:
+            table = tables.normal
+        if "no-touch" in self.flags:
+            table = tables.untouching(table)
+        self.table = tables.silent(table) if self.silence else table
+
+    def speak(self, version: int) -> None:
+        """Answer in version 2 or 3 of the protocol from now on."""
+        self.resp = version
+        self.encode = encode3 if version == 3 else encode2
+        self.null = self.encode(None)
+        self.choose_table()
+
+    def spoke(self) -> None:
+        """A command has passed in silence."""
+        if self.silence == "skip":
+            self.silence = ""
+            self.choose_table()
+
+    def authenticate(self) -> None:
+        """The client has proved who it is."""
+        self.authenticated = True
+        self.parser.trust()
+        self.choose_table()
+
+    def select(self, index: int) -> None:
+        """Use another database."""
+        self.db = self.keyspace.databases[index]
+
+    def queue(self, row: Row, argv: list[bytes]) -> Any:
+        """Keep a command for EXEC."""
+        assert self.transaction is not None
+        return self.transaction.queue(self, row, argv)
+
+    def kind(self) -> str:
+        """The class of the client for limits and CLIENT KILL TYPE: normal, slave or pubsub."""
+        return "pubsub" if self.subscriptions or self.patterns else "normal"
+
+    # Waiting
+
+    def block(
+        self,
+        keys: Sequence[bytes],
+        serve: Callable[[bytes], Any],
+        timeout: float,
+        on_timeout: Any,
+        wants: type | tuple[type, ...] | None = None,
+    ) -> Any:
+        if self.deny_blocking:
+            return on_timeout
+        return self.core.blocking.block(self, keys, serve, timeout, on_timeout, wants)
+
+    def postpone(self, argv: list[bytes]) -> Any:
+        """Execute this command first when the session resumes."""
+        self._postponed = argv
+        return HALT
+
+    def reply(self, value: Any) -> None:
+        """Answer the command that has halted the session, and go on when the present batch is done."""
+        if isinstance(value, RedisError):
+            value = self._failed(self.row, value)
+        if value is not NO_REPLY and not self.silence:
+            self.push(value)
+        self.spoke()
+        self.core.host.defer(self.resume)
+
+    def resume(self) -> None:
+        """Go on with what could not be executed when it came."""
+        source = self._source
+        if source is None or self.waiter is not None or self.congested or self.closing:
+            return
+        self._source = None
+        if self._postponed is not None:
+            source = _prepend(self._postponed, source)
+            self._postponed = None
+        self.core.clock.time = self.core.host.time()
+        self._run(source)
+        if self._source is None and not self.closing:
+            self.link.resume_reading()
+
+    def _hold(self, data: bytes) -> None:
+        """Keep input that cannot be looked at yet."""
+        if self.closing:
+            return
+        self.parser.hold(data)
+        if self.parser.held() > HOLD_LIMIT:
+            self.link.pause_reading()
+
+    # The end
+
+    def close(self) -> None:
+        """End the connection when everything has been sent."""
+        if self._out is None:
+            self.flush()
+            self.link.close()
+        self.closing = True
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self.closing = True
+        self.link.abort()
+
+    def on_lost(self) -> None:
+        """The connection has ended, from whichever side."""
+        self.closing = True
+        self._source = None
+        self._pushed = []
+        self.core.forget(self)
+
+
+def _prepend(argv: list[bytes], source: Source) -> Source:
+    """A source that gives ``argv`` first."""
+    first = [argv]
+
+    def prepended() -> Any:
+        return first.pop() if first else source()
+
+    return prepended

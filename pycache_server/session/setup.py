@@ -1,0 +1,21 @@
+"""All commands together: importing this registers those of the families and those of the session layer."""
+
+from __future__ import annotations
+
+import pycache_server.commands
+import pycache_server.session.clients
+import pycache_server.session.connection
+import pycache_server.session.latency
+import pycache_server.session.monitor
+import pycache_server.session.pubsub
+import pycache_server.session.slowlog
+import pycache_server.session.transactions  # noqa: F401
+from pycache_server.session.core import Core
+from pycache_server.session.host import Host
+from pycache_server.session.introspection import add_help
+
+
+def make_core(host: Host, databases: int = 16) -> Core:
+    """A Core with every command."""
+    add_help()
+    return Core(host, databases)

@@ -1,0 +1,140 @@
+"""How often each command was called, how long it took, and what went wrong, for INFO.
+
+Reading the clock twice costs 80 ns, a tenth of a fast command. So calls are counted always, but commands that take the
+same short time whatever they are given are timed in a sample of the batches while the server is busy, and always
+while it is not. Their total time is extrapolated from the sample; a command whose time depends on its arguments is
+timed at every call.
+
+The distribution of times is kept in buckets of a quarter of a power of two (19 % wide), from 1 ns up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class CommandStats:
+    """The counts of one command on one server. Times are in seconds."""
+
+    __slots__ = ("_mean", "_new_calls", "_new_seconds", "_settled_calls", "failed", "histogram", "rejected", "seconds")
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to zero, as CONFIG RESETSTAT wants it."""
+        self.failed = 0
+        """Calls that ended in an error."""
+        self.rejected = 0
+        """Calls that were refused before they began: arity, authentication, memory."""
+        self.seconds = 0.0
+        """Time spent in calls, those that were not timed included by extrapolation: as of the last ``settle``."""
+        self.histogram: dict[int, int] = {}
+        """Bucket -> timed calls in it."""
+        self._settled_calls = 0
+        self._new_calls = 0  # timed since the last ``settle``
+        self._new_seconds = 0.0
+        self._mean = 0.0
+
+    def record(self, seconds: float) -> None:
+        """A call was timed."""
+        self._new_calls += 1
+        self._new_seconds += seconds
+        bucket = bucket_of(seconds)
+        self.histogram[bucket] = self.histogram.get(bucket, 0) + 1
+
+    def settle(self, calls: int) -> None:
+        """Bring ``seconds`` up to ``calls``, the number of all calls so far."""
+        if self._new_calls:
+            self._mean = self._new_seconds / self._new_calls
+            self._new_calls, self._new_seconds = 0, 0.0
+        self.seconds += (calls - self._settled_calls) * self._mean
+        self._settled_calls = calls
+
+    def percentile(self, percent: float) -> float:
+        """The time, in seconds, that ``percent`` of the timed calls did not exceed."""
+        wanted = max(1.0, sum(self.histogram.values()) * percent / 100)
+        for bucket in sorted(self.histogram):
+            wanted -= self.histogram[bucket]
+            if wanted <= 0:
+                return upper_bound(bucket)
+        return 0.0
+
+
+def bucket_of(seconds: float) -> int:
+    """The number of the bucket for a time."""
+    nanoseconds = int(seconds * 1e9) or 1
+    bits = nanoseconds.bit_length()
+    return bits << 2 | (nanoseconds << 3 >> bits) & 3
+
+
+def upper_bound(bucket: int) -> float:
+    """The longest time, in seconds, that falls into a bucket."""
+    bits, quarter = bucket >> 2, bucket & 3
+    return ((5 + quarter) << bits >> 3) / 1e9
+
+
+class Stats:
+    """What a server counts besides its commands. Bytes, and numbers of things."""
+
+    __slots__ = (
+        "connections",
+        "errors",
+        "evicted_clients",
+        "input_bytes",
+        "output_bytes",
+        "reads",
+        "rejected_connections",
+        "unexpected_errors",
+        "writes",
+    )
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to zero, as CONFIG RESETSTAT wants it."""
+        self.connections = 0
+        self.rejected_connections = 0
+        self.evicted_clients = 0
+        self.input_bytes = 0
+        self.output_bytes = 0
+        self.reads = 0
+        self.writes = 0
+        self.unexpected_errors = 0
+        """Failures inside the server: each one is in the log."""
+        self.errors: dict[str, int] = {}
+        """Error replies by their code."""
+
+    def count_error(self, code: str) -> None:
+        """An error reply is sent."""
+        self.errors[code] = self.errors.get(code, 0) + 1
+
+    def total_errors(self) -> int:
+        return sum(self.errors.values())
+
+
+class Rate:
+    """Something per second, as the mean over the last 16 samples, as Redis's instantaneous figures."""
+
+    __slots__ = ("_last", "_samples", "_time")
+
+    def __init__(self) -> None:
+        self._samples: list[float] = []
+        self._last = 0
+        self._time = 0.0
+
+    def sample(self, total: int, now: float) -> None:
+        """Take a sample of a running total at ``now`` (seconds)."""
+        if self._time and now > self._time:
+            self._samples = [*self._samples[-15:], (total - self._last) / (now - self._time)]
+        self._last, self._time = total, now
+
+    def value(self) -> float:
+        return mean(self._samples)
+
+
+def mean(values: Iterable[float]) -> float:
+    """The mean, 0 of nothing."""
+    found = list(values)
+    return sum(found) / len(found) if found else 0.0

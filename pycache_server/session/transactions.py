@@ -1,0 +1,160 @@
+"""MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+
+MULTI gives the session a table in which every command is queued, after the checks that would refuse it: a refusal makes
+EXEC fail as a whole. EXEC runs the queue through the rows' ``call``; what a command raises then is its element of the
+reply, and the others run all the same. Blocking commands do not block within.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pycache_server.commands.registry import (
+    ALLOW_BUSY,
+    FAST,
+    LOADING,
+    NO_MULTI,
+    NOSCRIPT,
+    SKIP_SLOWLOG,
+    STALE,
+    Family,
+    Flag,
+)
+from pycache_server.errors import ExecAborted, RedisError, Rejection
+from pycache_server.resp.encode import HALT, NO_REPLY, NULL_ARRAY, OK, QUEUED, Wire
+
+if TYPE_CHECKING:
+    from pycache_server.session.modes import Row
+    from pycache_server.session.session import Session
+
+family = Family("transactions")
+command = family.command
+
+
+class Transaction:
+    """What a session has queued since MULTI."""
+
+    __slots__ = ("outdated", "queued", "size", "spoiled")
+
+    def __init__(self) -> None:
+        self.queued: list[tuple[Row, list[bytes]]] = []
+        self.spoiled = False
+        """Whether a command was refused, so that EXEC must fail."""
+        self.outdated = False
+        """Whether a watched key has changed, so that EXEC must do nothing."""
+        self.size = 0
+        """Bytes of the arguments."""
+
+    def queue(self, session: Session, row: Row, argv: list[bytes]) -> Any:
+        """Keep a command, if nothing speaks against it."""
+        row = row.resolve(argv)
+        if Flag.NO_MULTI in row.command.flags:
+            raise Rejection(b"ERR Command not allowed inside a transaction")
+        if row.gate is not None and row.gate(session, row, argv) is HALT:
+            return HALT
+        self.queued.append((row, argv))
+        self.size += sum(map(len, argv))
+        return QUEUED
+
+    def needs_memory(self) -> bool:
+        """Whether a command is queued that must not run when memory is full."""
+        return any(Flag.DENYOOM in row.command.flags for row, _ in self.queued)
+
+    def may_change(self) -> bool:
+        """Whether a command is queued that may change something."""
+        return any(row.command.flags & {Flag.WRITE, Flag.MAY_REPLICATE} for row, _ in self.queued)
+
+
+@command("MULTI", NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY, since="1.2.0")
+def multi(session: Session, argv: list[bytes]) -> Any:
+    """Begin a transaction."""
+    if session.transaction is not None:
+        raise RedisError(b"ERR MULTI calls can not be nested")
+    session.transaction = Transaction()
+    session.transaction.outdated = session.outdated
+    session.choose_table()
+    return OK
+
+
+@command("EXEC", NOSCRIPT, LOADING, STALE, SKIP_SLOWLOG, since="1.2.0", complexity="Depends on the commands")
+def exec_(session: Session, argv: list[bytes]) -> Any:
+    """Run all commands of a transaction."""
+    transaction = session.transaction
+    if transaction is None:
+        raise RedisError(b"ERR EXEC without MULTI")
+    outdated = transaction.outdated or session.core.observers.has_expired(session)
+    end_transaction(session)
+    if transaction.spoiled:
+        raise ExecAborted
+    if outdated:
+        return NULL_ARRAY
+    session.executing = session.deny_blocking = True
+    try:
+        return [_execute(session, row, argv) for row, argv in transaction.queued]
+    finally:
+        session.executing = session.deny_blocking = False
+
+
+def _execute(session: Session, row: Row, argv: list[bytes]) -> Any:
+    """Run one queued command; its element of the reply."""
+    core = session.core
+    row.calls += 1
+    mark = session.written()
+    try:
+        value = row.call(session, argv)
+    except RedisError as error:
+        row.stats.failed += 1
+        core.stats.count_error(error.code)
+        return error
+    except Exception as error:
+        core.report_failure(f"command {row.command.name} in EXEC", error)
+        return RedisError(b"ERR internal error, see the server's log")
+    if value is NO_REPLY or value is HALT:
+        return Wire(b"".join(session.take_back(mark)))  # SUBSCRIBE and its like have sent their replies themselves
+    return value
+
+
+@command("DISCARD", NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY, since="2.0.0", complexity="O(N), N = commands queued")
+def discard(session: Session, argv: list[bytes]) -> Any:
+    """Forget a transaction."""
+    if session.transaction is None:
+        raise RedisError(b"ERR DISCARD without MULTI")
+    end_transaction(session)
+    return OK
+
+
+@command("WATCH key [key ...]", NOSCRIPT, LOADING, STALE, FAST, NO_MULTI, ALLOW_BUSY, since="2.2.0", keys="RO")
+def watch(session: Session, argv: list[bytes]) -> Any:
+    """Let the next transaction do nothing if one of the keys changes before."""
+    if session.transaction is not None:
+        raise RedisError(b"ERR WATCH inside MULTI is not allowed")
+    for key in argv[1:]:
+        session.core.observers.watch(session, key)
+    return OK
+
+
+@command("UNWATCH", NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY, since="2.2.0")
+def unwatch(session: Session, argv: list[bytes]) -> Any:
+    """Forget the watched keys."""
+    session.core.observers.unwatch(session)
+    session.outdated = False
+    return OK
+
+
+def end_transaction(session: Session) -> None:
+    """Leave MULTI, whatever came of it."""
+    session.transaction = None
+    session.outdated = False
+    if session.watched:
+        session.core.observers.unwatch(session)
+    session.choose_table()
+
+
+def refuse_transaction(session: Session, row: Row | None, error: RedisError) -> RedisError:
+    """A command was refused within MULTI, so EXEC must fail; where it was EXEC itself, it has. The error to send."""
+    assert session.transaction is not None
+    session.transaction.spoiled = True
+    if row is None or row.command.name != "exec":
+        return error
+    end_transaction(session)
+    return RedisError(b"EXECABORT Transaction discarded because of: " + error.text)

@@ -1,0 +1,504 @@
+"""The keyspace: which value a key has, until when, and who must hear of a change.
+
+Three rules.
+
+1. *How a key is represented is this folder's secret.* A bucket maps the key to the bare value, or to an Entry where
+   there is more to hold (entry.py). Strings are bytes; int after arithmetic, which spares INCR two conversions;
+   bytearray after an edit in place, which OBJECT ENCODING calls raw; EmbeddedString where the result of arithmetic is
+   kept as text. Commands get strings from ``read_string`` and never see the difference.
+2. *Exactly one look-up of a key per command*, at least of a key in the cold: the second is to the same bucket.
+3. *Reads pay nothing for writes, and writes nothing for listeners that are not there.* Who must hear of changes
+   (WATCH, blocked clients, keyspace events) makes the database an ObservedDatabase, an eviction engine makes it an
+   EvictingDatabase: by substitution of the class, so that nothing is tested for on the way.
+
+The keyspace is not one dict: growing one of 2.8 million keys stops the world for 114 ms. It is a fixed table of 4096
+dicts, chosen by the low bits of the key's hash, which also gives scans, sampling and freeing in slices.
+
+Each write names its event (events.py). A write that fails must fail before its first change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from pycache_server.entry import NEVER, Entry, SizedEntry
+from pycache_server.errors import WouldOverflow
+from pycache_server.evict.base import Engine
+from pycache_server.store.clock import Clock
+from pycache_server.store.events import Event
+from pycache_server.store.expiry import Wheel
+from pycache_server.store.numbers import INT_MAX, INT_MIN
+from pycache_server.store.scan import END, SLOT_MASK, SLOTS, scan
+from pycache_server.store.strings import STRING_TYPES, as_bytes, to_int
+from pycache_server.store.table import choose_bucket
+
+Bucket = dict[bytes, Any]
+
+
+class Observer(Protocol):
+    """Who hears of changes while a database is observed."""
+
+    def changed(self, database: Database, key: bytes, event: Event) -> None:
+        """The value of ``key`` was set, changed in place or removed, as ``event`` says."""
+
+    def flushed(self, database: Database) -> None:
+        """The database is about to be emptied."""
+
+    def swapped(self, first: Database, second: Database) -> None:
+        """The contents of two databases are about to be exchanged."""
+
+
+class Database:
+    """One numbered database, while nobody observes it and no engine evicts from it.
+
+    Times are in ms since 1970. ``size`` counts the keys, expired ones that have not been removed yet included.
+    """
+
+    __slots__ = (
+        "buckets",
+        "clock",
+        "dirty",
+        "engine",
+        "expired",
+        "hits",
+        "index",
+        "keyspace",
+        "misses",
+        "on_access",
+        "size",
+        "used",
+        "wheel",
+    )
+
+    def __init__(self, index: int, keyspace: Keyspace) -> None:
+        self.index = index
+        self.keyspace = keyspace
+        self.clock = keyspace.clock
+        self.hits = 0
+        """Reads that found their key, as INFO keyspace_hits counts them."""
+        self.misses = 0
+        self.dirty = 0
+        """Changes since the start."""
+        self.expired = 0
+        """Keys that were removed because their time had come."""
+        self.engine: Engine | None = None  # this and the next two belong to evicting.py
+        self.on_access: Callable[[SizedEntry], None] = not_counted
+        self.used = 0
+        self._renew()
+
+    def _renew(self) -> None:
+        self.buckets: list[Bucket] = [{} for _ in range(SLOTS)]
+        self.wheel = Wheel(self.keyspace.wake)
+        self.size = 0
+
+    # Reading
+
+    def read(self, key: bytes) -> Any:
+        """The value of ``key``, or None. Counts as a read."""
+        value = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if type(value) is Entry:
+            value = self._live_value(value)
+        if value is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        return value
+
+    def read_string(self, key: bytes) -> bytes | None:
+        """The string at ``key``, or None. Counts as a read.
+
+        Raises WrongType.
+        """
+        value = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if type(value) is bytes:
+            self.hits += 1
+            return value
+        if type(value) is Entry:
+            value = self._live_value(value)
+        if value is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        return as_bytes(value)
+
+    def find(self, key: bytes) -> Any:
+        """The value of ``key``, or None, for a write: counts as no read."""
+        value = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if type(value) is Entry:
+            return self._live_value(value)
+        return value
+
+    def peek(self, key: bytes) -> Any:
+        """The value of ``key``, or None, without any effect: no count, no engine hears of it."""
+        value = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if isinstance(value, Entry):
+            return value.value if value.expires > self.clock.now() else None
+        return value
+
+    def entry(self, key: bytes) -> Entry | None:
+        """The entry of ``key`` where it has one and has not expired; for OBJECT and DEBUG."""
+        value = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if isinstance(value, Entry) and value.expires > self.clock.now():
+            return value
+        return None
+
+    def stored_entry(self, key: bytes) -> Entry | None:
+        """The entry of ``key`` where it has one, expired or not; for WATCH."""
+        value = self.buckets[hash(key) & SLOT_MASK].get(key)
+        return value if isinstance(value, Entry) else None
+
+    def engine_knows(self, key: bytes, ask: Callable[[SizedEntry], int | None]) -> int | None:
+        """What the engine answers of a key's entry; None where the key has none of its entries."""
+        entry = self.stored_entry(key)
+        return ask(entry) if isinstance(entry, SizedEntry) else None
+
+    def expires_at(self, key: bytes) -> int | None:
+        """When ``key`` expires: NEVER where it does not, None where there is no such key. Counts as no read."""
+        value = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if value is None:
+            return None
+        if not isinstance(value, Entry):
+            return NEVER
+        return value.expires if self._live_value(value) is not None else None
+
+    # Writing
+
+    def put(self, key: bytes, value: Any, event: Event) -> None:
+        """Set ``key`` to a new value that does not expire."""
+        bucket = self.buckets[hash(key) & SLOT_MASK]
+        old = bucket.get(key)
+        bucket[key] = value
+        self.dirty += 1
+        if old is None:
+            self.size += 1
+        elif type(old) is not bytes:
+            self._replaced(key, old)
+
+    def put_until(self, key: bytes, value: Any, expires: int, event: Event) -> None:
+        """Set ``key`` to a new value that expires at ``expires``."""
+        bucket = self.buckets[hash(key) & SLOT_MASK]
+        old = bucket.get(key)
+        entry = Entry(key, value, expires)
+        bucket[key] = entry
+        self.dirty += 1
+        if old is None:
+            self.size += 1
+        elif type(old) is not bytes:
+            self._replaced(key, old)
+        self.wheel.add(entry)
+
+    def update(self, key: bytes, value: Any, event: Event) -> None:
+        """Set ``key`` to a new value and keep its time to live; create it if need be."""
+        bucket = self.buckets[hash(key) & SLOT_MASK]
+        old = bucket.get(key)
+        self.dirty += 1
+        if isinstance(old, Entry):
+            if self._live_value(old) is not None:
+                old.value = value
+                return
+            old = None
+        bucket[key] = value
+        if old is None:
+            self.size += 1
+
+    def touched(self, key: bytes, event: Event, changes: int = 1) -> None:
+        """The value of ``key`` has been changed in place."""
+        self.dirty += changes
+
+    def announce(self, key: bytes, event: Event) -> None:
+        """Something more has happened to ``key`` in a change that has been told already."""
+
+    def delete(self, key: bytes, event: Event) -> bool:
+        """Remove ``key``. Whether it was there."""
+        value = self.buckets[hash(key) & SLOT_MASK].pop(key, None)
+        if value is None:
+            return False
+        self.size -= 1
+        if type(value) is not bytes:
+            expired = isinstance(value, Entry) and value.expires <= self.clock.now()
+            self._let_go(value)
+            if expired:
+                self._has_expired(key)
+                return False
+        self.dirty += 1
+        return True
+
+    def take(self, key: bytes, event: Event) -> tuple[Any, int] | None:
+        """Remove ``key`` and hand over its value, which lives on, and its expiry time. None where it was not there."""
+        bucket = self.buckets[hash(key) & SLOT_MASK]
+        value = self.find(key)
+        if value is None:
+            return None
+        expires = self.expires_at(key)
+        assert expires is not None
+        entry = bucket.pop(key)
+        if isinstance(entry, Entry) and entry.next is not None:
+            self.wheel.remove(entry)
+        self.size -= 1
+        self.dirty += 1
+        return value, expires
+
+    def expire(self, key: bytes, expires: int, event: Event) -> bool:
+        """Let ``key`` expire at ``expires``. Whether it was there."""
+        bucket = self.buckets[hash(key) & SLOT_MASK]
+        value = bucket.get(key)
+        if value is None:
+            return False
+        if isinstance(value, Entry):
+            if self._live_value(value) is None:
+                return False
+            if value.next is not None:
+                self.wheel.remove(value)
+            value.expires = expires
+        else:
+            value = bucket[key] = Entry(key, value, expires)
+        self.wheel.add(value)
+        self.dirty += 1
+        return True
+
+    def persist(self, key: bytes, event: Event) -> bool:
+        """Let ``key`` not expire. Whether it was there and would have."""
+        bucket = self.buckets[hash(key) & SLOT_MASK]
+        value = bucket.get(key)
+        if not isinstance(value, Entry) or value.expires == NEVER or self._live_value(value) is None:
+            return False
+        self.wheel.remove(value)
+        self._forget_expiry(bucket, value)
+        self.dirty += 1
+        return True
+
+    def increment(self, key: bytes, delta: int, event: Event) -> int:
+        """Add to the integer at ``key``, 0 where it is not there, and keep its time to live.
+
+        Raises WrongType, NotAnInteger, WouldOverflow.
+        """
+        bucket = self.buckets[hash(key) & SLOT_MASK]
+        value = bucket.get(key)
+        if type(value) is int:
+            value += delta
+            if INT_MIN <= value <= INT_MAX:
+                bucket[key] = value
+                self.dirty += 1
+                return value
+            raise WouldOverflow
+        return self._increment_any(key, value, delta, event)
+
+    def _increment_any(self, key: bytes, value: Any, delta: int, event: Event) -> int:
+        if isinstance(value, Entry):
+            value = self._live_value(value)
+        result = (0 if value is None else to_int(value)) + delta
+        if not INT_MIN <= result <= INT_MAX:
+            raise WouldOverflow
+        self.update(key, result, event)
+        return result
+
+    def flush(self) -> int:
+        """Remove every key; the memory comes back in slices. Returns how many there were."""
+        removed = self.live_size()
+        self.keyspace.discard(self.buckets)
+        self._renew()
+        self.dirty += removed
+        return removed
+
+    # All keys
+
+    def live_size(self) -> int:
+        """How many keys there are that have not expired."""
+        return self.size - self.wheel.overdue(self.clock.now()) if self.wheel.size else self.size
+
+    def keys(self) -> Iterator[bytes]:
+        """All keys that have not expired."""
+        now = self.clock.now()
+        for bucket in self.buckets:
+            for key, value in bucket.items():
+                if not isinstance(value, Entry) or value.expires > now:
+                    yield key
+
+    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        """About ``count`` keys from ``cursor`` on and the next cursor, 0 at the end. Expired keys are left out."""
+        if cursor >= END:
+            return 0, []
+        cursor, keys = scan(self.buckets, 0, cursor, count)
+        if self.wheel.size:
+            keys = [key for key in keys if self.find(key) is not None]
+        return cursor, keys
+
+    def random_key(self) -> bytes | None:
+        """A key that has not expired, each as likely as the others; None where there is none."""
+        while self.size:
+            bucket, place = choose_bucket(self.buckets, self.size, self.keyspace.choose)
+            key = next(key for number, key in enumerate(bucket) if number == place)
+            if self.find(key) is not None:
+                return key
+        return None
+
+    def expire_due(self, limit: int) -> bool:
+        """Remove keys whose time has come, about ``limit`` of them at most. Whether there is more to do."""
+        due, more = self.wheel.expire(self.clock.now(), limit)
+        for entry in due:
+            self._drop(entry)
+        return more
+
+    # Inside
+
+    def _live_value(self, entry: Entry) -> Any:
+        """The value of an entry, or None where it has expired: then the key is gone."""
+        if entry.expires <= self.clock.time * 1000.0:
+            self.wheel.remove(entry)
+            self._drop(entry)
+            return None
+        return entry.value
+
+    def _drop(self, entry: Entry) -> None:
+        """Remove an expired entry that is out of the wheel."""
+        del self.buckets[hash(entry.key) & SLOT_MASK][entry.key]
+        self.size -= 1
+        self._let_go(entry)
+        self._has_expired(entry.key)
+
+    def _has_expired(self, key: bytes) -> None:
+        self.expired += 1
+
+    def evict_one(self) -> bool:
+        """Give up the key that the engine chooses. False where it has none to give, or there is no engine."""
+        return False
+
+    def _has_been_evicted(self, key: bytes) -> None:
+        self.keyspace.evicted += 1
+
+    def _replaced(self, key: bytes, old: Any) -> None:
+        """What was stored under ``key`` has been overwritten."""
+        if isinstance(old, Entry) and old.expires <= self.clock.now():
+            self._has_expired(key)
+        self._let_go(old)
+
+    def _let_go(self, value: Any) -> None:
+        """What was stored under a key, entry or value, is no longer."""
+        if isinstance(value, Entry):
+            if value.next is not None:
+                self.wheel.remove(value)
+            value = value.value
+        if type(value) not in _LIGHT and len(value) > HEAVY:
+            self.keyspace.discard(value)
+
+    def _forget_expiry(self, bucket: Bucket, entry: Entry) -> None:
+        """An entry that is out of the wheel does not expire any more: the bare value will do."""
+        bucket[entry.key] = entry.value
+
+    def _check(self) -> None:
+        """Assert that keys are in their buckets, counts are right, and what expires hangs in the wheel."""
+        self.wheel._check()
+        volatile = 0
+        for number, bucket in enumerate(self.buckets):
+            for key, value in bucket.items():
+                assert hash(key) & SLOT_MASK == number and type(key) is bytes
+                if isinstance(value, Entry):
+                    assert value.key == key and (value.next is not None) == (value.expires != NEVER)
+                    volatile += value.next is not None
+                    value = value.value
+                assert value is not None and not isinstance(value, Entry)
+        assert volatile == self.wheel.size
+        assert self.size == sum(map(len, self.buckets))
+
+
+HEAVY = 512
+"""Values of more elements are freed in slices."""
+_LIGHT = STRING_TYPES
+
+
+def not_counted(entry: SizedEntry) -> None:
+    """An access that no engine hears of."""
+
+
+class Keyspace:
+    """All databases and what they share.
+
+    ``choose(n)`` draws an integer below n; ``on_wake`` is called when maintenance has something to do earlier than it
+    knows. Both come from the server.
+    """
+
+    def __init__(self, databases: int, clock: Clock, choose: Callable[[int], int]) -> None:
+        self.clock = clock
+        self.choose = choose
+        self.on_wake: Callable[[], None] = _no_one
+        self.observer: Observer | None = None
+        self.encodings = Encodings()
+        self.longest_string = 512 * 1024 * 1024
+        """proto-max-bulk-len, in bytes."""
+        self.discarded: list[Any] = []
+        """Values, and lists of buckets, to be freed in slices (memory.py)."""
+        self.freed = 0
+        """How many of them have been freed."""
+        self.maxmemory = 0
+        """Most bytes that keys and values may take, 0 for no limit."""
+        self.evicted = 0
+        """How many keys have been given up for want of memory."""
+        self.databases = [Database(index, self) for index in range(databases)]
+
+    def wake(self) -> None:
+        """Maintenance has something to do."""
+        self.on_wake()
+
+    def swap(self, first: int, second: int) -> None:
+        """Exchange the contents of two databases."""
+        one, other = self.databases[first], self.databases[second]
+        if one is other:
+            return
+        if self.observer is not None:
+            self.observer.swapped(one, other)
+        for name in ("buckets", "wheel", "size", "engine", "on_access", "used"):
+            mine, theirs = getattr(one, name), getattr(other, name)
+            setattr(one, name, theirs)
+            setattr(other, name, mine)
+        one.dirty += 1
+
+    def used(self) -> int:
+        """Bytes of all keys and values, as far as they are counted (evicting.py)."""
+        return sum(database.used for database in self.databases)
+
+    def evict(self) -> bool:
+        """Give up one key, of the database that takes most. False where none may go."""
+        for database in sorted(self.databases, key=lambda each: each.used, reverse=True):
+            if database.evict_one():
+                return True
+        return False
+
+    def discard(self, value: Any) -> None:
+        """Free a value that is big, in slices. Nobody else may hold it."""
+        self.discarded.append(value)
+        self.on_wake()
+
+
+def _no_one() -> None:
+    pass
+
+
+class Encodings:
+    """The limits up to which Redis keeps a collection compact, by the names of their directives. They decide what
+    OBJECT ENCODING answers, and whether a scan returns everything at once."""
+
+    __slots__ = (
+        "hash_max_listpack_entries",
+        "hash_max_listpack_value",
+        "list_max_listpack_size",
+        "set_max_intset_entries",
+        "set_max_listpack_entries",
+        "set_max_listpack_value",
+        "stream_node_max_bytes",
+        "stream_node_max_entries",
+        "zset_max_listpack_entries",
+        "zset_max_listpack_value",
+    )
+
+    def __init__(self) -> None:
+        self.hash_max_listpack_entries = 128
+        self.hash_max_listpack_value = 64
+        self.list_max_listpack_size = -2
+        self.set_max_intset_entries = 512
+        self.set_max_listpack_entries = 128
+        self.set_max_listpack_value = 64
+        self.stream_node_max_bytes = 4096
+        self.stream_node_max_entries = 100
+        self.zset_max_listpack_entries = 128
+        self.zset_max_listpack_value = 64

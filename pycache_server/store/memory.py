@@ -1,0 +1,89 @@
+"""How many bytes a key holds, and how they are given back.
+
+The measure is what CPython allocates: every object's size as ``sys.getsizeof`` gives it, rounded up to the 16 bytes of
+its allocator, with the 16 bytes of the garbage collector where it has a part in it, and the key's share of the buckets.
+A collection is measured by a few of its elements, as Redis does, so that it costs the same for any size.
+
+Freeing a collection of a million elements, or a database, takes a large part of a second: what is discarded is taken
+apart in slices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from sys import getsizeof
+from typing import Any
+
+from pycache_server.entry import Entry
+from pycache_server.store.keyspace import Keyspace
+from pycache_server.store.strings import STRING_TYPES
+
+BUCKET_SHARE = 38
+"""Bytes of the keyspace's dicts for each key: 24 of the item, the rest for the share that is free."""
+ENTRY_SIZE = 80
+_COLLECTOR = 16
+DEFAULT_SAMPLES = 5
+
+
+def size_of(thing: Any) -> int:
+    """Bytes of one object that holds no others."""
+    return (getsizeof(thing) + 15) & ~15
+
+
+def size_of_value(value: Any, samples: int = DEFAULT_SAMPLES) -> int:
+    """Bytes of a value; a collection is measured by ``samples`` of its elements, by all of them where it is 0."""
+    if type(value) in STRING_TYPES:
+        return size_of(value)
+    frame, elements, count = value.memory_parts()
+    if not count:
+        return int(frame)
+    if samples and samples < count:
+        return int(frame + sum(map(_size_of_element, islice(elements, samples))) / samples * count)
+    return int(frame + sum(map(_size_of_element, elements)))
+
+
+def _size_of_element(element: Any) -> int:
+    """Bytes of one element as ``memory_parts`` gives it: an object, or a tuple of objects."""
+    return sum(map(size_of, element)) if type(element) is tuple else size_of(element)
+
+
+def size_of_key(key: bytes, value: Any, entry: Entry | None, samples: int = DEFAULT_SAMPLES) -> int:
+    """Bytes that a key holds with its value, its entry where it has one, and its share of the buckets."""
+    held = size_of(entry.expires) + size_of(entry) + _COLLECTOR if entry is not None else 0
+    return BUCKET_SHARE + size_of(key) + held + size_of_value(value, samples)
+
+
+def free_slice(keyspace: Keyspace, budget: int) -> bool:
+    """Take apart about ``budget`` elements of what has been discarded. Whether there is more to do."""
+    discarded = keyspace.discarded
+    while discarded and budget > 0:
+        thing = discarded[-1]
+        if isinstance(thing, list):
+            budget -= _free_buckets(thing, budget)
+            if not thing:
+                discarded.pop()
+                keyspace.freed += 1
+        else:
+            budget -= thing.free(budget)
+            if not len(thing):
+                discarded.pop()
+                keyspace.freed += 1
+    return bool(discarded)
+
+
+def _free_buckets(buckets: list[dict[bytes, Any]], budget: int) -> int:
+    """Drop whole buckets from the end of the list. Returns the number of elements."""
+    done = 0
+    while buckets and done < budget:
+        bucket = buckets.pop()
+        done += len(bucket) + 1
+        _unlink(bucket.values())
+    return done
+
+
+def _unlink(values: Iterable[Any]) -> None:
+    """Entries of a dropped database hang in rings of a dropped wheel: break the cycles."""
+    for value in values:
+        if isinstance(value, Entry):
+            value.prev = value.next = None

@@ -1,0 +1,108 @@
+"""A database while somebody listens: WATCH, blocked clients, keyspace events, later tracking.
+
+The same operations as Database, each of which tells ``keyspace.observer`` after its change. Which class a database has
+is decided by ``Keyspace.observe``; nothing is tested for while nobody listens.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pycache_server.store.events import EVICTED_KEY, EXPIRED_KEY, MISSED, NEW_KEY, Event
+from pycache_server.store.keyspace import Database
+
+if TYPE_CHECKING:
+    from pycache_server.store.keyspace import Observer
+
+
+class ObservedDatabase(Database):
+    """A database that tells. Also a mix-in before EvictingDatabase: every change goes through ``super``."""
+
+    __slots__ = ()
+
+    @property
+    def _observer(self) -> Observer:
+        observer = self.keyspace.observer
+        assert observer is not None
+        return observer
+
+    def _tell(self, key: bytes, event: Event, new: bool = False) -> None:
+        if new:
+            self._observer.changed(self, key, NEW_KEY)
+        self._observer.changed(self, key, event)
+
+    def _is_new(self, key: bytes) -> bool:
+        return self.find(key) is None
+
+    def read(self, key: bytes) -> Any:
+        value = super().read(key)
+        if value is None:
+            self._observer.changed(self, key, MISSED)
+        return value
+
+    def read_string(self, key: bytes) -> bytes | None:
+        value = super().read_string(key)
+        if value is None:
+            self._observer.changed(self, key, MISSED)
+        return value
+
+    def put(self, key: bytes, value: Any, event: Event) -> None:
+        new = self._is_new(key)
+        super().put(key, value, event)
+        self._tell(key, event, new)
+
+    def put_until(self, key: bytes, value: Any, expires: int, event: Event) -> None:
+        new = self._is_new(key)
+        super().put_until(key, value, expires, event)
+        self._tell(key, event, new)
+
+    def update(self, key: bytes, value: Any, event: Event) -> None:
+        new = self._is_new(key)
+        super().update(key, value, event)
+        self._tell(key, event, new)
+
+    def touched(self, key: bytes, event: Event, changes: int = 1) -> None:
+        super().touched(key, event, changes)
+        self._tell(key, event)
+
+    def announce(self, key: bytes, event: Event) -> None:
+        self._tell(key, event)
+
+    def delete(self, key: bytes, event: Event) -> bool:
+        deleted = super().delete(key, event)
+        if deleted:
+            self._tell(key, event)
+        return deleted
+
+    def take(self, key: bytes, event: Event) -> tuple[Any, int] | None:
+        taken = super().take(key, event)
+        if taken is not None:
+            self._tell(key, event)
+        return taken
+
+    def expire(self, key: bytes, expires: int, event: Event) -> bool:
+        done = super().expire(key, expires, event)
+        if done:
+            self._tell(key, event)
+        return done
+
+    def persist(self, key: bytes, event: Event) -> bool:
+        done = super().persist(key, event)
+        if done:
+            self._tell(key, event)
+        return done
+
+    def increment(self, key: bytes, delta: int, event: Event) -> int:
+        return self._increment_any(key, self.find(key), delta, event)  # which ends in ``update``
+
+    def flush(self) -> int:
+        self._observer.flushed(self)
+        return super().flush()
+
+    def _has_expired(self, key: bytes) -> None:
+        super()._has_expired(key)
+        self._tell(key, EXPIRED_KEY)
+
+    def _has_been_evicted(self, key: bytes) -> None:
+        super()._has_been_evicted(key)
+        self._tell(key, EVICTED_KEY)

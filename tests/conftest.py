@@ -1,0 +1,89 @@
+"""What all tests share: the marks, and a real redis-server to compare with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests that take long, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="needs --slow"))
+
+
+def require_program(name: str) -> str:
+    """The path of a program. Without it the test is skipped, or fails where CI says that everything is installed."""
+    path = shutil.which(name)
+    if path is None:
+        if os.environ.get("PYCACHE_CI"):
+            pytest.fail(f"{name} is not installed, and in CI that is a failure")
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+def free_port() -> int:
+    """A port of the loopback interface that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class RealRedis:
+    """A redis-server of its own, stopped by its process id."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self.port = free_port()
+        self._log = (directory / "redis.log").open("wb")
+        self.process = subprocess.Popen(
+            [
+                require_program("redis-server"),
+                *("--port", str(self.port)),
+                *("--bind", "127.0.0.1"),
+                *("--dir", str(directory)),
+                *("--save", ""),
+                *("--appendonly", "no"),
+                *("--enable-debug-command", "yes"),
+                *options,
+            ],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self._wait()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+        raise TimeoutError("redis-server does not answer")
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._log.close()
+
+
+@pytest.fixture(scope="session")
+def real_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRedis]:
+    """A redis-server for comparison, shared by all tests of the run; they begin with FLUSHALL."""
+    server = RealRedis(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()

@@ -1,0 +1,120 @@
+"""The house rules that a machine can hold: layers, who may do IO, sizes of files, docstrings."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "pycache_server"
+LAYERS = {
+    "errors": 0,
+    "entry": 0,
+    "settings": 0,
+    "resp": 1,
+    "evict": 1,
+    "acl": 1,
+    "election": 1,
+    "store": 2,
+    "persist": 2,
+    "repl": 2,
+    "commands": 3,
+    "scripting": 4,
+    "session": 4,
+    "server": 5,
+    "coordinator": 5,
+    "testing": 5,
+    "cli": 6,
+}
+IO_MODULES = {"asyncio", "socket", "time", "random", "os", "threading", "subprocess", "signal", "selectors", "ssl"}
+IO_FROM = 5
+LONGEST_FILE = 600
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def layer_of(path: Path) -> int:
+    part = path.relative_to(ROOT).parts[0]
+    return LAYERS.get(part.removesuffix(".py"), 6)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Modules that a file imports when it runs: not those for type checkers alone."""
+    for node in _running(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def _running(tree: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from _running(child)
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_a_module_imports_only_from_lower_layers_or_its_own_folder(path: Path) -> None:
+    own = path.relative_to(ROOT).parts[0]
+    for module in imports(path):
+        package, _, rest = module.partition(".")
+        if package == "pycache_server" and rest:
+            part = rest.split(".")[0]
+            assert part == own or LAYERS[part] < layer_of(path), f"{name_of(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", [path for path in modules() if layer_of(path) < IO_FROM], ids=name_of)
+def test_no_clock_random_socket_or_thread_below_the_server(path: Path) -> None:
+    used = {module.split(".")[0] for module in imports(path)}
+    assert not used & IO_MODULES
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_a_file_is_not_too_long_and_opens_with_its_theory(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= LONGEST_FILE
+    assert ast.get_docstring(ast.parse(text)), f"{name_of(path)} does not say what it is"
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_public_functions_and_classes_have_docstrings(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and not _is_error(node)]
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    missing = [node.name for node in (*classes, *functions) if node.name[0] != "_" and not ast.get_docstring(node)]
+    assert not missing
+
+
+def _is_error(node: ast.ClassDef) -> bool:
+    return all(isinstance(statement, ast.Assign) for statement in node.body)
+
+
+def test_the_package_has_no_circular_imports_within_a_folder() -> None:
+    graph = {name_of(path)[:-3].replace("/", "."): set[str]() for path in modules()}
+    for path in modules():
+        own = name_of(path)[:-3].replace("/", ".")
+        for module in imports(path):
+            target = module.removeprefix("pycache_server.")
+            if target in graph and target != own:
+                graph[own].add(target)
+    done: set[str] = set()
+
+    def visit(node: str, trail: tuple[str, ...]) -> None:
+        assert node not in trail, " -> ".join((*trail, node))
+        if node not in done:
+            for target in sorted(graph[node]):
+                visit(target, (*trail, node))
+            done.add(node)
+
+    for start in graph:
+        visit(start, ())
