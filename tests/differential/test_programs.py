@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,10 +16,9 @@ from tests.differential.strategies import Command
 
 pytestmark = pytest.mark.interop
 
-FAMILIES = ("strings", "generic")
+FAMILIES = sorted(path.stem.removeprefix("family_") for path in Path(__file__).parent.glob("family_*.py"))
 PROGRAM = 40
 """Commands of one program, at most."""
-OURS_DIFFERS = {b"OBJECT REFCOUNT"}
 
 
 def strategy_of(family: str) -> st.SearchStrategy[Command]:
