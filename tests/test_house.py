@@ -13,6 +13,7 @@ LAYERS = {
     "errors": 0,
     "entry": 0,
     "settings": 0,
+    "words": 0,
     "resp": 1,
     "evict": 1,
     "acl": 1,

@@ -6,7 +6,7 @@ tells it when an entry comes (``admit``), is read or written (``access``) and go
 entry, in slots of the engine's own subclass of SizedEntry (``entry_type``), because a second look-up by key would cost
 more than the rest of a read. The keyspace creates the entries, by ``entry_type(key, value, expires)``.
 
-With ``noeviction`` there is no engine, no entry for a key without a time to live, and no cost.
+Without a maxmemory there is no engine, no entry for a key without a time to live, and no cost.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pycache_server.entry import SizedEntry
 
 NO_EVICTION = "noeviction"
 BUILTIN = {
+    NO_EVICTION: "pycache_server.evict.noeviction:NoEviction",
     "allkeys-lru": "pycache_server.evict.lru:Lru",
 }
 """Names of ``maxmemory-policy`` and the classes behind them, imported when they are chosen."""
@@ -97,4 +98,4 @@ def load_engine(name: str) -> type[Engine]:
 
 def policy_names() -> list[str]:
     """The names that CONFIG SET maxmemory-policy takes without a colon."""
-    return [NO_EVICTION, *BUILTIN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]
+    return [*BUILTIN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]

@@ -11,7 +11,7 @@ Source: "Redis serialization protocol specification", and the behaviour of redis
 from __future__ import annotations
 
 from pycache_server.errors import ProtocolError
-from pycache_server.resp.inline import split_words
+from pycache_server.words import split_words
 
 LINE_LIMIT = 64 * 1024
 """Longest inline command or header line, in bytes."""

@@ -88,6 +88,10 @@ class Blocking:
         if place in self._queues:
             self.ready[place] = None
 
+    def keys(self) -> int:
+        """How many keys somebody waits for."""
+        return len(self._queues)
+
     def waits_for(self, index: int) -> list[bytes]:
         """The keys of a database that somebody waits for."""
         return [key for database, key in self._queues if database == index]

@@ -81,6 +81,8 @@ class Core:
         """Batches until the next one that is timed."""
         self.sample_every = 0
         self.peak_memory = 0
+        self.owner: Any = None
+        """The server that this is the core of (server/app.py), for commands of that layer."""
         self._next_client = 0
         self._to_flush: list[Session] = []
         self.tables = Tables(self, REGISTRY.values() if commands is None else commands)

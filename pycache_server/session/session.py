@@ -459,6 +459,10 @@ class Session(Context):
         assert self.transaction is not None
         return self.transaction.queue(self, row, argv)
 
+    def waits(self) -> bool:
+        """Whether the client may be silent for long: it is blocked, listens or monitors."""
+        return self.waiter is not None or bool(self.subscriptions or self.patterns) or "monitor" in self.flags
+
     def kind(self) -> str:
         """The class of the client for limits and CLIENT KILL TYPE: normal, slave or pubsub."""
         return "pubsub" if self.subscriptions or self.patterns else "normal"

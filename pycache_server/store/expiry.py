@@ -125,6 +125,17 @@ class Wheel:
                     entry = entry.next
         return count
 
+    def sample(self, count: int) -> list[Entry]:
+        """Up to ``count`` entries, one of each of some spans."""
+        found = []
+        for head in self._heads.values():
+            entry = head.next
+            if entry is not None and entry is not head:
+                found.append(entry)
+                if len(found) == count:
+                    break
+        return found
+
     def _open(self, span: int) -> Entry:
         """Make the ring of a span that has none yet."""
         level, position = span % _LEVELS, span // _LEVELS

@@ -307,6 +307,16 @@ class Database:
         """How many keys there are that have not expired."""
         return self.size - self.wheel.overdue(self.clock.now()) if self.wheel.size else self.size
 
+    def volatile(self) -> int:
+        """How many keys there are that will expire."""
+        return self.wheel.size - self.wheel.overdue(self.clock.now())
+
+    def mean_ttl(self) -> int:
+        """The mean time to live of keys that will expire, in ms: of a sample of them."""
+        now = self.clock.now()
+        times = [entry.expires - now for entry in self.wheel.sample(16) if entry.expires > now]
+        return sum(times) // len(times) if times else 0
+
     def keys(self) -> Iterator[bytes]:
         """All keys that have not expired."""
         now = self.clock.now()

@@ -1,6 +1,6 @@
-"""Inline commands: a line of words, as telnet and health checks send them.
+"""A line of words: inline commands, as telnet and health checks send them, and lines of a configuration.
 
-The quoting rules are those of Redis's ``sdssplitargs``, which redis.conf shares: words are separated by blanks;
+The quoting rules are those of Redis's ``sdssplitargs``: words are separated by blanks;
 ``"..."`` knows ``\\n \\r \\t \\b \\a``, ``\\xHH`` and a backslash before any other byte; ``'...'`` knows ``\\'``
 alone; a closing quote must be followed by a blank or the end.
 """
@@ -37,6 +37,12 @@ def split_words(line: bytes) -> list[bytes] | None:
             if position < 0 or (position < end and line[position] not in _BLANKS):
                 return None
         words.append(bytes(word))
+
+
+def split_text(line: str) -> list[str] | None:
+    """The words of a line of text, or None where quotes are unbalanced."""
+    words = split_words(line.encode("utf-8", "surrogateescape"))
+    return None if words is None else [word.decode("utf-8", "surrogateescape") for word in words]
 
 
 def _double_quoted(line: bytes, position: int, word: bytearray) -> int:

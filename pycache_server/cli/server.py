@@ -1,0 +1,210 @@
+"""``pycache-server``: the command line of redis-server, the life of the process.
+
+The first argument that is no option is the configuration file, ``-`` reads one from the standard input; options are
+directives with two hyphens in front, and come after the file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import glob
+import os
+import platform
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from pycache_server import REDIS_VERSION, __version__
+from pycache_server.server.app import App
+from pycache_server.server.apply import CannotApply, CannotListen
+from pycache_server.server.log import Log
+from pycache_server.server.process import daemonize, notify_systemd, remove_pidfile, wants_systemd, write_pidfile
+from pycache_server.settings.config import ConfigError, Settings, arguments_to_text
+
+USAGE = """\
+Usage: pycache-server [/path/to/redis.conf] [options] [-]
+       pycache-server - (read the configuration from the standard input)
+       pycache-server -v or --version
+       pycache-server -h or --help
+       pycache-server --check-system
+
+Options are directives of redis.conf:
+       pycache-server --port 7777
+       pycache-server /etc/redis.conf --loglevel verbose --maxmemory 100mb
+       echo 'maxmemory 100mb' | pycache-server -
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the program; returns its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    special = _special(arguments)
+    if special is not None:
+        return special
+    settings = Settings()
+    try:
+        config_file = _load(settings, arguments)
+    except ConfigError as error:
+        return _config_failure(error)
+    except OSError as error:
+        print(f"Fatal error, can't open config file '{error.filename}': {error.strerror}", file=sys.stderr)
+        return 1
+    return _serve(settings, config_file)
+
+
+def _special(arguments: list[str]) -> int | None:
+    """What is no server: version, help, checks. None for everything else."""
+    first = arguments[0] if arguments else ""
+    if first in ("-v", "--version"):
+        print(f"Pycache server v={__version__} python={platform.python_version()} redis_version={REDIS_VERSION}")
+        return 0
+    if first in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    if first == "--check-system":
+        return _check_system()
+    refused = {
+        "--test-memory": "Python cannot test memory; use a tool like memtester.",
+        "--sentinel": "This version has no sentinel mode.",
+    }
+    if first in refused or "--sentinel" in arguments:
+        print(refused.get(first, refused["--sentinel"]), file=sys.stderr)
+        return 1
+    return None
+
+
+def _check_system() -> int:
+    """Tell what this installation has."""
+    for module in ("uvloop", "setproctitle"):
+        try:
+            __import__(module)
+            print(f"[{module}]...OK")
+        except ImportError:
+            print(f"[{module}]...not installed: pip install 'pycache-server[full]'")
+    return 0
+
+
+def _load(settings: Settings, arguments: list[str]) -> str:
+    """Read the file and the options. Returns the file's absolute path, or nothing.
+
+    Raises ConfigError, OSError.
+    """
+    config_file, text = "", ""
+    if arguments and not arguments[0].startswith("-"):
+        config_file, arguments = os.path.abspath(arguments[0]), arguments[1:]
+        text = Path(config_file).read_text(encoding="utf-8", errors="surrogateescape")
+    if "-" in arguments:
+        text += "\n" + sys.stdin.read()
+        arguments = [argument for argument in arguments if argument != "-"]
+    if arguments and not arguments[0].startswith("--"):
+        raise ConfigError("command line", 1, arguments[0], "Bad directive or wrong number of arguments")
+    text += "\n" + arguments_to_text(arguments)
+    settings.load(text, config_file or "command line", _include)
+    return config_file
+
+
+def _include(pattern: str) -> Iterable[tuple[str, str]]:
+    """The files that an include names; a pattern may match none, a plain name must be there."""
+    paths = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]
+    for path in paths:
+        yield path, Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+
+
+def _config_failure(error: ConfigError) -> int:
+    print(f"\n*** FATAL CONFIG FILE ERROR (Redis {REDIS_VERSION}) ***", file=sys.stderr)
+    print(f"Reading the configuration file, at line {error.number}", file=sys.stderr)
+    print(f">>> '{error.line}'", file=sys.stderr)
+    print(error.problem, file=sys.stderr)
+    return 1
+
+
+def _serve(settings: Settings, config_file: str) -> int:
+    try:
+        log = Log(settings["loglevel"], settings["logfile"], settings["log-format"])
+    except OSError as error:
+        print(f"Can't open the log file: {error}", file=sys.stderr)
+        return 1
+    if settings["daemonize"]:
+        daemonize()
+    runner, loop_name = _event_loop(settings["event-loop"], log)
+    if runner is None:
+        return 1
+    try:
+        with asyncio.Runner(loop_factory=runner) as loop:
+            return loop.run(_main(settings, log, config_file, loop_name))
+    finally:
+        log.close()
+
+
+def _event_loop(wanted: str, log: Log) -> tuple[Callable[[], asyncio.AbstractEventLoop] | None, str]:
+    """What makes the event loop, and its name."""
+    if wanted != "asyncio":
+        try:
+            import uvloop
+        except ImportError:
+            if wanted == "uvloop":
+                log.write(
+                    "warning", "event-loop is uvloop, which is not installed: pip install 'pycache-server[uvloop]'"
+                )
+                return None, ""
+        else:
+            return uvloop.Loop, "uvloop"
+    return asyncio.new_event_loop, "asyncio"
+
+
+async def _main(settings: Settings, log: Log, config_file: str, loop_name: str) -> int:
+    """Start, wait for the end, stop."""
+    pidfile = settings["pidfile"] or ("/var/run/redis.pid" if settings["daemonize"] else "")
+    app = App(settings, log, config_file, owns_process=True, loop_name=loop_name)
+    app.announce()
+    try:
+        if settings["syslog-enabled"]:
+            log.use_syslog(settings["syslog-ident"], settings["syslog-facility"])
+        await app.start()
+    except (CannotListen, CannotApply, OSError) as error:
+        log.write("warning", f"{error}")
+        log.write("warning", "Failed listening or setting up, aborting.")
+        return 1
+    stop = asyncio.Event()
+    app.stop_requested = stop.set
+    _install_signals(app, stop)
+    write_pidfile(pidfile, log)
+    app.announce_ready()
+    supervised = wants_systemd(settings["supervised"])
+    if supervised:
+        notify_systemd("STATUS=Ready to accept connections\nREADY=1")
+    await stop.wait()
+    if supervised:
+        notify_systemd("STOPPING=1")
+    await app.stop()
+    remove_pidfile(pidfile)
+    log.write("warning", "Pycache is now ready to exit, bye bye...")
+    return 0
+
+
+def _install_signals(app: App, stop: asyncio.Event) -> None:
+    """TERM and INT end the server gracefully, a second one at once; HUP opens the log again."""
+    loop = asyncio.get_running_loop()
+
+    def end(name: str) -> None:
+        if stop.is_set():
+            app.log.write("warning", f"Received {name} again: exiting at once.")
+            os._exit(1)
+        app.log.write("warning", f"Received {name} scheduling shutdown...")
+        stop.set()
+
+    def reopen() -> None:
+        try:
+            app.log.reopen()
+        except OSError as error:
+            app.log.write("warning", f"Cannot open the log again: {error.strerror}")
+
+    for name in ("SIGTERM", "SIGINT"):
+        number = getattr(signal, name)
+        try:
+            loop.add_signal_handler(number, end, name)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_, name=name: loop.call_soon_threadsafe(end, name))
+    if hasattr(signal, "SIGHUP"):
+        loop.add_signal_handler(signal.SIGHUP, reopen)

@@ -1,0 +1,220 @@
+"""One server, wired: settings, log, core, listeners, upkeep, cron. What it is made of, and its life and death.
+
+The order of a start: settings are there, the core is made, settings are applied to it, the listeners open, cron begins.
+The order of an end: listeners close, clients get what was written to them, everything stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pycache_server import REDIS_VERSION, __version__
+from pycache_server.server import apply
+from pycache_server.server.apply import CannotListen
+from pycache_server.server.cron import Cron
+from pycache_server.server.gc import Collector
+from pycache_server.server.host import RealHost
+from pycache_server.server.listener import Connection
+from pycache_server.server.log import Log
+from pycache_server.server.memory import MemoryGauge
+from pycache_server.server.setup import make_core
+from pycache_server.server.upkeep import Upkeep
+from pycache_server.settings.config import Settings
+
+DRAIN_TIMEOUT = 2.0
+"""Seconds that clients get at the end to read what was written to them."""
+
+
+class App:
+    """A server on a running event loop.
+
+    ``owns_process`` says that the process is ours alone: the server then takes care of garbage collection.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        config_file: str = "",
+        owns_process: bool = False,
+        loop_name: str = "asyncio",
+        embedded: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.log = log
+        self.config_file = config_file
+        self.loop_name = loop_name
+        self.started_at = time.time()
+        self.collector: Collector | None = Collector() if owns_process else None
+        self.socket_path: str = settings["unixsocket"]
+        self.stop_requested: Callable[[], None] = lambda: None
+        """What SHUTDOWN and signals call; set by whoever waits for the end."""
+        self._loop = asyncio.get_running_loop()
+        self.host = RealHost(self._loop, log)
+        self.core = make_core(self.host, settings["databases"], settings.renamed)
+        self.core.owner = self
+        self.run_id = self.host.token(40).decode()
+        self.memory = MemoryGauge(self.core.keyspace)
+        self.upkeep = Upkeep(self.core, self._loop)
+        self.cron = Cron(self, self.core, self._loop)
+        self.embedded = embedded
+        """Whether the process belongs to another program: then port 0 is one of the system's choice."""
+        self.replication_id = self.host.token(40).decode()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.relisten_values: dict[str, object] = {name: settings.values[name] for name in apply.RELISTEN}
+        """``bind`` and ``port`` as they are in force."""
+        self._listeners: list[asyncio.Server] = []
+        self._unix_listener: asyncio.Server | None = None
+        self._stopped = False
+
+    # Life
+
+    async def start(self) -> None:
+        """Apply the settings, open the listeners, begin.
+
+        Raises CannotListen, and apply.CannotApply for a setting that cannot be had.
+        """
+        if not self.embedded:
+            self._loop.set_exception_handler(self._on_loop_exception)
+        apply.apply_all(self)
+        await self.listen()
+        await self._listen_unix()
+        if self.collector is not None:
+            self.collector.start()
+        self.cron.start()
+        self.core.keyspace.wake()
+
+    async def stop(self) -> None:
+        """Close everything; clients get what was written to them."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self.cron.stop()
+        self.upkeep.stop()
+        await self.close_listeners()
+        for session in list(self.core.sessions.values()):
+            session.close()
+        deadline = self._loop.time() + DRAIN_TIMEOUT
+        while self.core.sessions and self._loop.time() < deadline:
+            await asyncio.sleep(0.005)
+        for session in list(self.core.sessions.values()):
+            session.abort()
+        await asyncio.sleep(0)
+        if self._unix_listener is not None:
+            self._unix_listener.close()
+            with contextlib.suppress(OSError):
+                Path(self.socket_path).unlink()
+        if self.collector is not None:
+            self.collector.stop()
+
+    # Listeners
+
+    @property
+    def port(self) -> int:
+        """The TCP port; the one that the system chose where the setting is 0 and a port was asked for."""
+        for listener in self._listeners:
+            for opened in listener.sockets:
+                return int(opened.getsockname()[1])
+        return int(self.settings["port"])
+
+    async def listen(self) -> None:
+        """Open the TCP listeners for ``bind`` and ``port``, in place of those that are open. Port 0 opens none, as in
+        Redis; in an embedding program it opens one of the system's choice.
+
+        Raises CannotListen; then everything is as it was.
+        """
+        opened: list[asyncio.Server] = []
+        port = self.settings["port"]
+        if port or self.embedded:
+            try:
+                for address in self.settings["bind"]:
+                    opened += await self._listen_at(address, opened[0].sockets[0].getsockname()[1] if opened else port)
+            except CannotListen:
+                for listener in opened:
+                    listener.close()
+                raise
+        await self.close_listeners()
+        self._listeners = opened
+
+    async def _listen_at(self, address: str, port: int) -> list[asyncio.Server]:
+        """The listener for one address of ``bind``: ``*`` is all of IPv4, ``-`` in front means that it may fail."""
+        optional = address.startswith("-")
+        host = address.removeprefix("-")
+        host = {"*": "0.0.0.0", "::*": "::"}.get(host, host)
+        try:
+            listener = await self._loop.create_server(
+                lambda: Connection(self, self.core),
+                host,
+                port,
+                backlog=self.settings["tcp-backlog"],
+                reuse_address=os.name == "posix",
+            )
+        except OSError as error:
+            problem = f"Could not create server TCP listening socket {host}:{port}: {error.strerror or error}"
+            self.log.write("verbose" if optional else "warning", problem)
+            if optional:
+                return []
+            raise CannotListen(problem) from error
+        return [listener]
+
+    async def close_listeners(self) -> None:
+        """Close the TCP listeners; connections stay."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners = []
+
+    async def _listen_unix(self) -> None:
+        if not self.socket_path:
+            return
+        if not hasattr(self._loop, "create_unix_server"):
+            raise CannotListen("this system has no unix sockets")
+        with contextlib.suppress(OSError):
+            Path(self.socket_path).unlink()
+        try:
+            self._unix_listener = await self._loop.create_unix_server(
+                lambda: Connection(self, self.core), self.socket_path, backlog=self.settings["tcp-backlog"]
+            )
+            if self.settings["unixsocketperm"]:
+                Path(self.socket_path).chmod(self.settings["unixsocketperm"])
+        except OSError as error:
+            raise CannotListen(f"Failed opening Unix socket: bind: {error.strerror or error}") from error
+
+    # Reports
+
+    def announce(self) -> None:
+        """Tell the log what has started."""
+        write = self.log.write
+        write("notice", "oO0OoO0OoO0Oo Pycache is starting oO0OoO0OoO0Oo")
+        write(
+            "notice",
+            f"Pycache version={__version__}, answering as Redis {REDIS_VERSION}, event loop {self.loop_name}, "
+            f"pid={os.getpid()}, just started",
+        )
+        if self.config_file:
+            write("notice", "Configuration loaded")
+        else:
+            write("warning", "Warning: no config file specified, using the default config.")
+        for name in self.settings.idle:
+            write("warning", f"The directive '{name}' is known but has no effect here; it is kept for CONFIG GET")
+
+    def announce_ready(self) -> None:
+        """Tell the log that clients are welcome."""
+        where = f"port {self.port}" if self._listeners else "no TCP port"
+        self.log.write("notice", f"Server initialized: {where}, unix socket {self.socket_path or 'none'}")
+        self.log.write("notice", "Ready to accept connections")
+
+    def _on_loop_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        """Something failed that no one waits for: accepting a connection without a free descriptor, for one."""
+        error = context.get("exception")
+        if isinstance(error, OSError) and "accept" in str(context.get("message", "")):
+            self.log.write("warning", f"Error accepting a client connection: {error.strerror or error}")
+            return
+        if isinstance(error, BaseException):
+            self.core.report_failure(str(context.get("message", "event loop")), error)
+        else:
+            self.log.write("warning", str(context.get("message")))

@@ -1,0 +1,193 @@
+"""Settings -> a running server: what each directive that acts does, at the start and at CONFIG SET.
+
+One function a directive or a group of them; each gets the app, whose settings have the new value already. Whoever
+cannot do what is wanted raises CannotApply, and CONFIG SET puts the old values back.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pycache_server.evict.base import UnknownPolicy, load_engine, policy_names
+from pycache_server.session.core import OutputLimit
+from pycache_server.store.events import parse_flags
+
+if TYPE_CHECKING:
+    from pycache_server.server.app import App
+
+NEVER = float("inf")
+
+
+class CannotApply(Exception):
+    """A setting is right but cannot be had; the text says why."""
+
+
+class CannotListen(OSError):
+    """No listener could be opened for an address."""
+
+
+def apply_all(app: App) -> None:
+    """Apply everything at the start.
+
+    Raises CannotApply.
+    """
+    for function in dict.fromkeys(APPLY.values()):
+        function(app)
+
+
+def _encodings(app: App) -> None:
+    encodings = app.core.keyspace.encodings
+    for name in encodings.__slots__:
+        setattr(encodings, name, app.settings[name.replace("_", "-")])
+
+
+def _input_limits(app: App) -> None:
+    app.core.input_limits.bulk = app.core.keyspace.longest_string = app.settings["proto-max-bulk-len"]
+    app.core.input_limits.query_buffer = app.settings["client-query-buffer-limit"]
+
+
+def _output_limits(app: App) -> None:
+    for name, limits in app.settings["client-output-buffer-limit"].items():
+        app.core.output_limits[name] = OutputLimit(*limits)
+
+
+def _password(app: App) -> None:
+    app.core.password = app.settings["requirepass"].encode("utf-8", "surrogateescape")
+
+
+def _slowlog(app: App) -> None:
+    microseconds = app.settings["slowlog-log-slower-than"]
+    app.core.slowlog.threshold = microseconds / 1e6 if microseconds >= 0 else NEVER
+    app.core.slowlog.longest = app.settings["slowlog-max-len"]
+    app.core.slowlog.shorten()
+    app.core.refresh_precision()
+
+
+def _latency(app: App) -> None:
+    milliseconds = app.settings["latency-monitor-threshold"]
+    app.core.latency.threshold = milliseconds / 1000 if milliseconds else NEVER
+    app.core.refresh_precision()
+
+
+def _events(app: App) -> None:
+    app.core.observers.notify(parse_flags(app.settings["notify-keyspace-events"]) or 0)
+
+
+def _memory(app: App) -> None:
+    name = app.settings["maxmemory-policy"]
+    try:
+        engine = load_engine(name)
+    except UnknownPolicy:
+        raise CannotApply("argument(s) must be one of the following: " + ", ".join(policy_names())) from None
+    limit = app.settings["maxmemory"]
+    app.core.keyspace.maxmemory = limit
+    app.core.shape.use_engine(engine if limit else None)
+    app.core.tables.refresh()
+
+
+def _maxclients(app: App) -> None:
+    """Make room for the clients among the file descriptors of the process."""
+    if app.embedded:
+        return
+    try:
+        import resource
+    except ImportError:
+        return
+    wanted = app.settings["maxclients"] + _RESERVED_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft in (resource.RLIM_INFINITY, -1) or soft >= wanted:
+        return
+    possible = wanted if hard in (resource.RLIM_INFINITY, -1) or hard >= wanted else hard
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+    except (OSError, ValueError):
+        possible = soft
+    if possible < wanted:
+        fewer = max(1, possible - _RESERVED_DESCRIPTORS)
+        app.log.write(
+            "warning",
+            f"maxclients has been reduced to {fewer} to compensate for low ulimit. If you need higher maxclients "
+            "increase 'ulimit -n'.",
+        )
+        app.settings.values["maxclients"] = fewer
+
+
+_RESERVED_DESCRIPTORS = 32
+
+
+def _directory(app: App) -> None:
+    path = app.settings["dir"]
+    if app.embedded:
+        app.settings.values["dir"] = os.path.abspath(path or os.getcwd())
+        return
+    if path:
+        try:
+            os.chdir(path)
+        except OSError as error:
+            raise CannotApply(f"Can't chdir to '{path}': {error.strerror}") from None
+    app.settings.values["dir"] = os.getcwd()
+
+
+def _log(app: App) -> None:
+    app.log.level = app.settings["loglevel"]
+    app.log.form = app.settings["log-format"]
+
+
+def _title(app: App) -> None:
+    """Show in the process list what this is, where setproctitle is installed."""
+    if not app.settings["set-proc-title"] or app.collector is None:
+        return
+    try:
+        from setproctitle import setproctitle
+    except ImportError:
+        return
+    where = f"{app.settings['bind'][0].lstrip('-') if app.settings['bind'] else '*'}:{app.settings['port']}"
+    fields = {
+        "{title}": "pycache-server",
+        "{listen-addr}": where,
+        "{server-mode}": "",
+        "{port}": str(app.settings["port"]),
+    }
+    title = app.settings["proc-title-template"]
+    for field, value in fields.items():
+        title = title.replace(field, value)
+    setproctitle(title.strip())
+
+
+APPLY: dict[str, Callable[[App], None]] = {
+    "loglevel": _log,
+    "log-format": _log,
+    "dir": _directory,
+    "proto-max-bulk-len": _input_limits,
+    "client-query-buffer-limit": _input_limits,
+    "client-output-buffer-limit": _output_limits,
+    "requirepass": _password,
+    "slowlog-log-slower-than": _slowlog,
+    "slowlog-max-len": _slowlog,
+    "latency-monitor-threshold": _latency,
+    "notify-keyspace-events": _events,
+    "maxmemory": _memory,
+    "maxmemory-policy": _memory,
+    "maxclients": _maxclients,
+    "proc-title-template": _title,
+    **dict.fromkeys(
+        (
+            "hash-max-listpack-entries",
+            "hash-max-listpack-value",
+            "list-max-listpack-size",
+            "set-max-intset-entries",
+            "set-max-listpack-entries",
+            "set-max-listpack-value",
+            "stream-node-max-bytes",
+            "stream-node-max-entries",
+            "zset-max-listpack-entries",
+            "zset-max-listpack-value",
+        ),
+        _encodings,
+    ),
+}
+"""What to call for a directive that has changed. Directives that act and are not here are read where they are used."""
+RELISTEN = frozenset(("bind", "port"))
+"""Directives after whose change the listeners open anew."""

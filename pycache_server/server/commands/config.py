@@ -1,0 +1,200 @@
+"""CONFIG: GET, SET, RESETSTAT, REWRITE."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, STALE, Family
+from pycache_server.errors import RedisError, wrong_arity
+from pycache_server.resp.encode import HALT, OK
+from pycache_server.server import apply
+from pycache_server.server.apply import CannotListen
+from pycache_server.settings.config import SetError
+from pycache_server.settings.table import DIRECTIVES
+from pycache_server.store.glob import compile_glob
+
+if TYPE_CHECKING:
+    from pycache_server.server.app import App
+    from pycache_server.session.session import Session
+
+family = Family("server")
+command = family.command
+family.container("CONFIG", since="2.0.0", summary="Commands for the server's configuration.")
+
+
+@command(
+    "CONFIG GET parameter [parameter ...]",
+    ADMIN,
+    NOSCRIPT,
+    LOADING,
+    STALE,
+    since="2.0.0",
+    complexity="O(N), N = directives",
+)
+def config_get(session: Session, argv: list[bytes]) -> dict[bytes, bytes]:
+    """Return the values of directives; patterns are welcome."""
+    settings = session.core.owner.settings
+    patterns = [compile_glob(word, ignore_case=True) for word in argv[2:]]
+    everything = b"*" in argv[2:]
+    found: dict[bytes, bytes] = {}
+    for row in DIRECTIVES.values():
+        for name in (row.name, row.alias):
+            encoded = name.encode()
+            if name and (everything or any(matches(encoded) for matches in patterns)):
+                found[encoded] = settings.get(row.name).encode("utf-8", "surrogateescape")
+    return found
+
+
+@command(
+    "CONFIG SET parameter value [parameter value ...]",
+    ADMIN,
+    NOSCRIPT,
+    LOADING,
+    STALE,
+    since="2.0.0",
+    complexity="O(N), N = directives given",
+    tips=("request_policy:all_nodes", "response_policy:all_succeeded"),
+)
+def config_set(session: Session, argv: list[bytes]) -> Any:
+    """Change directives, all or none."""
+    if len(argv) % 2:
+        raise wrong_arity(b"config|set")
+    app: App = session.core.owner
+    words = [word.decode("utf-8", "surrogateescape") for word in argv[2:]]
+    pairs = list(zip(words[::2], words[1::2], strict=True))
+    try:
+        wanted = app.settings.checked(pairs, allow_protected=_allowed(session, "enable-protected-configs"))
+        _change(app, wanted)
+    except SetError as error:
+        raise _set_error(error) from None
+    if apply.RELISTEN & wanted.keys():
+        return _relisten(session, app, wanted)
+    return OK
+
+
+def _set_error(error: SetError) -> RedisError:
+    if not error.name:
+        return RedisError(b"ERR " + error.problem.encode())
+    text = f"ERR CONFIG SET failed (possibly related to argument '{error.name}') - {error.problem}"
+    return RedisError(text.encode("utf-8", "surrogateescape"))
+
+
+def _allowed(session: Session, directive: str) -> bool:
+    """Whether something protected may be done: by anybody, by local clients, by nobody."""
+    mode = session.core.owner.settings[directive]
+    return mode == "yes" or (mode == "local" and (session.unix or session.address.startswith(("127.", "[::1]"))))
+
+
+def _change(app: App, wanted: dict[str, Any]) -> None:
+    """Set values and apply them; put everything back where one cannot be had.
+
+    Raises SetError.
+    """
+    before = {name: app.settings.values[name] for name in wanted}
+    app.settings.values.update(wanted)
+    functions = dict.fromkeys(apply.APPLY[name] for name in wanted if name in apply.APPLY)
+    for function in functions:
+        try:
+            function(app)
+        except apply.CannotApply as error:
+            app.settings.values.update(before)
+            for undo in functions:
+                undo(app)
+            name = next(name for name in wanted if apply.APPLY.get(name) is function)
+            raise SetError(str(error), name) from None
+
+
+def _relisten(session: Session, app: App, changed: dict[str, Any]) -> Any:
+    """Open the listeners anew; the client waits for the outcome."""
+    loop = asyncio.get_running_loop()
+    before = {name: app.relisten_values[name] for name in apply.RELISTEN}
+
+    async def listen() -> None:
+        try:
+            await app.listen()
+        except CannotListen as error:
+            app.settings.values.update(before)
+            name = next(name for name in changed if name in apply.RELISTEN)
+            problem = "Unable to listen on this port. Check server logs."
+            app.log.write("warning", str(error))
+            session.reply(
+                _set_error(SetError(problem if name == "port" else "Failed to bind to specified addresses.", name))
+            )
+        else:
+            app.relisten_values = {name: app.settings.values[name] for name in apply.RELISTEN}
+            session.reply(OK)
+
+    task = loop.create_task(listen())
+    app.tasks.add(task)
+    task.add_done_callback(app.tasks.discard)
+    return HALT
+
+
+@command(
+    "CONFIG RESETSTAT",
+    ADMIN,
+    NOSCRIPT,
+    LOADING,
+    STALE,
+    since="2.0.0",
+    tips=("request_policy:all_nodes", "response_policy:all_succeeded"),
+)
+def config_resetstat(session: Session, argv: list[bytes]) -> Any:
+    """Set the counters of INFO back to zero."""
+    core = session.core
+    core.stats.reset()
+    core.tables.reset()
+    for database in core.keyspace.databases:
+        database.hits = database.misses = database.expired = 0
+    core.keyspace.evicted = core.keyspace.freed = 0
+    core.peak_memory = 0
+    return OK
+
+
+@command(
+    "CONFIG REWRITE",
+    ADMIN,
+    NOSCRIPT,
+    LOADING,
+    STALE,
+    since="2.8.0",
+    complexity="O(N), N = directives",
+    tips=("request_policy:all_nodes", "response_policy:all_succeeded"),
+)
+def config_rewrite(session: Session, argv: list[bytes]) -> Any:
+    """Write the present values into the configuration file, which keeps its comments."""
+    app: App = session.core.owner
+    if not app.config_file:
+        raise RedisError(b"ERR The server is running without a config file")
+    try:
+        rewrite_file(Path(app.config_file), app)
+    except OSError as error:
+        app.log.write("warning", f"CONFIG REWRITE failed: {error.strerror or error}")
+        raise RedisError(f"ERR Rewriting config file: {error.strerror or error}".encode()) from None
+    app.log.write("notice", "CONFIG REWRITE executed with success.")
+    return OK
+
+
+def rewrite_file(path: Path, app: App) -> None:
+    """Replace the file in one step: a crash leaves the old one or the new one.
+
+    Raises OSError.
+    """
+    text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            stream.write(app.settings.rewrite(text))
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,189 @@
+"""DEBUG, where enable-debug-command allows it: what tests of servers need.
+
+Contents: DIGEST DIGEST-VALUE ERROR HELP LOG OBJECT PAUSE-CRON POPULATE PROTOCOL SET-ACTIVE-EXPIRE SLEEP
+STRINGMATCH-LEN. Everything else is an error.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pycache_server.commands.args import integer
+from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, PROTECTED, STALE, Family
+from pycache_server.commands.types import encoding_of
+from pycache_server.errors import NoSuchKey, RedisError
+from pycache_server.resp.encode import OK, Pairs, Push, SetReply, Verbatim, Wire, status
+from pycache_server.server.commands.config import _allowed
+from pycache_server.server.digest import dataset_digest, key_digest
+from pycache_server.store.events import DEL
+from pycache_server.store.glob import compile_glob
+from pycache_server.store.memory import size_of_value
+from pycache_server.store.numbers import parse_float
+
+if TYPE_CHECKING:
+    from pycache_server.session.session import Session
+
+family = Family("server")
+
+_NOT_ALLOWED = (
+    b'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a '
+    b"local connection, otherwise you need to set this option in the configuration file, and then restart the server."
+)
+
+
+@family.command(
+    "DEBUG subcommand [arg [arg ...]]",
+    ADMIN,
+    NOSCRIPT,
+    LOADING,
+    STALE,
+    PROTECTED,
+    since="1.0.0",
+    complexity="Depends on subcommand.",
+)
+def debug(session: Session, argv: list[bytes]) -> Any:
+    """Look inside the server, or put it into states that tests need."""
+    if not _allowed(session, "enable-debug-command"):
+        raise RedisError(_NOT_ALLOWED)
+    name = argv[1].upper()
+    least, most, function = _SUBCOMMANDS.get(name, (0, -1, _help))
+    if not least <= len(argv) - 2 <= most:
+        raise RedisError(
+            b"ERR unknown subcommand or wrong number of arguments for '" + argv[1][:128] + b"'. Try DEBUG HELP."
+        )
+    return function(session, argv[2:])
+
+
+def _sleep(session: Session, words: list[bytes]) -> Any:
+    """SLEEP <seconds>: stop the whole server for so long."""
+    time.sleep(max(0.0, parse_float(words[0]) or 0.0))
+    session.core.clock.time = session.core.host.time()
+    return OK
+
+
+def _set_active_expire(session: Session, words: list[bytes]) -> Any:
+    """SET-ACTIVE-EXPIRE <0|1>: whether keys are removed when they are due, or only when they are asked for."""
+    session.core.owner.upkeep.expires_actively = words[0] != b"0"
+    session.core.keyspace.wake()
+    return OK
+
+
+def _pause_cron(session: Session, words: list[bytes]) -> Any:
+    """PAUSE-CRON <0|1>: whether periodic work stands still."""
+    session.core.owner.cron.paused = words[0] != b"0"
+    return OK
+
+
+def _object(session: Session, words: list[bytes]) -> Any:
+    """OBJECT <key>: how a value is kept."""
+    value = session.db.peek(words[0])
+    if value is None:
+        raise NoSuchKey
+    entry, engine = session.db.entry(words[0]), session.db.engine
+    idle = session.db.engine_knows(words[0], engine.idle_seconds) if engine is not None else None
+    encoding = encoding_of(value, session.keyspace.encodings).decode()
+    text = (
+        f"Value at:{id(value):#x} refcount:1 encoding:{encoding} serializedlength:{size_of_value(value, 0)} "
+        f"lru:0 lru_seconds_idle:{idle or 0}"
+    )
+    return status(text.encode() + (b" entry:yes" if entry is not None else b""))
+
+
+def _digest(session: Session, words: list[bytes]) -> Any:
+    """DIGEST: a number that two servers share if they hold the same."""
+    return status(dataset_digest(session.keyspace).hex().encode())
+
+
+def _digest_value(session: Session, words: list[bytes]) -> Any:
+    """DIGEST-VALUE <key> [<key> ...]: the same of single values."""
+    return [status(key_digest(session.db, key).hex().encode()) for key in words]
+
+
+def _stringmatch_len(session: Session, words: list[bytes]) -> Any:
+    """STRINGMATCH-LEN <pattern> <string>: whether a glob pattern matches."""
+    return int(bool(compile_glob(words[0])(words[1])))
+
+
+def _populate(session: Session, words: list[bytes]) -> Any:
+    """POPULATE <count> [<prefix>] [<size>]: make keys with strings."""
+    count = integer(words[0])
+    if count < 0:
+        raise RedisError(b"ERR value is out of range, must be positive")
+    prefix = words[1] if len(words) > 1 else b"key"
+    size = integer(words[2]) if len(words) > 2 else 0
+    for number in range(count):
+        key, value = b"%b:%d" % (prefix, number), b"value:%d" % number
+        if session.db.find(key) is None:
+            session.db.put(key, (value[:size] + bytes(size - len(value[:size]))) if size > 0 else value, DEL)
+    return OK
+
+
+_PROTOCOL: dict[bytes, Any] = {
+    b"string": b"Hello World",
+    b"integer": 12345,
+    b"double": 3.141,
+    b"null": None,
+    b"array": [0, 1, 2],
+    b"set": SetReply([0, 1, 2]),
+    b"map": Pairs([(0, False), (1, True), (2, False)]),
+    b"push": Push([b"server-cpu-usage", 42]),
+    b"verbatim": Verbatim(b"This is a verbatim\nstring"),
+    b"true": True,
+    b"false": False,
+}
+
+
+def _protocol(session: Session, words: list[bytes]) -> Any:
+    """PROTOCOL <type>: a reply of a type of the protocol."""
+    kind = words[0].lower()
+    if kind == b"bignum":
+        number = b"1234567999999999999999999999999999999"
+        return Wire(b"(" + number + b"\r\n") if session.resp == 3 else number
+    if kind == b"attrib":
+        value = session.encode(b"Some real reply following the attribute")
+        attribute = b"|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n"
+        return Wire(attribute + value if session.resp == 3 else value)
+    if kind not in _PROTOCOL:
+        raise RedisError(
+            b"ERR Wrong protocol type name. Please use one of the following: "
+            b"string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"
+        )
+    return _PROTOCOL[kind]
+
+
+def _error(session: Session, words: list[bytes]) -> Any:
+    """ERROR <string>: an error reply with that text."""
+    raise RedisError(words[0])
+
+
+def _log(session: Session, words: list[bytes]) -> Any:
+    """LOG <message>: write to the log."""
+    session.core.host.log("warning", "DEBUG LOG: " + words[0].decode("utf-8", "replace"))
+    return OK
+
+
+def _help(session: Session, words: list[bytes]) -> Any:
+    """HELP: this text."""
+    lines = ["DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
+    for _, _, function in _SUBCOMMANDS.values():
+        usage, _, text = (function.__doc__ or "").partition(": ")
+        lines += [usage, "    " + text[:1].upper() + text[1:]]
+    return [status(line.encode()) for line in lines]
+
+
+_SUBCOMMANDS: dict[bytes, tuple[int, int, Callable[[Session, list[bytes]], Any]]] = {
+    b"DIGEST": (0, 0, _digest),
+    b"DIGEST-VALUE": (0, 1 << 20, _digest_value),
+    b"ERROR": (1, 1, _error),
+    b"LOG": (1, 1, _log),
+    b"OBJECT": (1, 1, _object),
+    b"PAUSE-CRON": (1, 1, _pause_cron),
+    b"POPULATE": (1, 3, _populate),
+    b"PROTOCOL": (1, 1, _protocol),
+    b"SET-ACTIVE-EXPIRE": (1, 1, _set_active_expire),
+    b"SLEEP": (1, 1, _sleep),
+    b"STRINGMATCH-LEN": (2, 2, _stringmatch_len),
+    b"HELP": (0, 0, _help),
+}

@@ -1,0 +1,91 @@
+"""What has to be looked at now and then, ``hz`` times a second: idle clients, clients that do not read, rates, memory,
+the garbage collector. Work on the keyspace is upkeep.py's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pycache_server.session.core import Core
+from pycache_server.session.describe import describe
+from pycache_server.session.latency import watch_latency
+
+if TYPE_CHECKING:
+    from pycache_server.server.app import App
+
+PART = 50
+"""Sessions are looked at in parts, so that 10,000 idle ones delay nobody: at least so many at a time."""
+LOG_EVERY = 5.0
+
+
+class Cron:
+    """The periodic work of one server."""
+
+    def __init__(self, app: App, core: Core, loop: asyncio.AbstractEventLoop) -> None:
+        self._app = app
+        self._core = core
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+        self._round: list[int] = []  # ids of sessions still to be looked at in this round
+        self._last_report = 0.0
+        self.paused = False
+        """DEBUG PAUSE-CRON."""
+
+    def start(self) -> None:
+        """Begin."""
+        self._timer = self._loop.call_later(self._interval(), self._run)
+
+    def stop(self) -> None:
+        """End."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _interval(self) -> float:
+        return float(1.0 / min(max(self._app.settings["hz"], 1), 500))
+
+    def _run(self) -> None:
+        try:
+            if not self.paused:
+                self._tick()
+        except Exception as error:  # it is in the log and in INFO, and the next tick comes
+            self._core.report_failure("cron", error)
+        self._timer = self._loop.call_later(self._interval(), self._run)
+
+    def _tick(self) -> None:
+        core = self._core
+        now = core.clock.time = core.host.time()
+        core.sample_rates()
+        core.peak_memory = max(core.peak_memory, self._app.memory.used())
+        core.blocking.rest()
+        self._look_at_sessions(now)
+        if self._app.collector is not None:
+            begin = core.host.ticks()
+            self._app.collector.step()
+            watch_latency(core.latency, core.clock, "gc", core.host.ticks() - begin)
+        if now - self._last_report >= LOG_EVERY:
+            self._last_report = now
+            self._report()
+
+    def _look_at_sessions(self, now: float) -> None:
+        core, timeout = self._core, self._app.settings["timeout"]
+        if not self._round:
+            self._round = list(core.sessions)
+        size = max(PART, len(core.sessions) // 10)
+        part, self._round = self._round[-size:], self._round[:-size]
+        for number in part:
+            session = core.sessions.get(number)
+            if session is None:
+                continue
+            if session.congested:
+                session.check_output(core.host.ticks())
+            idle = now - session.last_seen
+            if timeout and idle > timeout and not session.waits():
+                core.host.log("verbose", f"Closing idle client {describe(session)}")
+                session.abort()
+
+    def _report(self) -> None:
+        core = self._core
+        for database in core.keyspace.databases:
+            if database.size:
+                core.host.log("verbose", f"DB {database.index}: {database.size} keys ({database.wheel.size} volatile)")
+        core.host.log("debug", f"{len(core.sessions)} clients connected, {self._app.memory.used()} bytes in use")

@@ -1,0 +1,323 @@
+"""INFO: every section and field name of Redis 7, with true figures.
+
+A section is a function that gives its fields in order. What only an allocator or a fork could tell is 0, as is what
+belongs to features that this version does not have; those rows stand here too, because exporters and dashboards ask for
+them by name. Our own fields begin with ``pycache_``.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from pycache_server import REDIS_VERSION, __version__
+from pycache_server.evict.base import NO_EVICTION
+
+if TYPE_CHECKING:
+    from pycache_server.server.app import App
+
+Fields = Iterator[tuple[str, Any]]
+
+
+def render(app: App, wanted: list[str]) -> str:
+    """The text of INFO for the names of sections that were asked for, in lower case; none means the default ones."""
+    names = _selected(wanted)
+    parts = []
+    for name, (title, fields) in SECTIONS.items():
+        if name in names:
+            lines = [f"# {title}", *(f"{field}:{value}" for field, value in fields(app))]
+            parts.append("\r\n".join(lines) + "\r\n")
+    return "\r\n".join(parts)
+
+
+def _selected(wanted: list[str]) -> set[str]:
+    names: set[str] = set()
+    for name in wanted or ["default"]:
+        if name in ("all", "everything"):
+            names |= SECTIONS.keys()
+        elif name == "default":
+            names |= SECTIONS.keys() - _NOT_BY_DEFAULT
+        elif name in SECTIONS:
+            names.add(name)
+    return names
+
+
+def _server(app: App) -> Fields:
+    now = app.host.time()
+    uptime = int(now - app.started_at)
+    yield "redis_version", REDIS_VERSION
+    yield "redis_git_sha1", "00000000"
+    yield "redis_git_dirty", 0
+    yield "redis_build_id", f"pycache-{__version__}"
+    yield "redis_mode", "standalone"
+    yield "os", f"{platform.system()} {platform.release()} {platform.machine()}"
+    yield "arch_bits", 64 if sys.maxsize > 2**32 else 32
+    yield "monotonic_clock", "POSIX clock_gettime"
+    yield "multiplexing_api", app.loop_name
+    yield "atomicvar_api", "none"
+    yield "gcc_version", "0.0.0"
+    yield "process_id", os.getpid()
+    yield "process_supervised", app.settings["supervised"]
+    yield "run_id", app.run_id
+    yield "tcp_port", app.port
+    yield "server_time_usec", int(now * 1e6)
+    yield "uptime_in_seconds", uptime
+    yield "uptime_in_days", uptime // 86400
+    yield "hz", app.settings["hz"]
+    yield "configured_hz", app.settings["hz"]
+    yield "lru_clock", int(now) & (2**24 - 1)
+    yield "executable", sys.executable
+    yield "config_file", app.config_file
+    yield "io_threads_active", 0
+    yield "server_name", "pycache"
+    yield "pycache_version", __version__
+    yield "python_version", platform.python_version()
+
+
+def _clients(app: App) -> Fields:
+    core = app.core
+    sessions = list(core.sessions.values())
+    yield "connected_clients", len(sessions)
+    yield "cluster_connections", 0
+    yield "maxclients", app.settings["maxclients"]
+    yield "client_recent_max_input_buffer", max((each.parser.held() for each in sessions), default=0)
+    yield "client_recent_max_output_buffer", max((each.link.buffered() for each in sessions), default=0)
+    yield "blocked_clients", core.blocking.count
+    yield "tracking_clients", 0
+    yield "pubsub_clients", sum(each.kind() == "pubsub" for each in sessions)
+    yield "watching_clients", sum(bool(each.watched) for each in sessions)
+    yield "clients_in_timeout_table", core.blocking.count
+    yield "total_watched_keys", sum(len(each.watched) for each in sessions)
+    yield "total_blocking_keys", core.blocking.keys()
+    yield "total_blocking_keys_on_nokey", 0
+
+
+def _human(size: float) -> str:
+    for unit in ("B", "K", "M", "G"):
+        if size < 1024:
+            return f"{int(size)}B" if unit == "B" else f"{size:.2f}{unit}"
+        size /= 1024
+    return f"{size:.2f}T"
+
+
+def _memory(app: App) -> Fields:
+    core = app.core
+    used, resident = app.memory.used(), app.memory.resident()
+    peak = max(core.peak_memory, used)
+    limit = core.keyspace.maxmemory
+    buffers = sum(each.link.buffered() + each.parser.held() for each in core.sessions.values())
+    ratio = resident / used if used else 0.0
+    yield from _sizes("used_memory", used)
+    yield from _sizes("used_memory_rss", resident)
+    yield from _sizes("used_memory_peak", peak)
+    yield "used_memory_peak_perc", f"{100 * used / peak if peak else 100:.2f}%"
+    yield "used_memory_overhead", 0
+    yield "used_memory_startup", 0
+    yield "used_memory_dataset", used
+    yield "used_memory_dataset_perc", "100.00%"
+    for name in ("allocator_allocated", "allocator_active", "allocator_resident"):
+        yield name, 0
+    yield from _sizes("total_system_memory", app.memory.system)
+    yield "used_memory_lua", 0
+    yield "used_memory_vm_eval", 0
+    yield "used_memory_lua_human", "0B"
+    yield "used_memory_scripts_eval", 0
+    for name in ("number_of_cached_scripts", "number_of_functions", "number_of_libraries", "used_memory_vm_functions"):
+        yield name, 0
+    yield from _sizes("used_memory_vm_total", 0)
+    yield "used_memory_functions", 0
+    yield from _sizes("used_memory_scripts", 0)
+    yield from _sizes("maxmemory", limit)
+    yield "maxmemory_policy", app.settings["maxmemory-policy"]
+    yield "allocator_frag_ratio", "0.00"
+    yield "allocator_frag_bytes", 0
+    yield "allocator_rss_ratio", "0.00"
+    yield "allocator_rss_bytes", 0
+    yield "rss_overhead_ratio", "0.00"
+    yield "rss_overhead_bytes", 0
+    yield "mem_fragmentation_ratio", f"{ratio:.2f}"
+    yield "mem_fragmentation_bytes", resident - used
+    yield "mem_not_counted_for_evict", 0
+    yield "mem_replication_backlog", 0
+    yield "mem_total_replication_buffers", 0
+    yield "mem_clients_slaves", 0
+    yield "mem_clients_normal", buffers
+    yield "mem_cluster_links", 0
+    yield "mem_aof_buffer", 0
+    yield "mem_allocator", "pymalloc"
+    yield "active_defrag_running", 0
+    yield "lazyfree_pending_objects", len(core.keyspace.discarded)
+    yield "lazyfreed_objects", core.keyspace.freed
+
+
+def _sizes(name: str, size: int) -> Fields:
+    yield name, size
+    yield f"{name}_human", _human(size)
+
+
+def _zeros(*names: str) -> Fields:
+    for name in names:
+        yield name, 0
+
+
+def _persistence(app: App) -> Fields:
+    yield from _zeros("loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age")
+    yield "current_fork_perc", "0.00"
+    yield from _zeros("current_save_keys_processed", "current_save_keys_total")
+    yield "rdb_changes_since_last_save", sum(database.dirty for database in app.core.keyspace.databases)
+    yield "rdb_bgsave_in_progress", 0
+    yield "rdb_last_save_time", int(app.started_at)
+    yield "rdb_last_bgsave_status", "ok"
+    yield "rdb_last_bgsave_time_sec", -1
+    yield "rdb_current_bgsave_time_sec", -1
+    yield from _zeros("rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded")
+    yield from _zeros("aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
+    yield "aof_last_rewrite_time_sec", -1
+    yield "aof_current_rewrite_time_sec", -1
+    yield "aof_last_bgrewrite_status", "ok"
+    yield from _zeros("aof_rewrites", "aof_rewrites_consecutive_failures")
+    yield "aof_last_write_status", "ok"
+    yield from _zeros("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size")
+
+
+def _stats(app: App) -> Fields:
+    core, stats, databases = app.core, app.core.stats, app.core.keyspace.databases
+    yield "total_connections_received", stats.connections
+    yield "total_commands_processed", core.total_calls()
+    yield "instantaneous_ops_per_sec", round(core.rates["commands"].value())
+    yield "total_net_input_bytes", stats.input_bytes
+    yield "total_net_output_bytes", stats.output_bytes
+    yield from _zeros("total_net_repl_input_bytes", "total_net_repl_output_bytes")
+    yield "instantaneous_input_kbps", f"{core.rates['input'].value() / 1024:.2f}"
+    yield "instantaneous_output_kbps", f"{core.rates['output'].value() / 1024:.2f}"
+    yield "instantaneous_input_repl_kbps", "0.00"
+    yield "instantaneous_output_repl_kbps", "0.00"
+    yield "rejected_connections", stats.rejected_connections
+    yield from _zeros("sync_full", "sync_partial_ok", "sync_partial_err")
+    yield "expired_keys", sum(database.expired for database in databases)
+    yield "expired_stale_perc", "0.00"
+    yield "expired_time_cap_reached_count", 0
+    yield "expire_cycle_cpu_milliseconds", int(app.upkeep.expire_seconds * 1000)
+    yield "evicted_keys", core.keyspace.evicted
+    yield "evicted_clients", stats.evicted_clients
+    yield from _zeros("total_eviction_exceeded_time", "current_eviction_exceeded_time")
+    yield "keyspace_hits", sum(database.hits for database in databases)
+    yield "keyspace_misses", sum(database.misses for database in databases)
+    yield "pubsub_channels", len(core.pubsub.channels)
+    yield "pubsub_patterns", len(core.pubsub.patterns)
+    yield from _zeros("pubsubshard_channels", "latest_fork_usec", "total_forks", "migrate_cached_sockets")
+    yield from _zeros("slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses")
+    yield from _zeros("active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time")
+    yield from _zeros("current_active_defrag_time", "tracking_total_keys", "tracking_total_items")
+    yield "tracking_total_prefixes", 0
+    yield "unexpected_error_replies", 0
+    yield "total_error_replies", stats.total_errors()
+    yield "dump_payload_sanitizations", 0
+    yield "total_reads_processed", stats.reads
+    yield "total_writes_processed", stats.writes
+    yield from _zeros("io_threaded_reads_processed", "io_threaded_writes_processed")
+    yield from _zeros("reply_buffer_shrinks", "reply_buffer_expands")
+    yield "acl_access_denied_auth", stats.errors.get("WRONGPASS", 0)
+    yield from _zeros("acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel")
+    yield "pycache_internal_errors", stats.unexpected_errors
+    if app.collector is not None:
+        yield "pycache_gc_steps", app.collector.steps
+        yield "pycache_gc_skipped", app.collector.skipped
+
+
+def _replication(app: App) -> Fields:
+    yield "role", "master"
+    yield "connected_slaves", 0
+    yield "master_failover_state", "no-failover"
+    yield "master_replid", app.replication_id
+    yield "master_replid2", "0" * 40
+    yield "master_repl_offset", 0
+    yield "second_repl_offset", -1
+    yield "repl_backlog_active", 0
+    yield "repl_backlog_size", app.settings["repl-backlog-size"]
+    yield from _zeros("repl_backlog_first_byte_offset", "repl_backlog_histlen")
+
+
+def _cpu(app: App) -> Fields:
+    times = os.times()
+    yield "used_cpu_sys", f"{times.system:.6f}"
+    yield "used_cpu_user", f"{times.user:.6f}"
+    yield "used_cpu_sys_children", f"{times.children_system:.6f}"
+    yield "used_cpu_user_children", f"{times.children_user:.6f}"
+    yield "used_cpu_sys_main_thread", f"{times.system:.6f}"
+    yield "used_cpu_user_main_thread", f"{times.user:.6f}"
+
+
+def _modules(app: App) -> Fields:
+    return iter(())
+
+
+def _commandstats(app: App) -> Fields:
+    core = app.core
+    core.settle()
+    for name, row in core.tables.rows.items():
+        calls, stats = core.tables.calls(name), row.stats
+        if calls or stats.rejected:
+            microseconds = int(stats.seconds * 1e6)
+            mean = stats.seconds * 1e6 / calls if calls else 0.0
+            times = f"usec={microseconds},usec_per_call={mean:.2f}"
+            yield (
+                f"cmdstat_{name}",
+                f"calls={calls},{times},rejected_calls={stats.rejected},failed_calls={stats.failed}",
+            )
+
+
+def _errorstats(app: App) -> Fields:
+    for code, count in sorted(app.core.stats.errors.items()):
+        yield f"errorstat_{code}", f"count={count}"
+
+
+def _latencystats(app: App) -> Fields:
+    if not app.settings["latency-tracking"]:
+        return
+    percentiles = app.settings["latency-tracking-info-percentiles"]
+    for name, row in app.core.tables.rows.items():
+        if row.stats.histogram:
+            found = [f"p{percent:g}={row.stats.percentile(percent) * 1e6:.3f}" for percent in percentiles]
+            yield f"latency_percentiles_usec_{name}", ",".join(found)
+
+
+def _cluster(app: App) -> Fields:
+    yield "cluster_enabled", 0
+
+
+def _keyspace(app: App) -> Fields:
+    for database in app.core.keyspace.databases:
+        keys = database.live_size()
+        if keys:
+            volatile, mean = database.volatile(), database.mean_ttl()
+            yield f"db{database.index}", f"keys={keys},expires={volatile},avg_ttl={mean}"
+
+
+def _eviction(app: App) -> Fields:
+    keyspace = app.core.keyspace
+    yield "pycache_eviction_engine", app.settings["maxmemory-policy"] if keyspace.maxmemory else NO_EVICTION
+    yield "pycache_eviction_changing", int(app.core.shape.changing)
+    yield "pycache_keyspace_bytes", keyspace.used()
+
+
+SECTIONS: dict[str, tuple[str, Callable[[App], Fields]]] = {
+    "server": ("Server", _server),
+    "clients": ("Clients", _clients),
+    "memory": ("Memory", _memory),
+    "persistence": ("Persistence", _persistence),
+    "stats": ("Stats", _stats),
+    "replication": ("Replication", _replication),
+    "cpu": ("CPU", _cpu),
+    "modules": ("Modules", _modules),
+    "commandstats": ("Commandstats", _commandstats),
+    "errorstats": ("Errorstats", _errorstats),
+    "latencystats": ("Latencystats", _latencystats),
+    "cluster": ("Cluster", _cluster),
+    "keyspace": ("Keyspace", _keyspace),
+    "pycache": ("Pycache", _eviction),
+}
+_NOT_BY_DEFAULT = {"commandstats", "latencystats", "pycache"}

@@ -1,0 +1,153 @@
+"""Connections: the asyncio.Protocol between a transport and a session, and nothing else.
+
+The transport calls the session's ``receive`` directly, and the session writes to the transport directly. Here is what
+happens around that: who may come in, keep-alive, the client that does not read, and the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any, cast
+
+from pycache_server.session.core import Core
+from pycache_server.session.session import Session
+
+if TYPE_CHECKING:
+    from pycache_server.server.app import App
+
+_TOO_MANY = b"-ERR max number of clients reached\r\n"
+_PROTECTED = (
+    b"-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the "
+    b"default user. In this mode connections are only accepted from the loopback interface. To connect from other "
+    b"hosts, set a password (requirepass), or, if the network is safe, turn it off with 'CONFIG SET protected-mode "
+    b"no' from the server's own host or 'protected-mode no' in its configuration.\r\n"
+)
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection. It is its session's Link."""
+
+    __slots__ = ("_app", "_transport", "data_received", "session", "write")
+
+    def __init__(self, app: App, core: Core) -> None:
+        self._app = app
+        self._transport: asyncio.Transport | None = None
+        self.write = _write_nowhere
+        self.session = session = Session(core, self)
+        self.data_received = session.receive  # type: ignore[method-assign]  # no frame between transport and session
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = connected = cast("asyncio.Transport", transport)
+        self.write = connected.write
+        session = self.session
+        family = _family(connected)
+        session.unix = family == "unix"
+        session.address, session.local_address = _addresses(connected, session.unix, self._app.socket_path)
+        refusal = self._refusal()
+        if refusal is not None:
+            session.core.stats.rejected_connections += 1
+            connected.write(refusal)
+            session.closing = True
+            connected.close()
+            return
+        if not session.unix:
+            keep_alive(connected.get_extra_info("socket"), self._app.settings["tcp-keepalive"])
+        self._app.log.write("verbose", f"Accepted {session.address}")
+
+    def _refusal(self) -> bytes | None:
+        """What to tell a client that may not come in."""
+        core, settings = self.session.core, self._app.settings
+        if len(core.sessions) > settings["maxclients"]:
+            return _TOO_MANY
+        if settings["protected-mode"] and not core.password and not self.session.unix and not self._is_local():
+            self._app.log.write("verbose", f"Denied connection from {self.session.address}: protected mode")
+            return _PROTECTED
+        return None
+
+    def _is_local(self) -> bool:
+        host = self.session.address.rpartition(":")[0].strip("[]")
+        return host.startswith(("127.", "::ffff:127.")) or host == "::1"
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        session = self.session
+        if self._transport is not None:
+            self._app.log.write("verbose", f"Client closed connection {session.address}")
+        session.on_lost()
+        self.write = _write_nowhere
+        self._transport = None
+
+    def pause_writing(self) -> None:
+        self.session.on_congestion()
+
+    def resume_writing(self) -> None:
+        self.session.on_relief()
+
+    # Link
+
+    def buffered(self) -> int:
+        """See session/host.py."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def descriptor(self) -> int:
+        """See session/host.py."""
+        found = self._transport.get_extra_info("socket") if self._transport is not None else None
+        return int(found.fileno()) if found is not None else -1
+
+    def pause_reading(self) -> None:
+        """See session/host.py."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See session/host.py."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """See session/host.py."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """See session/host.py."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _write_nowhere(data: bytes) -> None:
+    """Where a session writes whose connection has ended."""
+
+
+def _family(transport: asyncio.Transport) -> str:
+    found = transport.get_extra_info("socket")
+    return "unix" if found is not None and found.family == getattr(socket, "AF_UNIX", None) else "tcp"
+
+
+def _addresses(transport: asyncio.Transport, unix: bool, path: str) -> tuple[str, str]:
+    """The addresses of client and server as Redis writes them."""
+    if unix:
+        return f"{path}:0", f"{path}:0"
+    return _address(transport.get_extra_info("peername")), _address(transport.get_extra_info("sockname"))
+
+
+def _address(name: Any) -> str:
+    if not name:
+        return "?:0"
+    host, port = name[0], name[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def keep_alive(connection: Any, seconds: int) -> None:
+    """Let the system notice within about three times ``seconds`` that a peer has gone; 0 leaves it alone."""
+    if connection is None or not seconds:
+        return
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (("TCP_KEEPIDLE", seconds), ("TCP_KEEPINTVL", max(1, seconds // 3)), ("TCP_KEEPCNT", 3)):
+            if hasattr(socket, name):
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    except OSError:
+        pass  # the peer has gone already

@@ -1,0 +1,102 @@
+"""Work on the keyspace that no client waits for, in slices: expiry, freeing, changes of the eviction engine.
+
+A slice takes about a millisecond; while there is more to do, the next one comes after a pause of the same length, in
+which clients are served. Otherwise the next slice comes when the next key is due, or when the keyspace calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from pycache_server.session.core import Core
+from pycache_server.session.latency import watch_latency
+from pycache_server.store.memory import free_slice
+
+SLICE = 0.001
+"""Seconds that one slice takes, roughly."""
+EXPIRE_BATCH = 64
+FREE_BATCH = 4096
+AFTER_FAILURE = 0.1
+
+
+class Upkeep:
+    """The upkeep of one server."""
+
+    def __init__(self, core: Core, loop: asyncio.AbstractEventLoop) -> None:
+        self._core = core
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+        self._planned = float("inf")  # loop time of the next slice
+        self.expires_actively = True
+        """DEBUG SET-ACTIVE-EXPIRE: whether keys are removed when they are due, and not only when they are read."""
+        self.expire_seconds = 0.0
+        core.keyspace.on_wake = self.wake
+
+    def wake(self) -> None:
+        """There is something to do, or due earlier than known."""
+        self._plan(0.0)
+
+    def stop(self) -> None:
+        """No more slices."""
+        self._core.keyspace.on_wake = lambda: None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _plan(self, delay: float) -> None:
+        due = self._loop.time() + delay
+        if due >= self._planned:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._planned = due
+        self._timer = self._loop.call_later(delay, self._run)
+
+    def _run(self) -> None:
+        self._planned = float("inf")
+        self._timer = None
+        try:
+            more = self._slice()
+            delay = SLICE if more else self._until_due()
+        except Exception as error:  # it is in the log and in INFO, and the next try comes soon
+            self._core.report_failure("upkeep of the keyspace", error)
+            delay = AFTER_FAILURE
+        if delay is not None:
+            self._plan(delay)
+
+    def _slice(self) -> bool:
+        """Work for about SLICE seconds. Whether there is more to do."""
+        core = self._core
+        ticks = core.host.ticks
+        begin = ticks()
+        core.clock.time = core.host.time()
+        more = self._expire(begin + SLICE)
+        expired = ticks()
+        self.expire_seconds += expired - begin
+        watch_latency(core.latency, core.clock, "expire-cycle", expired - begin)
+        while ticks() - expired < SLICE:
+            freeing = free_slice(core.keyspace, FREE_BATCH)
+            changing = core.shape.step()
+            if not freeing and not changing:
+                return more
+        return True
+
+    def _expire(self, until: float) -> bool:
+        """Remove due keys until a time in ticks. Whether there are more."""
+        core = self._core
+        if not self.expires_actively or core.pause.mode:
+            return False
+        for database in core.keyspace.databases:
+            while database.wheel.size and database.expire_due(EXPIRE_BATCH):
+                if core.host.ticks() >= until:
+                    return True
+        return False
+
+    def _until_due(self) -> float | None:
+        """Seconds until the next key is due, None where none will be."""
+        if not self.expires_actively:
+            return None
+        dues = [due for database in self._core.keyspace.databases if (due := database.wheel.next_due()) is not None]
+        if not dues:
+            return None
+        now = self._core.host.time()
+        return min(max(min(dues) / 1000 - now, SLICE if self._core.pause.mode else 0.0), 3600.0)

@@ -1,0 +1,265 @@
+"""Every directive that Redis 7.0 to 7.4 knows, and our own, one row each.
+
+A row is: name, kind, default, and notes. ``acts`` says that the directive does something here; one that does not is
+taken with a warning and kept for CONFIG GET and CONFIG REWRITE. ``refuses`` says which values cannot be had in this
+version, and why: those are errors, never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pycache_server.settings.kinds import (
+    INT_MAX,
+    Checked,
+    Choice,
+    Kind,
+    Memory,
+    Number,
+    Octal,
+    OutputLimits,
+    Percentiles,
+    SavePoints,
+    Text,
+    Words,
+    YesNo,
+)
+
+_LETTERS = "Ag$lshzxeKEtmdn"
+
+
+@dataclass(frozen=True)
+class Directive:
+    """One row of the table."""
+
+    name: str
+    kind: Kind
+    default: Any
+    alias: str = ""
+    acts: bool = False
+    fixed: bool = False
+    """Whether CONFIG SET may not change it."""
+    protected: bool = False
+    """Whether CONFIG SET may change it only with enable-protected-configs."""
+    repeated: bool = False
+    """Whether several lines of the directive add up."""
+    refuses: Callable[[Any], str | None] | None = None
+
+
+def _check_letters(word: str) -> str | None:
+    if all(letter in _LETTERS for letter in word):
+        return None
+    return f"Invalid event class character. Use '{_LETTERS}'."
+
+
+def _check_file_name(word: str) -> str | None:
+    return f"{'dbfilename'} can't be a path, just a filename" if "/" in word or "\\" in word else None
+
+
+def _refuses(wanted: Callable[[Any], bool], why: str) -> Callable[[Any], str | None]:
+    return lambda value: why if wanted(value) else None
+
+
+_NO_PERSISTENCE = "this version keeps data in memory only: there is no persistence yet"
+_NO_TLS = "TLS is not available in this version"
+_NO_REPLICATION = "replication is not available in this version"
+_NO_CLUSTER = "cluster mode is not available"
+_NO_ACL = "ACL users are not available in this version; requirepass is"
+
+YES_NO = YesNo()
+TEXT = Text()
+ANY = Number(0, INT_MAX)
+SIGNED = Number(-(2**31), 2**31 - 1)
+INT = Number(0, 2**31 - 1)
+PERCENT = Number(0, 100)
+ENABLE = Choice(("no", "yes", "local"))
+SHUTDOWN = Choice(("default", "save", "nosave", "now", "force"), many=True)
+
+
+def _acting() -> list[Directive]:
+    """Directives that do something."""
+    return [
+        # network
+        Directive("bind", Words(0, 16), ("*", "-::*"), acts=True),
+        Directive("port", Number(0, 65535), 6379, acts=True),
+        Directive("tcp-backlog", INT, 511, acts=True, fixed=True),
+        Directive("unixsocket", TEXT, "", acts=True, fixed=True),
+        Directive("unixsocketperm", Octal(), 0, acts=True, fixed=True),
+        Directive("timeout", INT, 0, acts=True),
+        Directive("tcp-keepalive", INT, 300, acts=True),
+        Directive("protected-mode", YES_NO, True, acts=True),
+        Directive("maxclients", Number(1, 2**32 - 1), 10000, acts=True),
+        Directive("tls-port", Number(0, 65535), 0, acts=True, refuses=_refuses(bool, _NO_TLS)),
+        Directive("requirepass", TEXT, "", acts=True),
+        # process
+        Directive("daemonize", YES_NO, False, acts=True, fixed=True),
+        Directive("pidfile", TEXT, "", acts=True, fixed=True),
+        Directive("supervised", Choice(("upstart", "systemd", "auto", "no")), "no", acts=True, fixed=True),
+        Directive("loglevel", Choice(("debug", "verbose", "notice", "warning")), "notice", acts=True),
+        Directive("logfile", TEXT, "", acts=True, fixed=True),
+        Directive("log-format", Choice(("legacy", "logfmt", "json")), "legacy", acts=True),
+        Directive("syslog-enabled", YES_NO, False, acts=True, fixed=True),
+        Directive("syslog-ident", TEXT, "redis", acts=True, fixed=True),
+        Directive(
+            "syslog-facility",
+            Choice(("user", *(f"local{number}" for number in range(8)))),
+            "local0",
+            acts=True,
+            fixed=True,
+        ),
+        Directive("set-proc-title", YES_NO, True, acts=True, fixed=True),
+        Directive("proc-title-template", TEXT, "{title} {listen-addr} {server-mode}", acts=True),
+        Directive("dir", TEXT, "", acts=True, protected=True),
+        Directive("databases", Number(1, 2**31 - 1), 16, acts=True, fixed=True),
+        Directive("hz", INT, 10, acts=True),
+        Directive("event-loop", Choice(("auto", "asyncio", "uvloop")), "auto", acts=True, fixed=True),
+        Directive("enable-protected-configs", ENABLE, "no", acts=True, fixed=True),
+        Directive("enable-debug-command", ENABLE, "no", acts=True, fixed=True),
+        # limits
+        Directive("proto-max-bulk-len", Memory(1 << 20, INT_MAX), 512 << 20, acts=True),
+        Directive("client-query-buffer-limit", Memory(1 << 20, INT_MAX), 1 << 30, acts=True),
+        Directive(
+            "client-output-buffer-limit",
+            OutputLimits(),
+            {"normal": (0, 0, 0), "slave": (256 << 20, 64 << 20, 60), "pubsub": (32 << 20, 8 << 20, 60)},
+            acts=True,
+            repeated=True,
+        ),
+        Directive("maxmemory", Memory(), 0, acts=True),
+        Directive("maxmemory-policy", TEXT, "noeviction", acts=True),
+        # what is watched
+        Directive("slowlog-log-slower-than", Number(-1, INT_MAX), 10000, acts=True),
+        Directive("slowlog-max-len", ANY, 128, acts=True),
+        Directive("latency-monitor-threshold", ANY, 0, acts=True),
+        Directive("latency-tracking", YES_NO, True, acts=True),
+        Directive("latency-tracking-info-percentiles", Percentiles(), (50.0, 99.0, 99.9), acts=True),
+        Directive("notify-keyspace-events", Checked(_check_letters), "", acts=True),
+        # encodings
+        Directive("hash-max-listpack-entries", ANY, 128, alias="hash-max-ziplist-entries", acts=True),
+        Directive("hash-max-listpack-value", ANY, 64, alias="hash-max-ziplist-value", acts=True),
+        Directive("list-max-listpack-size", SIGNED, -2, alias="list-max-ziplist-size", acts=True),
+        Directive("set-max-intset-entries", ANY, 512, acts=True),
+        Directive("set-max-listpack-entries", ANY, 128, acts=True),
+        Directive("set-max-listpack-value", ANY, 64, acts=True),
+        Directive("zset-max-listpack-entries", ANY, 128, alias="zset-max-ziplist-entries", acts=True),
+        Directive("zset-max-listpack-value", ANY, 64, alias="zset-max-ziplist-value", acts=True),
+        Directive("stream-node-max-bytes", Memory(0, INT_MAX), 4096, acts=True),
+        Directive("stream-node-max-entries", ANY, 100, acts=True),
+        # what cannot be had yet
+        Directive("save", SavePoints(), (), acts=True, repeated=True, refuses=_refuses(bool, _NO_PERSISTENCE)),
+        Directive("appendonly", YES_NO, False, acts=True, refuses=_refuses(bool, _NO_PERSISTENCE)),
+        Directive(
+            "replicaof",
+            Words(0, 2),
+            (),
+            alias="slaveof",
+            acts=True,
+            fixed=True,
+            refuses=_refuses(
+                lambda value: bool(value) and tuple(map(str.lower, value)) != ("no", "one"), _NO_REPLICATION
+            ),
+        ),
+        Directive("cluster-enabled", YES_NO, False, acts=True, fixed=True, refuses=_refuses(bool, _NO_CLUSTER)),
+        Directive("aclfile", TEXT, "", acts=True, fixed=True, refuses=_refuses(bool, _NO_ACL)),
+    ]
+
+
+def _idle() -> list[Directive]:
+    """Directives of Redis that have nothing to act on here, or not yet."""
+    rows: list[Directive] = []
+
+    def add(kind: Kind, default: Any, *names: str, fixed: bool = False, protected: bool = False) -> None:
+        for name in names:
+            first, _, alias = name.partition("/")
+            rows.append(Directive(first, kind, default, alias=alias, fixed=fixed, protected=protected))
+
+    add(YES_NO, False, "activedefrag", "aof-timestamp-enabled", "aof-disable-auto-gc", "cluster-allow-reads-when-down")
+    add(YES_NO, False, "cluster-replica-no-failover/cluster-slave-no-failover", "tls-cluster", "tls-replication")
+    add(YES_NO, False, "lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del")
+    add(YES_NO, False, "lazyfree-lazy-user-del", "lazyfree-lazy-user-flush", "replica-lazy-flush/slave-lazy-flush")
+    add(YES_NO, False, "no-appendfsync-on-rewrite", "rdb-del-sync-files", "repl-disable-tcp-nodelay")
+    add(YES_NO, False, "replica-ignore-disk-write-errors", "tls-prefer-server-ciphers")
+    add(YES_NO, False, "always-show-logo", "io-threads-do-reads", fixed=True)
+    add(YES_NO, True, "activerehashing", "aof-load-truncated", "aof-rewrite-incremental-fsync", "aof-use-rdb-preamble")
+    add(YES_NO, True, "cluster-allow-pubsubshard-when-down", "cluster-allow-replica-migration")
+    add(YES_NO, True, "cluster-require-full-coverage", "crash-log-enabled", "crash-memcheck-enabled", "dynamic-hz")
+    add(YES_NO, True, "jemalloc-bg-thread", "rdbcompression", "rdb-save-incremental-fsync", "repl-diskless-sync")
+    add(YES_NO, True, "replica-announced", "replica-ignore-maxmemory/slave-ignore-maxmemory")
+    add(YES_NO, True, "replica-read-only/slave-read-only", "replica-serve-stale-data/slave-serve-stale-data")
+    add(YES_NO, True, "stop-writes-on-bgsave-error", "tls-session-caching")
+    add(YES_NO, True, "disable-thp", "rdbchecksum", fixed=True)
+    add(TEXT, "", "cluster-announce-ip", "cluster-announce-hostname", "masterauth", "masteruser")
+    add(TEXT, "", "cluster-announce-human-nodename", "availability-zone")
+    add(TEXT, "", "replica-announce-ip/slave-announce-ip", "tls-ca-cert-dir", "tls-ca-cert-file", "tls-cert-file")
+    add(TEXT, "", "tls-ciphers", "tls-ciphersuites", "tls-client-cert-file", "tls-client-key-file", "tls-protocols")
+    add(TEXT, "", "tls-client-key-file-pass", "tls-dh-params-file", "tls-key-file", "tls-key-file-pass")
+    add(TEXT, "", "aof_rewrite_cpulist", "bgsave_cpulist", "bio_cpulist", "server_cpulist", fixed=True)
+    add(TEXT, "", "server-cpulist", "bio-cpulist", "aof-rewrite-cpulist", "bgsave-cpulist", fixed=True)
+    add(TEXT, "", "bind-source-addr", "ignore-warnings")
+    add(TEXT, "nodes.conf", "cluster-config-file", fixed=True)
+    add(TEXT, "appendonly.aof", "appendfilename", fixed=True)
+    add(TEXT, "appendonlydir", "appenddirname", fixed=True)
+    add(Checked(_check_file_name), "dump.rdb", "dbfilename", protected=True)
+    add(ANY, 0, "cluster-announce-bus-port", "cluster-announce-port", "cluster-announce-tls-port", "socket-mark-id")
+    add(ANY, 0, "list-compress-depth", "min-replicas-to-write/min-slaves-to-write", "repl-diskless-sync-max-replicas")
+    add(ANY, 0, "replica-announce-port/slave-announce-port", "cluster-link-sendbuf-limit")
+    add(ANY, 0, "cluster-port", fixed=True)
+    add(ANY, 1, "cluster-migration-barrier", "lfu-decay-time", "active-defrag-cycle-min")
+    add(Number(1, 10), 1, "active-expire-effort")
+    add(Number(1, 128), 1, "io-threads", fixed=True)
+    add(Number(1, 64), 5, "maxmemory-samples")
+    add(PERCENT, 10, "maxmemory-eviction-tenacity")
+    add(ANY, 5, "repl-diskless-sync-delay")
+    add(ANY, 10, "active-defrag-threshold-lower", "cluster-replica-validity-factor/cluster-slave-validity-factor")
+    add(ANY, 10, "lfu-log-factor", "min-replicas-max-lag/min-slaves-max-lag", "shutdown-timeout")
+    add(ANY, 10, "repl-ping-replica-period/repl-ping-slave-period")
+    add(ANY, 25, "active-defrag-cycle-max")
+    add(ANY, 60, "repl-timeout")
+    add(ANY, 100, "active-defrag-threshold-upper", "auto-aof-rewrite-percentage")
+    add(SIGNED, 100, "replica-priority/slave-priority")
+    add(ANY, 128, "acllog-max-len")
+    add(ANY, 300, "tls-session-cache-timeout")
+    add(ANY, 1000, "active-defrag-max-scan-fields")
+    add(Memory(0, INT_MAX), 3000, "hll-sparse-max-bytes")
+    add(ANY, 3600, "repl-backlog-ttl")
+    add(ANY, 5000, "busy-reply-threshold/lua-time-limit")
+    add(ANY, 15000, "cluster-node-timeout")
+    add(ANY, 20480, "tls-session-cache-size")
+    add(ANY, 1000000, "tracking-table-max-keys")
+    add(ANY, 10, "max-new-connections-per-cycle")
+    add(ANY, 1, "max-new-tls-connections-per-cycle")
+    add(Memory(1, INT_MAX), 1 << 20, "repl-backlog-size")
+    add(Memory(0, INT_MAX), 64 << 20, "auto-aof-rewrite-min-size")
+    add(Memory(0, INT_MAX), 100 << 20, "active-defrag-ignore-bytes")
+    add(Memory(-100, INT_MAX, percent=True), 0, "maxmemory-clients")
+    add(Choice(("always", "everysec", "no")), "everysec", "appendfsync")
+    add(Choice(("disabled", "on-empty-db", "swapdb")), "disabled", "repl-diskless-load")
+    add(Choice(("no", "yes", "clients")), "no", "sanitize-dump-payload")
+    add(Choice(("no", "yes", "relative", "absolute")), "no", "oom-score-adj")
+    add(Choice(("resetchannels", "allchannels")), "resetchannels", "acl-pubsub-default")
+    add(Choice(("ignore", "panic", "panic-on-replicas")), "ignore", "propagation-error-behavior")
+    add(Choice(("ip", "hostname", "unknown-endpoint")), "ip", "cluster-preferred-endpoint-type")
+    add(Choice(("no", "yes", "optional")), "yes", "tls-auth-clients")
+    add(ENABLE, "no", "enable-module-command", fixed=True)
+    add(SHUTDOWN, "default", "shutdown-on-sigterm", "shutdown-on-sigint")
+    add(Words(3, 3), ("0", "200", "800"), "oom-score-adj-values")
+    add(Text(), "", "locale-collate")
+    return rows
+
+
+UNAVAILABLE = {
+    "loadmodule": "modules cannot be loaded: extensions are Python packages here",
+    "user": _NO_ACL,
+    "sentinel": "this version has no sentinel mode",
+}
+"""Directives that would do something important which cannot be had: always an error."""
+
+DIRECTIVES: dict[str, Directive] = {row.name: row for row in (*_acting(), *_idle())}
+ALIASES: dict[str, str] = {row.alias: row.name for row in DIRECTIVES.values() if row.alias}
+
+
+def directive(name: str) -> Directive | None:
+    """The directive of that name, or with that alias."""
+    return DIRECTIVES.get(ALIASES.get(name, name))
