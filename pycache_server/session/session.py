@@ -34,7 +34,7 @@ from pycache_server.resp.encode import (
     encode3,
 )
 from pycache_server.resp.exact import QueryBufferExceeded
-from pycache_server.resp.parser import BROKEN, NOTHING, Parser, Source
+from pycache_server.resp.parser import BROKEN, IDLE, NOTHING, Parser, Source
 from pycache_server.session.core import Core, internal_error
 from pycache_server.session.describe import describe
 from pycache_server.session.host import Link
@@ -184,7 +184,7 @@ class Session(Context):
             except HiredisError:
                 argv = BROKEN
             if type(argv) is not list:
-                if argv is NOTHING and not parser.more and not parser.has_data():
+                if argv is NOTHING and not parser.more and parser.depth.value == IDLE:
                     break
                 source = self._turn(argv, large)
                 large = 0

@@ -1,0 +1,84 @@
+"""Values become what both versions of the protocol write for them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pycache_server.errors import WrongType
+from pycache_server.resp.encode import (
+    NULL_ARRAY,
+    OK,
+    Pairs,
+    Push,
+    SetReply,
+    Verbatim,
+    encode2,
+    encode3,
+    format_double,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "resp2", "resp3"),
+    [
+        (b"ab", b"$2\r\nab\r\n", b"$2\r\nab\r\n"),
+        (bytearray(b"ab"), b"$2\r\nab\r\n", b"$2\r\nab\r\n"),
+        (7, b":7\r\n", b":7\r\n"),
+        (None, b"$-1\r\n", b"_\r\n"),
+        (NULL_ARRAY, b"*-1\r\n", b"_\r\n"),
+        (True, b":1\r\n", b"#t\r\n"),
+        (False, b":0\r\n", b"#f\r\n"),
+        (0.5, b"$3\r\n0.5\r\n", b",0.5\r\n"),
+        ([], b"*0\r\n", b"*0\r\n"),
+        ([b"a", 1], b"*2\r\n$1\r\na\r\n:1\r\n", b"*2\r\n$1\r\na\r\n:1\r\n"),
+        ((b"a",), b"*1\r\n$1\r\na\r\n", b"*1\r\n$1\r\na\r\n"),
+        ({b"a": None}, b"*2\r\n$1\r\na\r\n$-1\r\n", b"%1\r\n$1\r\na\r\n_\r\n"),
+        (Pairs([([1], 2)]), b"*2\r\n*1\r\n:1\r\n:2\r\n", b"%1\r\n*1\r\n:1\r\n:2\r\n"),
+        ({b"a"}, b"*1\r\n$1\r\na\r\n", b"~1\r\n$1\r\na\r\n"),
+        (SetReply([b"a", 1]), b"*2\r\n$1\r\na\r\n:1\r\n", b"~2\r\n$1\r\na\r\n:1\r\n"),
+        (Push([b"m", 1]), b"*2\r\n$1\r\nm\r\n:1\r\n", b">2\r\n$1\r\nm\r\n:1\r\n"),
+        (Verbatim(b"hi"), b"$2\r\nhi\r\n", b"=6\r\ntxt:hi\r\n"),
+        (OK, b"+OK\r\n", b"+OK\r\n"),
+        (WrongType(), b"-" + WrongType.text + b"\r\n", b"-" + WrongType.text + b"\r\n"),
+        ([b"a", OK, b"b"], b"*3\r\n$1\r\na\r\n+OK\r\n$1\r\nb\r\n", b"*3\r\n$1\r\na\r\n+OK\r\n$1\r\nb\r\n"),
+    ],
+)
+def test_every_kind_of_value_is_encoded_for_both_versions(value: object, resp2: bytes, resp3: bytes) -> None:
+    assert encode2(value) == resp2
+    assert encode3(value) == resp3
+
+
+@pytest.mark.parametrize("sizes", [[3] * 50, list(range(50)), [0, 5000, 1], [70000]])
+def test_arrays_of_strings_are_the_same_fast_and_slow(sizes: list[int]) -> None:
+    values = [b"x" * size for size in sizes]
+    slow = b"*%d\r\n" % len(values) + b"".join(map(encode2, values))
+    assert encode2(values) == slow
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3.0, b"3"),
+        (-0.0, b"-0"),
+        (0.1, b"0.1"),
+        (1e16, b"1e+16"),
+        (1e-5, b"0.00001"),
+        (1e-7, b"1e-7"),
+        (1.5e-7, b"1.5e-7"),
+        (1e21, b"1e+21"),
+        (1.5e300, b"1.5e+300"),
+        (123456789.123, b"123456789.123"),
+        (12345678901234567890.0, b"12345678901234567000"),
+        (5e-324, b"5e-324"),
+        (float("inf"), b"inf"),
+        (float("-inf"), b"-inf"),
+        (float("nan"), b"nan"),
+    ],
+)
+def test_doubles_have_the_fewest_digits_that_read_back_the_same(value: float, text: bytes) -> None:
+    assert format_double(value) == text
+
+
+def test_a_value_that_no_reply_can_be_made_of_is_refused() -> None:
+    with pytest.raises(TypeError):
+        encode2("text")

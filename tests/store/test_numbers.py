@@ -1,0 +1,74 @@
+"""Numbers are read as strictly, and written with the digits, of Redis."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from pycache_server.store.numbers import (
+    format_long_double,
+    parse_float,
+    parse_int,
+    parse_long_double,
+    round_long_double,
+)
+from tests.conftest import RealRedis
+from tests.differential.oracle import Real
+
+
+@pytest.mark.parametrize("text", [b"", b" 1", b"1 ", b"+1", b"01", b"-0", b"1_0", b"1.0", b"9223372036854775808", b"x"])
+def test_what_is_no_integer(text: bytes) -> None:
+    assert parse_int(text) is None
+
+
+@pytest.mark.parametrize("text", [b"0", b"-1", b"9223372036854775807", b"-9223372036854775808"])
+def test_what_is_an_integer(text: bytes) -> None:
+    assert parse_int(text) == int(text)
+
+
+@pytest.mark.parametrize("text", [b"", b" 1", b"1_0", b"nan", b"1e", b"1e400", b"1e-400", b"0x", b"e5", b"--1"])
+def test_what_is_no_double(text: bytes) -> None:
+    assert parse_float(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [(b"1", 1.0), (b".5", 0.5), (b"5.", 5.0), (b"+5", 5.0), (b"INF", float("inf")), (b"-infinity", float("-inf"))],
+)
+def test_what_is_a_double(text: bytes, value: float) -> None:
+    assert parse_float(text) == value
+
+
+def test_hexadecimal_doubles_are_read_as_strtod_does() -> None:
+    assert parse_float(b"0x1p3") == 8.0
+
+
+@pytest.mark.interop
+def test_sums_have_the_digits_of_an_80_bit_long_double(real_redis: RealRedis) -> None:
+    real = Real(real_redis.port, 2)
+    chance = random.Random(5)
+
+    def draw() -> bytes:
+        kind = chance.random()
+        if kind < 0.4:
+            return repr(chance.uniform(-10, 10)).encode()
+        if kind < 0.7:
+            return b"%d.%d" % (chance.randrange(10**18), chance.randrange(10**24))
+        if kind < 0.9:
+            return b"%de%d" % (chance.randrange(-1000, 1000), chance.randrange(-20, 40))
+        return b"%d" % chance.randrange(-(10**6), 10**6)
+
+    for _ in range(1000):
+        first, second = draw(), draw()
+        real.call([b"SET", b"k", first])
+        theirs = real.call([b"INCRBYFLOAT", b"k", second])
+        left, right = parse_long_double(first), parse_long_double(second)
+        assert left is not None
+        assert right is not None
+        assert not isinstance(left, float)
+        assert not isinstance(right, float)
+        total = round_long_double(left + right)
+        assert total is not None
+        assert format_long_double(total) == theirs, (first, second)
+    real.close()
