@@ -90,17 +90,16 @@ def _load(settings: Settings, arguments: list[str]) -> str:
 
     Raises ConfigError, OSError.
     """
-    config_file, text = "", ""
+    config_file = ""
     if arguments and not arguments[0].startswith("-"):
         config_file, arguments = os.path.abspath(arguments[0]), arguments[1:]
-        text = Path(config_file).read_text(encoding="utf-8", errors="surrogateescape")
+        settings.load(Path(config_file).read_text(encoding="utf-8", errors="surrogateescape"), config_file, _include)
     if "-" in arguments:
-        text += "\n" + sys.stdin.read()
+        settings.load(sys.stdin.read(), "standard input", _include)
         arguments = [argument for argument in arguments if argument != "-"]
     if arguments and not arguments[0].startswith("--"):
         raise ConfigError("command line", 1, arguments[0], "Bad directive or wrong number of arguments")
-    text += "\n" + arguments_to_text(arguments)
-    settings.load(text, config_file or "command line", _include)
+    settings.load(arguments_to_text(arguments).lstrip("\n"), "command line", _include)
     return config_file
 
 
@@ -113,7 +112,7 @@ def _include(pattern: str) -> Iterable[tuple[str, str]]:
 
 def _config_failure(error: ConfigError) -> int:
     print(f"\n*** FATAL CONFIG FILE ERROR (Redis {REDIS_VERSION}) ***", file=sys.stderr)
-    print(f"Reading the configuration file, at line {error.number}", file=sys.stderr)
+    print(f"Reading the configuration file, at line {error.number} of {error.source}", file=sys.stderr)
     print(f">>> '{error.line}'", file=sys.stderr)
     print(error.problem, file=sys.stderr)
     return 1
