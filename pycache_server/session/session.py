@@ -183,6 +183,9 @@ class Session(Context):
                 argv = source()
             except HiredisError:
                 argv = BROKEN
+            except ProtocolError as error:
+                self._failed(None, error)
+                break
             if type(argv) is not list:
                 if argv is NOTHING and not parser.more and parser.depth.value == IDLE:
                     break
