@@ -157,6 +157,10 @@ async def _main(settings: Settings, log: Log, config_file: str, loop_name: str) 
     pidfile = settings["pidfile"] or ("/var/run/redis.pid" if settings["daemonize"] else "")
     app = App(settings, log, config_file, owns_process=True, loop_name=loop_name)
     app.announce()
+    stop = asyncio.Event()
+    app.stop_requested = stop.set
+    _install_signals(app, stop)
+    write_pidfile(pidfile, log)
     try:
         if settings["syslog-enabled"]:
             log.use_syslog(settings["syslog-ident"], settings["syslog-facility"])
@@ -164,11 +168,8 @@ async def _main(settings: Settings, log: Log, config_file: str, loop_name: str) 
     except (CannotListen, CannotApply, OSError) as error:
         log.write("warning", f"{error}")
         log.write("warning", "Failed listening or setting up, aborting.")
+        remove_pidfile(pidfile)
         return 1
-    stop = asyncio.Event()
-    app.stop_requested = stop.set
-    _install_signals(app, stop)
-    write_pidfile(pidfile, log)
     app.announce_ready()
     supervised = wants_systemd(settings["supervised"])
     if supervised:

@@ -17,9 +17,15 @@ def expiry_of(session: Context, unit: bytes | None, amount: bytes, name: bytes) 
     Raises NotAnInteger, and RedisError with the name of the command where the time is not positive or too large.
     """
     value = integer(amount)
-    if value <= 0 or (unit in _SECONDS and value > INT_MAX // 1000):
+    if unit in _SECONDS:
+        value *= 1000
+    if not 0 < value <= INT_MAX:
         raise invalid_expire(name)
-    return _absolute(session, unit, value, name)
+    if unit in _RELATIVE:
+        value += session.keyspace.clock.now()
+        if value > INT_MAX:
+            raise invalid_expire(name)
+    return value
 
 
 def any_expiry_of(session: Context, unit: bytes, amount: bytes, name: bytes) -> int:
@@ -28,19 +34,14 @@ def any_expiry_of(session: Context, unit: bytes, amount: bytes, name: bytes) -> 
     Raises NotAnInteger, and RedisError with the name of the command where the time is too large or too small.
     """
     value = integer(amount)
-    if unit in _SECONDS and not INT_MIN // 1000 <= value <= INT_MAX // 1000:
-        raise invalid_expire(name)
-    return _absolute(session, unit, value, name)
-
-
-def _absolute(session: Context, unit: bytes | None, value: int, name: bytes) -> int:
     if unit in _SECONDS:
         value *= 1000
+    if not INT_MIN <= value <= INT_MAX:
+        raise invalid_expire(name)
     if unit in _RELATIVE:
-        now = session.keyspace.clock.now()
-        if value > INT_MAX - now:
+        value += session.keyspace.clock.now()
+        if value > INT_MAX:
             raise invalid_expire(name)
-        value += now
     return value
 
 

@@ -15,7 +15,7 @@ from pycache_server.commands.expiry import expiry_of, is_future
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.entry import NEVER
 from pycache_server.errors import NotAFloat, RedisError, StringTooLong, WrongType, wrong_arity
-from pycache_server.resp.encode import OK
+from pycache_server.resp.encode import OK, Wire
 from pycache_server.store.events import DEL, EXPIRE, PERSIST, STRING, Event
 from pycache_server.store.numbers import INT_MIN, format_long_double, parse_long_double, round_long_double
 from pycache_server.store.strings import STRING_TYPES, EmbeddedString, as_bytes, editable
@@ -47,10 +47,25 @@ def get(session: Context, argv: list[bytes]) -> bytes | None:
 def set_(session: Context, argv: list[bytes]) -> Any:
     """Set a key to a string, whatever it held; the options make it conditional, give it a time to live or return
     what was there."""
-    if len(argv) == 3:
+    count = len(argv)
+    if count == 3:
         session.db.put(argv[1], argv[2], SET)
         return OK
+    if count == 5 and argv[3] in _USUAL_UNITS:
+        return _set_until(session, argv[1], argv[2], argv[3], argv[4], b"set")
     return _set_with_options(session, argv)
+
+
+_USUAL_UNITS = frozenset((b"EX", b"ex", b"PX", b"px"))
+
+
+def _set_until(session: Context, key: bytes, value: bytes, unit: bytes, amount: bytes, name: bytes) -> Wire:
+    """SET with a time to live and nothing else, SETEX and PSETEX: what caches send most."""
+    expires = expiry_of(session, unit.upper(), amount, name)
+    db = session.db
+    db.put_until(key, value, expires, SET)
+    db.announce(key, EXPIRE)
+    return OK
 
 
 def _set_with_options(session: Context, argv: list[bytes]) -> Any:
@@ -107,15 +122,13 @@ def setnx(session: Context, argv: list[bytes]) -> int:
 @command("SETEX key seconds value", WRITE, DENYOOM, since="2.0.0", keys="OW UPDATE")
 def setex(session: Context, argv: list[bytes]) -> Any:
     """Set a key to a string with a time to live in seconds."""
-    _store(session, argv[1], argv[3], expiry_of(session, b"EX", argv[2], b"setex"))
-    return OK
+    return _set_until(session, argv[1], argv[3], b"EX", argv[2], b"setex")
 
 
 @command("PSETEX key milliseconds value", WRITE, DENYOOM, since="2.6.0", keys="OW UPDATE")
 def psetex(session: Context, argv: list[bytes]) -> Any:
     """Set a key to a string with a time to live in milliseconds."""
-    _store(session, argv[1], argv[3], expiry_of(session, b"PX", argv[2], b"psetex"))
-    return OK
+    return _set_until(session, argv[1], argv[3], b"PX", argv[2], b"psetex")
 
 
 @command("GETSET key value", WRITE, DENYOOM, FAST, since="1.0.0", keys="RW ACCESS UPDATE")

@@ -8,10 +8,10 @@ Scanning the input beforehand costs more than parsing it, so the traps are close
   We lower it to FAST_COUNT through ctypes, once per connection, after proving at import that the field lies where we
   think (``_look_inside``). Where that cannot be proved, a regular expression looks for long headers in each read:
   about 40 ns per pipelined command.
-- **Is anything unfinished?** The C reader's depth of nesting is -1 between replies and at no other time; it is read
-  through ctypes as well (50 ns a read), or found out by feeding a status line. Where something is unfinished, or
-  hiredis refuses something, the piece is walked again by the exact parser from the first command that hiredis did
-  not return.
+- **Is anything unfinished?** hiredis says whether bytes are left, but not that it waits inside an array. Its depth of
+  nesting tells, which is above 0 there and nowhere else; it is read through ctypes as well (50 ns a read), or found
+  out by feeding a status line. Where something is unfinished, or hiredis refuses something, the piece is walked again
+  by the exact parser from the first command that hiredis did not return.
 - **Argument types.** The session loop looks at each argument's type (15 ns each) and calls ``reject`` for what is not
   bytes. Status lines, verbatim strings and big numbers come out as bytes, so pieces in which one of ``+ = (`` occurs
   are looked at for a line that begins with it.
@@ -25,7 +25,9 @@ the clock again and to look at its output. The contract is that of a source and 
         if type(argv) is list: ...           # a command
         else: source = parser.turn(argv)     # the end of a piece, or something unusual
 
-The end of a piece can be told without a call: ``argv is NOTHING and not parser.more and parser.depth.value == IDLE``.
+The end of all input can be told without a call of ``turn``::
+
+    argv is NOTHING and not parser.more and parser.depth.value < 1 and not parser.has_data()
 """
 
 from __future__ import annotations
@@ -55,12 +57,9 @@ NOTHING = object()
 _PAUSE = object()
 _LONG_HEADER = re.compile(rb"[*~>%|]\d{5}")
 _STAR = 0x2A
+_NEWLINE = 0x0A
 
 Source = Callable[[], Any]
-
-
-IDLE = -1
-"""The depth of a reader that is between replies."""
 
 
 class Depth(Protocol):
@@ -68,7 +67,7 @@ class Depth(Protocol):
 
     @property
     def value(self) -> int:
-        """IDLE between replies."""
+        """Above 0 inside an array."""
 
 
 class _Inside:
@@ -90,8 +89,8 @@ def _look_inside() -> bool:
     """Whether _Inside can be trusted in this process.
 
     The proof: the field in front follows the public ``setmaxbuf``; the limit holds its documented default, and when
-    it is changed an array at the limit is taken and one above it refused; the depth is -1 before, between and after
-    replies, and not within one.
+    it is changed an array at the limit is taken and one above it refused; the depth is above 0 within an array, whether
+    its buffer is empty or not, and not before, between and behind arrays.
     """
     if sys.implementation.name != "cpython" or hiredis.__version__.split(".")[0] != "3":
         return False
@@ -103,15 +102,20 @@ def _look_inside() -> bool:
         probe.setmaxbuf(size)
         if inside.maxbuf.value != size:
             return False
-    if inside.maxelements.value != 2**32 - 1 or inside.depth.value != IDLE:
+    if inside.maxelements.value != 2**32 - 1 or inside.depth.value >= 1:
         return False
     inside.maxelements.value = 2
-    probe.feed(b"*2\r\n")
-    if probe.gets() is not NOTHING or inside.depth.value == IDLE:
-        return False
-    probe.feed(b"$1\r\na\r\n$1\r\nb\r\n*3\r\n")
-    if probe.gets() != [b"a", b"b"] or inside.depth.value != IDLE:
-        return False
+    for data, result, within in (
+        (b"*2\r\n", NOTHING, True),
+        (b"$1\r\na\r\n", NOTHING, True),
+        (b"$1\r\n", NOTHING, True),
+        (b"b\r\n", [b"a", b"b"], False),
+        (b"", NOTHING, False),
+    ):
+        probe.feed(data)
+        if probe.gets() != result or (inside.depth.value >= 1) != within:
+            return False
+    probe.feed(b"*3\r\n")
     try:
         probe.gets()
     except hiredis.ProtocolError:
@@ -130,21 +134,21 @@ class _Probe:
 
     @property
     def value(self) -> int:
-        """IDLE or not; afterwards the reader is of use only where it is IDLE."""
+        """Above 0 inside an array, and then the reader is of no more use."""
         if self._reader.has_data():
-            return 0
+            return 0  # which the caller sees for itself
         self._reader.feed(b"+%b\r\n" % _MARK)
         try:
-            return IDLE if self._reader.gets() == _MARK else 0
+            return 0 if self._reader.gets() == _MARK else 1
         except hiredis.ProtocolError:
-            return 0
+            return 1
 
 
 class Parser:
     """One connection's input. While it is not ``trusted`` (the client has yet to authenticate) every byte takes the
     exact parser, whose limits are lower then."""
 
-    __slots__ = ("_exact", "_feed", "_free", "_gets", "_offset", "_piece", "depth", "limits", "more")
+    __slots__ = ("_exact", "_feed", "_free", "_gets", "_offset", "_piece", "depth", "has_data", "limits", "more")
 
     def __init__(self, limits: InputLimits, trusted: bool = True) -> None:
         self.limits = limits
@@ -161,6 +165,7 @@ class Parser:
         reader = hiredis.Reader(notEnoughData=NOTHING)
         self._feed = reader.feed
         self._gets = reader.gets
+        self.has_data = reader.has_data
         if _trusted_inside:
             inside = _Inside(reader)
             inside.maxelements.value = FAST_COUNT
@@ -176,7 +181,9 @@ class Parser:
         if self._exact is not None:
             self._exact.feed(data)
             return self._next_exact
-        if data[0] != _STAR or len(data) > PIECE or 43 in data or 61 in data or 40 in data or not _trusted_inside:
+        if data[0] != _STAR or data[-1] != _NEWLINE or len(data) > PIECE or not _trusted_inside:
+            return self._feed_unusual(data)
+        if 43 in data or 61 in data or 40 in data:
             return self._feed_unusual(data)
         self._piece = data
         self._feed(data)
@@ -202,7 +209,7 @@ class Parser:
 
         Raises QueryBufferExceeded.
         """
-        if last is NOTHING and self.depth.value == IDLE:
+        if last is NOTHING and self.depth.value < 1 and not self.has_data():
             return self._feed_more() if self.more else None
         if last is _PAUSE:
             return self._after_exact()
@@ -257,6 +264,11 @@ class Parser:
                 return self._feed_exact(data)
             self.more, self._offset = data, cut
             data = data[:cut]
+        elif data[-1] == _STAR:  # hiredis would take the type of the next command and say that nothing is left
+            if len(data) == 1:
+                return self._feed_exact(data)
+            self.more, self._offset = data, len(data) - 1
+            data = data[:-1]
         if b"\n+" in data or b"\n=" in data or b"\n(" in data or (not _trusted_inside and _LONG_HEADER.search(data)):
             return self._feed_exact(data)
         self._piece = data
@@ -325,7 +337,7 @@ class Parser:
         try:
             while type(last := self._gets()) is list:
                 pass
-            if last is NOTHING and self.depth.value == IDLE:
+            if last is NOTHING and self.depth.value < 1 and not self.has_data():
                 return guess
         except hiredis.ProtocolError:
             pass

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BUSY_RATE = 2000
 """Commands per second above which fast commands are timed in samples only."""
 SAMPLE_EVERY = 32
-"""Then one of so many batches is timed."""
+"""Then one of so many batches is timed; a power of two."""
 
 
 class OutputLimit:
@@ -77,9 +77,6 @@ class Core:
         """Whether clients are blocked on keys, so that writes must look whether they can be served."""
         self.precise = False
         """Whether every command is timed at every call."""
-        self.countdown = 0
-        """Batches until the next one that is timed."""
-        self.sample_every = 0
         self.peak_memory = 0
         self.owner: Any = None
         """The server that this is the core of (server/app.py), for commands of that layer."""
@@ -188,8 +185,7 @@ class Core:
         self.rates["input"].sample(self.stats.input_bytes, now)
         self.rates["output"].sample(self.stats.output_bytes, now)
         busy = not self.precise and self.rates["commands"].value() > BUSY_RATE
-        self.sample_every = SAMPLE_EVERY if busy else 0
-        self.countdown = min(self.countdown, self.sample_every)
+        self.stats.sample_mask = SAMPLE_EVERY - 1 if busy else 0
 
     def refresh_precision(self) -> None:
         """Time every command where somebody wants to hear of short calls."""

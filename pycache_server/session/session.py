@@ -34,7 +34,7 @@ from pycache_server.resp.encode import (
     encode3,
 )
 from pycache_server.resp.exact import QueryBufferExceeded
-from pycache_server.resp.parser import BROKEN, IDLE, NOTHING, Parser, Source
+from pycache_server.resp.parser import BROKEN, NOTHING, Parser, Source
 from pycache_server.session.core import Core, internal_error
 from pycache_server.session.describe import describe
 from pycache_server.session.host import Link
@@ -59,10 +59,13 @@ class Session(Context):
     """A connected client."""
 
     __slots__ = (
+        "_clock",
         "_out",
         "_postponed",
         "_pushed",
+        "_read_clock",
         "_source",
+        "_stats",
         "address",
         "authenticated",
         "closing",
@@ -137,6 +140,9 @@ class Session(Context):
         """Whether the client does not read as fast as it is written to."""
         self.congested_since = 0.0
         self.closing = False
+        self._stats = core.stats
+        self._clock = core.clock
+        self._read_clock = core.host.time
         self._source: Source | None = None
         self._out: list[bytes] | None = None
         self._pushed: list[bytes] = []
@@ -147,10 +153,10 @@ class Session(Context):
 
     def receive(self, data: bytes) -> None:
         """Take what was read from the connection, execute what is complete, and send the replies."""
-        core = self.core
-        core.clock.time = self.last_seen = core.host.time()
-        core.stats.input_bytes += len(data)
-        core.stats.reads += 1
+        stats = self._stats
+        self._clock.time = self.last_seen = self._read_clock()
+        stats.input_bytes += len(data)
+        stats.reads = reads = stats.reads + 1
         try:
             if self._source is not None or self.closing:
                 self._hold(data)
@@ -159,15 +165,19 @@ class Session(Context):
         except QueryBufferExceeded:
             self._exceeded()
             return
-        core.countdown -= 1
-        if core.countdown < 0 and self.table is core.tables.normal:
-            self.table = core.tables.sampled
-            core.countdown = core.sample_every
+        if reads & stats.sample_mask:
             self._run(source)
-            if self.table is core.tables.sampled:
-                self.table = core.tables.normal
         else:
-            self._run(source)
+            self._run_sampled(source)
+
+    def _run_sampled(self, source: Source | None) -> None:
+        """Execute a batch in which every command is timed."""
+        tables = self.core.tables
+        if self.table is tables.normal:
+            self.table = tables.sampled
+        self._run(source)
+        if self.table is tables.sampled:
+            self.table = tables.normal
 
     def _run(self, source: Source | None) -> None:
         """Execute the commands of a source, and of those that follow it, until nothing more is complete."""
@@ -187,7 +197,7 @@ class Session(Context):
                 self._failed(None, error)
                 break
             if type(argv) is not list:
-                if argv is NOTHING and not parser.more and parser.depth.value == IDLE:
+                if argv is NOTHING and not parser.more and parser.depth.value < 1 and not parser.has_data():
                     break
                 source = self._turn(argv, large)
                 large = 0
@@ -243,7 +253,13 @@ class Session(Context):
         self.row = row
         self._out = None
         if out:
-            self._write(b"".join(out) if len(out) > 1 else out[0])
+            data = b"".join(out) if len(out) > 1 else out[0]
+            stats = self._stats
+            stats.output_bytes += len(data)
+            stats.writes += 1
+            self.link.write(data)
+            if self.congested:
+                self.check_output(self.core.host.ticks())
         if self.closing:
             self.link.close()
 

@@ -85,11 +85,14 @@ class Stats:
         "output_bytes",
         "reads",
         "rejected_connections",
+        "sample_mask",
         "unexpected_errors",
         "writes",
     )
 
     def __init__(self) -> None:
+        self.sample_mask = 0
+        """A batch is timed where ``reads & sample_mask`` is 0."""
         self.reset()
 
     def reset(self) -> None:

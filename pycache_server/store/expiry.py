@@ -26,6 +26,7 @@ TICK_BITS = 4
 LEVEL_BITS = 10
 """Each level's span is 2**10 times the span of the level below."""
 _LEVELS = 4
+_LEVEL_1, _LEVEL_2, _LEVEL_3 = (1 << LEVEL_BITS * level for level in range(1, _LEVELS))
 
 
 def _no_one() -> None:
@@ -51,11 +52,14 @@ class Wheel:
         if tick < self._tick:
             tick = self._tick
         distance = tick ^ self._tick
-        level = 0
-        while distance >> LEVEL_BITS and level < _LEVELS - 1:
-            distance >>= LEVEL_BITS
-            level += 1
-        span = (tick >> level * LEVEL_BITS) * _LEVELS + level
+        if distance < _LEVEL_1:
+            span = tick * _LEVELS
+        elif distance < _LEVEL_2:
+            span = (tick >> LEVEL_BITS) * _LEVELS + 1
+        elif distance < _LEVEL_3:
+            span = (tick >> 2 * LEVEL_BITS) * _LEVELS + 2
+        else:
+            span = (tick >> 3 * LEVEL_BITS) * _LEVELS + 3
         head = self._heads.get(span)
         if head is None:
             head = self._open(span)

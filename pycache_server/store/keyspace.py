@@ -179,9 +179,16 @@ class Database:
         """Set ``key`` to a new value that expires at ``expires``."""
         bucket = self.buckets[hash(key) & SLOT_MASK]
         old = bucket.get(key)
+        self.dirty += 1
+        if type(old) is Entry and type(old.value) is bytes and old.expires > self.clock.time * 1000.0:
+            wheel = self.wheel  # a session that is prolonged, say: the entry will do
+            wheel.remove(old)
+            old.value = value
+            old.expires = expires
+            wheel.add(old)
+            return
         entry = Entry(key, value, expires)
         bucket[key] = entry
-        self.dirty += 1
         if old is None:
             self.size += 1
         elif type(old) is not bytes:

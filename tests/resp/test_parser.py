@@ -215,3 +215,14 @@ def test_authentication_lifts_the_limits_within_one_packet() -> None:
         else:
             source = parser.turn(argv)
     assert found == [12, 1]
+
+
+@pytest.mark.parametrize("size", [1, 2, 16, 100, 3000])
+def test_what_client_libraries_send_never_leaves_the_fast_path(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exact(*details: object) -> None:
+        raise AssertionError("the exact parser was asked")
+
+    monkeypatch.setattr(parser_module, "ExactParser", exact)
+    for data in (GET * size, PING * size):
+        for _ in range(3):
+            assert len(commands_of([data] * 3)) == 3 * size

@@ -1,0 +1,1 @@
+"""Measurements of the server beside redis-server; run as ``python -m bench.<name>``."""

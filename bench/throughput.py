@@ -1,0 +1,199 @@
+"""Requests per second, server CPU per command and latency, beside redis-server, with redis-benchmark as the client.
+
+    python -m bench.throughput                    # GET, SET, INCR at depths 1, 16 and 100 with 50 clients
+    python -m bench.throughput --all              # redis-benchmark's whole default set at depths 1 and 16
+    python -m bench.throughput --clients 1,50,500
+    python -m bench.throughput --loop asyncio     # without uvloop
+
+Each figure is the median over interleaved rounds; ratios are medians of the rounds' ratios. "CPU" is microseconds of
+server CPU per command: what the server costs, whatever the client and the machine are busy with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from bench.common import ServerProcess, geometric_mean, our_server, plot_bars, progress, redis_server, save, table
+
+CORE = ("get", "set", "incr")
+DEFAULT_SET = (
+    "ping_inline", "ping_mbulk", "set", "get", "incr", "lpush", "rpush", "lpop", "rpop", "sadd", "hset", "spop", "zadd",
+    "zpopmin", "lrange_100", "lrange_300", "lrange_500", "lrange_600", "mset", "xadd",
+)  # fmt: skip
+REQUESTS = {1: 50_000, 16: 250_000, 100: 400_000}
+HEAVY = {"lrange_100": 10, "lrange_300": 25, "lrange_500": 40, "lrange_600": 50, "mset": 5}
+"""Tests that do more per request, and by how much fewer requests make a run as long."""
+CUSTOM = {
+    "lrange_100": "LRANGE mylist 0 99",
+    "lrange_300": "LRANGE mylist 0 299",
+    "lrange_500": "LRANGE mylist 0 499",
+    "lrange_600": "LRANGE mylist 0 599",
+}
+
+
+@dataclass
+class Run:
+    """One run of redis-benchmark against one server; latencies in ms."""
+
+    rate: float
+    cpu: float
+    p50: float
+    p99: float
+    p999: float
+
+
+def run(server: ServerProcess, test: str, depth: int, clients: int, keys: int, size: int, requests: int) -> Run:
+    """Run redis-benchmark once."""
+    command = ["redis-benchmark", "-p", str(server.port), "-n", str(requests), "-P", str(depth), "-c", str(clients)]
+    command += ["-r", str(keys), "-d", str(size)]
+    command += CUSTOM[test].split() if test in CUSTOM else ["-t", test]
+    before = server.cpu_seconds()
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    cpu = (server.cpu_seconds() - before) / requests * 1e6
+    return Run(_rate(output), cpu, *_latencies(output))
+
+
+def _rate(output: str) -> float:
+    found = re.search(r"([\d.]+) requests per second", output.replace("throughput summary: ", ""))
+    if found is None:
+        sys.exit(f"redis-benchmark said nothing of requests per second:\n{output[-500:]}")
+    return float(found[1])
+
+
+def _latencies(output: str) -> tuple[float, float, float]:
+    """p50, p99 and p99.9 from the distribution that redis-benchmark prints."""
+    points = [(float(share), float(time)) for share, time in re.findall(r"([\d.]+)% <= ([\d.]+) milliseconds", output)]
+    return tuple(next((time for share, time in points if share >= wanted), 0.0) for wanted in (50, 99, 99.9))  # type: ignore[return-value]
+
+
+def prepare(server: ServerProcess, test: str) -> None:
+    """A data set as redis-benchmark makes it: empty, but for what a test reads."""
+    if test.startswith("lrange") or test in ("lpop", "rpop"):
+        server.call("DEL", "mylist")
+        subprocess.run(
+            [
+                "redis-benchmark",
+                "-p",
+                str(server.port),
+                "-t",
+                "lpush",
+                "-n",
+                "20000" if "range" in test else "400000",
+                "-P",
+                "100",
+                "-q",
+            ],
+            capture_output=True,
+            check=True,
+        )
+    if test in ("lpush", "rpush"):
+        server.call("DEL", "mylist")
+
+
+def measure(
+    servers: list[ServerProcess],
+    tests: tuple[str, ...],
+    depths: list[int],
+    clients: list[int],
+    arguments: argparse.Namespace,
+) -> list[dict[str, Any]]:
+    """All runs, interleaved; one row a test, depth and number of clients."""
+    rows = []
+    for count in clients:
+        for depth in depths:
+            for test in tests:
+                requests = int(REQUESTS.get(depth, 100_000) * arguments.scale) // HEAVY.get(test, 1)
+                runs: dict[str, list[Run]] = {server.name: [] for server in servers}
+                for server in servers:
+                    prepare(server, test)
+                for number in range(arguments.rounds):
+                    for server in servers if number % 2 else servers[::-1]:
+                        progress(f"{test} depth {depth} clients {count}: round {number + 1}, {server.name}")
+                        runs[server.name].append(
+                            run(server, test, depth, count, arguments.keys, arguments.size, max(requests, 1000))
+                        )
+                rows.append(_row(test, depth, count, runs))
+    progress("")
+    return rows
+
+
+def _row(test: str, depth: int, clients: int, runs: dict[str, list[Run]]) -> dict[str, Any]:
+    theirs, ours = runs.values()
+    row: dict[str, Any] = {"test": test, "depth": depth, "clients": clients}
+    for name, found in runs.items():
+        for field in ("rate", "cpu", "p50", "p99", "p999"):
+            row[f"{name}_{field}"] = statistics.median(getattr(each, field) for each in found)
+    row["cpu_ratio"] = statistics.median(mine.cpu / other.cpu for mine, other in zip(ours, theirs, strict=True))
+    row["rate_ratio"] = statistics.median(mine.rate / other.rate for mine, other in zip(ours, theirs, strict=True))
+    return row
+
+
+def show(rows: list[dict[str, Any]], names: list[str]) -> None:
+    """Print one table for each depth and number of clients."""
+    theirs, ours = names
+    for depth, clients in dict.fromkeys((row["depth"], row["clients"]) for row in rows):
+        group = [row for row in rows if (row["depth"], row["clients"]) == (depth, clients)]
+        head = ["test", f"{theirs} req/s", f"{ours} req/s", "ratio", f"{theirs} CPU us", f"{ours} CPU us", "ratio"]
+        head += [f"{name} {field}" for field in ("p50", "p99", "p99.9") for name in ("redis", "ours")]
+        cells = [
+            [
+                row["test"],
+                row[f"{theirs}_rate"],
+                row[f"{ours}_rate"],
+                row["rate_ratio"],
+                row[f"{theirs}_cpu"],
+                row[f"{ours}_cpu"],
+                row["cpu_ratio"],
+                *(row[f"{name}_{field}"] for field in ("p50", "p99", "p999") for name in names),
+            ]
+            for row in group
+        ]
+        table(f"pipeline depth {depth}, {clients} clients", head, cells)
+        print(f"geometric mean of the CPU ratios: {geometric_mean(row['cpu_ratio'] for row in group):.2f}x")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="redis-benchmark's whole default set")
+    parser.add_argument("--tests", help="names of tests of redis-benchmark, with commas")
+    parser.add_argument("--depths", help="pipeline depths, with commas")
+    parser.add_argument("--clients", default="50", help="numbers of clients, with commas")
+    parser.add_argument("--keys", type=int, default=100_000)
+    parser.add_argument("--size", type=int, default=64, help="bytes of a value")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the number of requests")
+    parser.add_argument("--loop", default="auto", choices=("auto", "asyncio", "uvloop"))
+    parser.add_argument("--name", help="name of the results, by default throughput or throughput-all")
+    arguments = parser.parse_args()
+    if shutil.which("redis-benchmark") is None:
+        sys.exit("redis-benchmark is not installed")
+    tests = tuple(arguments.tests.split(",")) if arguments.tests else DEFAULT_SET if arguments.all else CORE
+    depths = [int(word) for word in (arguments.depths or ("1,16" if arguments.all else "1,16,100")).split(",")]
+    clients = [int(word) for word in arguments.clients.split(",")]
+    with redis_server() as redis, our_server(loop=arguments.loop) as ours:
+        names = [redis.name, ours.name]
+        rows = measure([redis, ours], tests, depths, clients, arguments)
+    show(rows, names)
+    name = arguments.name or ("throughput-all" if arguments.all else "throughput") + (
+        "" if arguments.loop == "auto" else f"-{arguments.loop}"
+    )
+    save(name, {"servers": names, "rows": rows})
+    labels = [f"{row['test']} P{row['depth']}" + (f" c{row['clients']}" if len(clients) > 1 else "") for row in rows]
+    plot_bars(
+        name,
+        "server CPU per command (us)",
+        labels,
+        {each: [row[f"{each}_cpu"] for row in rows] for each in names},
+        "us",
+    )
+
+
+if __name__ == "__main__":
+    main()
