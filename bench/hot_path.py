@@ -3,8 +3,8 @@
     python -m bench.hot_path
 
 100,000 random keys and 64-byte values, as in bench.throughput; the best of interleaved rounds. "hiredis" is that
-library alone, "parse" our parser with the guard in front of it, "PING" adds the loop and a reply, GET, SET and INCR add the
-keyspace.
+library alone, "parse" our parser with the guard in front of it, "PING" adds the loop and a reply, GET, SET and INCR add
+the keyspace.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ LAYERS = {
     "coordinator": 5,
     "testing": 5,
     "cli": 6,
+    "__main__": 7,
 }
 IO_MODULES = {"asyncio", "socket", "time", "random", "os", "threading", "subprocess", "signal", "selectors", "ssl"}
 IO_FROM = 5
@@ -44,7 +45,7 @@ def name_of(path: Path) -> str:
 
 def layer_of(path: Path) -> int:
     part = path.relative_to(ROOT).parts[0]
-    return LAYERS.get(part.removesuffix(".py"), 6)
+    return LAYERS[part.removesuffix(".py")]
 
 
 def imports(path: Path) -> Iterator[str]:
