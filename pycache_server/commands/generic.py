@@ -282,7 +282,7 @@ def _database(session: Context, word: bytes) -> Database:
     return session.keyspace.databases[index]
 
 
-@command("MOVE key db", WRITE, FAST, since="1.0.0", keys="RW ACCESS DELETE")
+@command("MOVE key db", WRITE, FAST, since="1.0.0", keys="RW ACCESS UPDATE")
 def move(session: Context, argv: list[bytes]) -> int:
     """Move a key to another database that has none of that name."""
     key, target = argv[1], _database(session, argv[2])
@@ -413,7 +413,7 @@ def scan_options(argv: list[bytes], position: int, with_type: bool = False) -> t
 
 # OBJECT
 
-family.container("OBJECT", since="2.2.3", summary="Commands that look behind a value.")
+family.container("OBJECT", since="2.2.3", help_since="6.2.0", summary="Commands that look behind a value.")
 
 
 def _object_of(session: Context, key: bytes) -> Any:

@@ -112,6 +112,8 @@ class Command:
     summary: str
     categories: tuple[str, ...]
     tips: tuple[str, ...]
+    help_since: str = "5.0.0"
+    """Since when a container has its HELP."""
     subcommands: dict[str, Command] = field(default_factory=dict)
 
     @property
@@ -205,7 +207,7 @@ class Family:
 
         return register
 
-    def container(self, name: str, *flags: Flag, since: str, summary: str) -> None:
+    def container(self, name: str, *flags: Flag, since: str, summary: str, help_since: str = "5.0.0") -> None:
         """Register a command that has subcommands only."""
         add(
             Command(
@@ -222,6 +224,7 @@ class Family:
                 summary=summary,
                 categories=_categories(frozenset(flags), ()),
                 tips=(),
+                help_since=help_since,
             )
         )
 

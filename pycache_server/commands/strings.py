@@ -299,6 +299,7 @@ def mset(session: Context, argv: list[bytes]) -> Any:
     since="1.0.1",
     complexity="O(N), N = keys",
     keys="OW INSERT",
+    tips=("request_policy:multi_shard", "response_policy:agg_min"),
 )
 def msetnx(session: Context, argv: list[bytes]) -> int:
     """Set some keys to strings, unless one of them exists."""

@@ -221,7 +221,7 @@ def _set_flag(session: Session, flag: str, word: bytes) -> None:
         raise BadSyntax
 
 
-@command("CLIENT PAUSE timeout-milliseconds [WRITE | ALL]", ADMIN, NOSCRIPT, LOADING, STALE, since="3.0.0")
+@command("CLIENT PAUSE timeout-milliseconds [WRITE | ALL]", ADMIN, NOSCRIPT, LOADING, STALE, since="2.9.50")
 def client_pause(session: Session, argv: list[bytes]) -> Any:
     """Let all clients wait for some time, or those that would change something."""
     mode = argv[3].upper() if len(argv) == 4 else b"ALL"

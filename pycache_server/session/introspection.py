@@ -30,7 +30,16 @@ def find(name: bytes) -> Command | None:
     return found.subcommands.get(text) if found is not None and subcommand else found
 
 
-@command("COMMAND", LOADING, STALE, since="2.8.13", complexity="O(N), N = commands", arity=-1, categories="connection")
+@command(
+    "COMMAND",
+    LOADING,
+    STALE,
+    since="2.8.13",
+    complexity="O(N), N = commands",
+    arity=-1,
+    categories="connection",
+    tips=("nondeterministic_output_order",),
+)
 def command_(session: Session, argv: list[bytes]) -> list[Any]:
     """Describe all commands."""
     return [describe(each) for each in REGISTRY.values()]
@@ -114,6 +123,7 @@ def _with_subcommands() -> Iterable[Command]:
     since="2.8.13",
     complexity="O(N), N = arguments",
     categories="connection",
+    arity=-4,
 )
 def command_getkeys(session: Session, argv: list[bytes]) -> list[bytes]:
     """Find the keys in a command."""
@@ -135,13 +145,17 @@ def command_getkeys(session: Session, argv: list[bytes]) -> list[bytes]:
     return [words[place] for place in places]
 
 
+_HIDDEN = {Flag.MAY_REPLICATE, Flag.PROTECTED}
+"""Flags that Redis keeps to itself."""
+
+
 def describe(each: Command) -> list[Any]:
     """A command as COMMAND INFO gives it."""
     first, last, step = each.legacy_range()
     return [
         each.name.encode(),
         each.arity,
-        SetReply(_status(flag.value) for flag in Flag if flag in each.flags),
+        SetReply(_status(flag.value) for flag in Flag if flag in each.flags - _HIDDEN),
         first,
         last,
         step,
@@ -215,6 +229,14 @@ def add_help() -> None:
             add(_help_of(container, name))
 
 
+_HELP_CATEGORIES = {
+    "object": ("keyspace",),
+    "client": ("connection",),
+    "command": ("connection",),
+    "xinfo": ("stream",),
+}
+
+
 def _help_of(container: Command, name: str) -> Command:
     def help_(session: Session, argv: list[bytes]) -> list[Wire]:
         return lines
@@ -228,10 +250,10 @@ def _help_of(container: Command, name: str) -> Command:
         arity=2,
         keys=(),
         group=container.group,
-        since="5.0.0",
+        since=container.help_since,
         complexity="O(1)",
         summary="Return helpful text about the different subcommands.",
-        categories=(*(each for each in container.categories if each == container.group), "slow"),
+        categories=(*_HELP_CATEGORIES.get(container.name, ()), "slow"),
         tips=(),
     )
     lines = _help_lines(container)

@@ -52,7 +52,7 @@ def watch_latency(monitor: LatencyMonitor, clock: Clock, event: str, seconds: fl
 
 
 family = Family("server")
-family.container("LATENCY", since="2.8.13", summary="Commands for the latency monitor.")
+family.container("LATENCY", since="2.8.13", help_since="2.8.13", summary="Commands for the latency monitor.")
 
 
 @family.command(

@@ -186,7 +186,7 @@ def publish(session: Session, argv: list[bytes]) -> int:
     return session.core.pubsub.publish(argv[1], argv[2])
 
 
-family.container("PUBSUB", since="2.8.0", summary="Commands that tell of channels and who listens.")
+family.container("PUBSUB", since="2.8.0", help_since="6.2.0", summary="Commands that tell of channels and who listens.")
 
 
 @command("PUBSUB CHANNELS [pattern]", PUBSUB, LOADING, STALE, since="2.8.0", complexity="O(N), N = channels")

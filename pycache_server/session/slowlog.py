@@ -78,7 +78,7 @@ def _shortened_word(word: bytes) -> bytes:
 
 
 family = Family("server")
-family.container("SLOWLOG", since="2.2.12", summary="Commands for the log of slow commands.")
+family.container("SLOWLOG", since="2.2.12", help_since="6.2.0", summary="Commands for the log of slow commands.")
 
 
 @family.command(

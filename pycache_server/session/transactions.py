@@ -13,7 +13,6 @@ from pycache_server.commands.registry import (
     ALLOW_BUSY,
     FAST,
     LOADING,
-    NO_MULTI,
     NOSCRIPT,
     SKIP_SLOWLOG,
     STALE,
@@ -123,7 +122,7 @@ def discard(session: Session, argv: list[bytes]) -> Any:
     return OK
 
 
-@command("WATCH key [key ...]", NOSCRIPT, LOADING, STALE, FAST, NO_MULTI, ALLOW_BUSY, since="2.2.0", keys="RO")
+@command("WATCH key [key ...]", NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY, since="2.2.0", keys="RO")
 def watch(session: Session, argv: list[bytes]) -> Any:
     """Let the next transaction do nothing if one of the keys changes before."""
     if session.transaction is not None:

@@ -142,7 +142,6 @@ def _relisten(session: Session, app: App, changed: dict[str, Any]) -> Any:
     LOADING,
     STALE,
     since="2.0.0",
-    tips=("request_policy:all_nodes", "response_policy:all_succeeded"),
 )
 def config_resetstat(session: Session, argv: list[bytes]) -> Any:
     """Set the counters of INFO back to zero."""
@@ -164,7 +163,6 @@ def config_resetstat(session: Session, argv: list[bytes]) -> Any:
     STALE,
     since="2.8.0",
     complexity="O(N), N = directives",
-    tips=("request_policy:all_nodes", "response_policy:all_succeeded"),
 )
 def config_rewrite(session: Session, argv: list[bytes]) -> Any:
     """Write the present values into the configuration file, which keeps its comments."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 family = Family("server")
 command = family.command
-family.container("MEMORY", since="4.0.0", summary="Commands that tell where the memory is.")
+family.container("MEMORY", since="4.0.0", help_since="4.0.0", summary="Commands that tell where the memory is.")
 
 
 @command("MEMORY USAGE key [SAMPLES count]", READONLY, since="4.0.0", complexity="O(N), N = samples", keys="RO")

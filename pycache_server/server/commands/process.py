@@ -9,6 +9,7 @@ from pycache_server.commands.registry import (
     ALLOW_BUSY,
     FAST,
     LOADING,
+    NO_ASYNC_LOADING,
     NO_MULTI,
     NOSCRIPT,
     STALE,
@@ -63,13 +64,13 @@ def shutdown(session: Session, argv: list[bytes]) -> Any:
     return HALT
 
 
-@command("SAVE", ADMIN, NOSCRIPT, since="1.0.0", complexity="O(N), N = keys")
+@command("SAVE", ADMIN, NOSCRIPT, NO_ASYNC_LOADING, NO_MULTI, since="1.0.0", complexity="O(N), N = keys")
 def save(session: Session, argv: list[bytes]) -> Any:
     """Write the data set to disk: an error until there is persistence."""
     raise RedisError(_NO_PERSISTENCE)
 
 
-@command("BGSAVE [SCHEDULE]", ADMIN, NOSCRIPT, since="1.0.0")
+@command("BGSAVE [SCHEDULE]", ADMIN, NOSCRIPT, NO_ASYNC_LOADING, since="1.0.0")
 def bgsave(session: Session, argv: list[bytes]) -> Any:
     """Write the data set to disk in the background: an error until there is persistence."""
     raise RedisError(_NO_PERSISTENCE)
