@@ -1,0 +1,95 @@
+"""Servers in a program: on its event loop, in a thread, several at once."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+
+import pytest
+import redis
+import redis.asyncio
+
+from pycache_server import Server, ThreadedServer
+from pycache_server.settings.config import ConfigError
+
+
+def test_a_server_runs_on_the_program_s_own_loop() -> None:
+    async def program() -> None:
+        async with Server() as server:
+            client = redis.asyncio.Redis(port=server.port)
+            await client.set("a", 1)
+            assert await client.get("a") == b"1"
+            assert server.url == f"redis://127.0.0.1:{server.port}/0"
+            await client.aclose()
+
+    asyncio.run(program())
+
+
+def test_a_server_runs_in_a_thread() -> None:
+    with ThreadedServer(maxmemory="10mb", databases=3, notify_keyspace_events="KEA") as server:
+        client = redis.Redis(port=server.port)
+        assert client.config_get("maxmemory") == {"maxmemory": "10485760"}
+        assert client.config_get("databases") == {"databases": "3"}
+        client.set("a", 1)
+        client.close()
+    with pytest.raises(RuntimeError):
+        _ = server.port
+
+
+def test_servers_do_not_disturb_each_other() -> None:
+    with ThreadedServer() as one, ThreadedServer(requirepass="secret") as other:
+        first, second = redis.Redis(port=one.port), redis.Redis(port=other.port, password="secret")
+        first.set("a", "one")
+        second.set("a", "other")
+        assert first.get("a") == b"one"
+        assert second.get("a") == b"other"
+        assert first.info("server")["run_id"] != second.info("server")["run_id"]
+        first.config_resetstat()
+        assert second.info("commandstats")["cmdstat_set"]["calls"] == 1
+        second.config_set("slowlog-max-len", 7)
+        assert first.config_get("slowlog-max-len") == {"slowlog-max-len": "128"}
+        first.flushall()
+        assert second.dbsize() == 1
+        first.close()
+        second.close()
+
+
+def test_a_program_keeps_its_collector_and_its_directory() -> None:
+    before, directory = gc.isenabled(), os.getcwd()
+    with ThreadedServer(dir="/"):
+        assert gc.isenabled() == before
+        assert os.getcwd() == directory
+
+
+def test_a_wrong_option_is_an_error_at_once() -> None:
+    with pytest.raises(ConfigError):
+        ThreadedServer(maxmemory="much").start()
+    with pytest.raises(ConfigError):
+        Server(no_such_directive=1)
+
+
+def test_a_port_that_is_taken_is_an_error_at_once() -> None:
+    with ThreadedServer() as server, pytest.raises(OSError, match="listening"):
+        ThreadedServer(port=server.port).start()
+
+
+def test_a_client_can_shut_it_down() -> None:
+    server = ThreadedServer()
+    server.start()
+    client = redis.Redis(port=server.port, socket_timeout=5)
+    with pytest.raises(redis.ConnectionError):
+        client.execute_command("SHUTDOWN")
+    client.close()
+    server.stop()
+
+
+def test_it_can_be_started_again() -> None:
+    server = ThreadedServer()
+    for _ in range(3):
+        with server:
+            client = redis.Redis(port=server.port)
+            assert client.ping()
+            assert client.dbsize() == 0
+            client.set("a", 1)
+            client.close()
