@@ -114,8 +114,8 @@ class NotPositive(RedisError):
 
 
 def echo(data: bytes) -> bytes:
-    """Client input as an error text may repeat it: cut at ECHO_LIMIT bytes."""
-    return data[:ECHO_LIMIT]
+    """Client input as an error text may repeat it: cut at ECHO_LIMIT bytes, and at a NUL, where C ends a string."""
+    return data[:ECHO_LIMIT].split(b"\0", 1)[0]
 
 
 def wrong_arity(name: bytes) -> RedisError:
@@ -134,7 +134,7 @@ def unknown_command(argv: list[bytes]) -> Rejection:
     for argument in argv[1:]:
         if len(arguments) >= ECHO_LIMIT:
             break
-        arguments += b"'" + argument[: ECHO_LIMIT - len(arguments)] + b"' "
+        arguments += b"'" + echo(argument[: ECHO_LIMIT - len(arguments)]) + b"' "
     return Rejection(b"ERR unknown command '" + echo(argv[0]) + b"', with args beginning with: " + arguments)
 
 

@@ -21,7 +21,7 @@ from pycache_server.commands.registry import (
 )
 from pycache_server.commands.types import encoding_of, type_name
 from pycache_server.entry import NEVER
-from pycache_server.errors import BadDatabase, BadSyntax, NoSuchKey, RedisError, SameObject
+from pycache_server.errors import BadDatabase, BadSyntax, NoSuchKey, RedisError, SameObject, echo
 from pycache_server.resp.encode import OK, Wire, status
 from pycache_server.store.events import (
     COPY_TO,
@@ -140,7 +140,7 @@ def _conditions(argv: list[bytes]) -> set[bytes]:
     for word in argv[3:]:
         option = word.upper()
         if option not in (b"NX", b"XX", b"GT", b"LT"):
-            raise RedisError(b"ERR Unsupported option " + word)
+            raise RedisError(b"ERR Unsupported option " + echo(word))
         found.add(option)
     if b"NX" in found and len(found) > 1:
         raise RedisError(b"ERR NX and XX, GT or LT options at the same time are not compatible")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.args import Options, integer_in, timeout_ms
 from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, STALE, Family
-from pycache_server.errors import BadSyntax, RedisError
+from pycache_server.errors import BadSyntax, RedisError, echo
 from pycache_server.resp.encode import NO_REPLY, OK, Verbatim
 from pycache_server.session.describe import describe
 from pycache_server.store.numbers import INT_MAX, parse_int
@@ -55,7 +55,7 @@ def client_setinfo(session: Session, argv: list[bytes]) -> Any:
     """Tell the name or the version of the client library."""
     option = argv[2].upper()
     if option not in (b"LIB-NAME", b"LIB-VER"):
-        raise RedisError(b"ERR Unrecognized option '" + argv[2][:128] + b"'")
+        raise RedisError(b"ERR Unrecognized option '" + echo(argv[2]) + b"'")
     if not _is_printable(argv[3]):
         raise RedisError(b"ERR " + option.lower() + b" cannot contain spaces, newlines or special characters.")
     if option == b"LIB-NAME":
@@ -105,7 +105,7 @@ def client_list(session: Session, argv: list[bytes]) -> Any:
 def _client_type(word: bytes) -> str:
     kind = _TYPES.get(word.upper())
     if kind is None:
-        raise RedisError(b"ERR Unknown client type '" + word[:128] + b"'")
+        raise RedisError(b"ERR Unknown client type '" + echo(word) + b"'")
     return kind
 
 
@@ -171,7 +171,7 @@ def _kill_filter(session: Session, option: bytes, value: bytes) -> Callable[[Ses
         return lambda each: each.local_address == text
     if option == b"USER":
         if value != b"default":
-            raise RedisError(b"ERR No such user '" + value[:128] + b"'")
+            raise RedisError(b"ERR No such user '" + echo(value) + b"'")
         return lambda each: each.user == value
     if option == b"MAXAGE":
         age = integer_in(value, 1, INT_MAX, b"ERR maxage is not an integer or out of range")

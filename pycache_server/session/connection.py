@@ -6,7 +6,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
-from pycache_server import REDIS_VERSION
+from pycache_server import REDIS_VERSION, errors
 from pycache_server.commands.args import int32
 from pycache_server.commands.registry import (
     ALLOW_BUSY,
@@ -123,7 +123,7 @@ def _hello_options(argv: list[bytes]) -> tuple[tuple[bytes, bytes] | None, bytes
             check_name(name)
             position += 2
         else:
-            raise RedisError(b"ERR Syntax error in HELLO option '" + argv[position][:128] + b"'")
+            raise RedisError(b"ERR Syntax error in HELLO option '" + errors.echo(argv[position]) + b"'")
     return credentials, name
 
 

@@ -15,8 +15,8 @@ def commands() -> st.SearchStrategy[Command]:
         st.one_of(
             words(st.sampled_from([b"DEL", b"UNLINK", b"EXISTS", b"TOUCH"]), some(KEYS)),
             words(b"TYPE", KEYS),
-            words(st.sampled_from([b"EXPIRE", b"PEXPIRE"]), KEYS, SECONDS, _CONDITIONS),
-            words(b"PEXPIRE", KEYS, st.just(b"200000"), _CONDITIONS),
+            words(b"EXPIRE", KEYS, SECONDS, _CONDITIONS),
+            words(b"PEXPIRE", KEYS, st.sampled_from([b"200000", b"300000", b"0", b"-1", b"x"]), _CONDITIONS),
             words(b"EXPIREAT", KEYS, st.sampled_from([b"99999999999", b"1", b"-1"]), _CONDITIONS),
             words(b"PEXPIREAT", KEYS, st.sampled_from([b"99999999999000", b"1"]), _CONDITIONS),
             words(st.sampled_from([b"TTL", b"PTTL", b"EXPIRETIME", b"PEXPIRETIME", b"PERSIST"]), KEYS),

@@ -38,7 +38,7 @@ def commands() -> st.SearchStrategy[Command]:
             words(b"GETSET", KEYS, VALUES),
             words(b"SETNX", KEYS, VALUES),
             words(b"SETEX", KEYS, SECONDS, VALUES),
-            words(b"PSETEX", KEYS, SECONDS, VALUES),
+            words(b"PSETEX", KEYS, st.sampled_from([b"100000", b"0", b"-1", b"x"]), VALUES),
             words(b"MGET", some(KEYS)),
             words(b"MSET", some(words(KEYS, VALUES))),
             words(b"MSETNX", some(words(KEYS, VALUES))),

@@ -81,7 +81,7 @@ VALUES = st.one_of(
     st.integers(-1000, 1000).map(lambda value: b"%d" % value),
     st.binary(max_size=6),
 )
-SECONDS = st.sampled_from([b"100", b"5000", b"1", b"0", b"-1", b"x", b"9223372036854775807", b"10000000000"])
+SECONDS = st.sampled_from([b"100", b"5000", b"0", b"-1", b"x", b"9223372036854775807", b"10000000000"])
 
 
 def words(*parts: Any) -> st.SearchStrategy[Command]:
