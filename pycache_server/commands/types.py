@@ -1,7 +1,7 @@
 """The kinds of value: what TYPE and OBJECT ENCODING say of them.
 
-Every class of value in store/ but the strings has two things for that: ``type_name`` on the class, and the method
-``encoding(limits)``, which answers what Redis would for that content and configuration.
+Strings are told apart by their representation (store/strings.py); every other kind of value answers for itself
+(store/value.py).
 """
 
 from __future__ import annotations

@@ -4,9 +4,6 @@ The keyspace keeps the account (``used``: keys, values and entries in bytes, as 
 the engine keeps the order. A database that gets its engine while it holds keys is taken over in slices (``adopt``), and
 loses it in slices (``release``): until that is done some keys are bare values, which are read as ever, not counted and
 not given up.
-
-In-place changes of a collection are measured by a few of its elements, so the account follows them with the error of
-that sample.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The measure is what CPython allocates: every object's size as ``sys.getsizeof`` gives it, rounded up to the 16 bytes of
 its allocator, with the 16 bytes of the garbage collector where it has a part in it, and the key's share of the buckets.
-A collection is measured by a few of its elements, as Redis does, so that it costs the same for any size.
+Collections keep the account of their elements themselves (value.py), so measuring one costs the same for any size.
 
 Freeing a collection of a million elements, or a database, takes a large part of a second: what is discarded is taken
 apart in slices.
@@ -11,19 +11,16 @@ apart in slices.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
 from sys import getsizeof
 from typing import Any
 
 from pycache_server.entry import Entry
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.strings import STRING_TYPES
+from pycache_server.store.value import CONTAINER
 
 BUCKET_SHARE = 38
 """Bytes of the keyspace's dicts for each key: 24 of the item, the rest for the share that is free."""
-ENTRY_SIZE = 80
-_COLLECTOR = 16
-DEFAULT_SAMPLES = 5
 
 
 def size_of(thing: Any) -> int:
@@ -31,27 +28,15 @@ def size_of(thing: Any) -> int:
     return (getsizeof(thing) + 15) & ~15
 
 
-def size_of_value(value: Any, samples: int = DEFAULT_SAMPLES) -> int:
-    """Bytes of a value; a collection is measured by ``samples`` of its elements, by all of them where it is 0."""
-    if type(value) in STRING_TYPES:
-        return size_of(value)
-    frame, elements, count = value.memory_parts()
-    if not count:
-        return int(frame)
-    if samples and samples < count:
-        return int(frame + sum(map(_size_of_element, islice(elements, samples))) / samples * count)
-    return int(frame + sum(map(_size_of_element, elements)))
+def size_of_value(value: Any) -> int:
+    """Bytes of a value."""
+    return size_of(value) if type(value) in STRING_TYPES else int(value.memory())
 
 
-def _size_of_element(element: Any) -> int:
-    """Bytes of one element as ``memory_parts`` gives it: an object, or a tuple of objects."""
-    return sum(map(size_of, element)) if type(element) is tuple else size_of(element)
-
-
-def size_of_key(key: bytes, value: Any, entry: Entry | None, samples: int = DEFAULT_SAMPLES) -> int:
+def size_of_key(key: bytes, value: Any, entry: Entry | None) -> int:
     """Bytes that a key holds with its value, its entry where it has one, and its share of the buckets."""
-    held = size_of(entry.expires) + size_of(entry) + _COLLECTOR if entry is not None else 0
-    return BUCKET_SHARE + size_of(key) + held + size_of_value(value, samples)
+    held = size_of(entry.expires) + size_of(entry) + CONTAINER if entry is not None else 0
+    return BUCKET_SHARE + size_of(key) + held + size_of_value(value)
 
 
 def free_slice(keyspace: Keyspace, budget: int) -> bool:

@@ -85,7 +85,7 @@ def _object(session: Session, words: list[bytes]) -> Any:
     idle = session.db.engine_knows(words[0], engine.idle_seconds) if engine is not None else None
     encoding = encoding_of(value, session.keyspace.encodings).decode()
     text = (
-        f"Value at:{id(value):#x} refcount:1 encoding:{encoding} serializedlength:{size_of_value(value, 0)} "
+        f"Value at:{id(value):#x} refcount:1 encoding:{encoding} serializedlength:{size_of_value(value)} "
         f"lru:0 lru_seconds_idle:{idle or 0}"
     )
     return status(text.encode() + (b" entry:yes" if entry is not None else b""))

@@ -8,7 +8,7 @@ from pycache_server.commands.args import Options, integer
 from pycache_server.commands.registry import READONLY, Family
 from pycache_server.errors import BadSyntax
 from pycache_server.resp.encode import OK
-from pycache_server.store.memory import BUCKET_SHARE, DEFAULT_SAMPLES, size_of_key
+from pycache_server.store.memory import BUCKET_SHARE, size_of_key
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
@@ -19,19 +19,17 @@ command = family.command
 family.container("MEMORY", since="4.0.0", help_since="4.0.0", summary="Commands that tell where the memory is.")
 
 
-@command("MEMORY USAGE key [SAMPLES count]", READONLY, since="4.0.0", complexity="O(N), N = samples", keys="RO")
+@command("MEMORY USAGE key [SAMPLES count]", READONLY, since="4.0.0", keys="RO")
 def memory_usage(session: Session, argv: list[bytes]) -> int | None:
-    """Return the bytes that a key and its value take."""
-    samples = DEFAULT_SAMPLES
+    """Return the bytes that a key and its value take. The account is exact, so the number of samples changes nothing."""
     options = Options(argv, 3)
     while (option := options.take()) is not None:
         if option != b"SAMPLES" or not options.left():
             options.fail()
-        samples = integer(options.value())
-        if samples < 0:
+        if integer(options.value()) < 0:
             raise BadSyntax
     value = session.db.peek(argv[2])
-    return None if value is None else size_of_key(argv[2], value, session.db.entry(argv[2]), samples)
+    return None if value is None else size_of_key(argv[2], value, session.db.entry(argv[2]))
 
 
 @command(
