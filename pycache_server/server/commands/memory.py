@@ -21,7 +21,7 @@ family.container("MEMORY", since="4.0.0", help_since="4.0.0", summary="Commands 
 
 @command("MEMORY USAGE key [SAMPLES count]", READONLY, since="4.0.0", keys="RO")
 def memory_usage(session: Session, argv: list[bytes]) -> int | None:
-    """Return the bytes that a key and its value take. The account is exact, so the number of samples changes nothing."""
+    """Return the bytes that a key and its value take; the account is exact, whatever number of samples is given."""
     options = Options(argv, 3)
     while (option := options.take()) is not None:
         if option != b"SAMPLES" or not options.left():
