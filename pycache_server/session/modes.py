@@ -267,6 +267,7 @@ def _monitored(call: Handler, core: Core) -> Handler:
 def _gated(gate: Gate, call: Handler, row: Row) -> Handler:
     def run(session: Session, argv: list[bytes]) -> Any:
         if gate(session, row, argv) is HALT:
+            row.calls -= 1  # it will be called again
             return HALT
         return call(session, argv)
 
