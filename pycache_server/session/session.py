@@ -37,7 +37,7 @@ from pycache_server.resp.exact import QueryBufferExceeded
 from pycache_server.resp.parser import BROKEN, NOTHING, Parser, Source
 from pycache_server.session.core import Core, internal_error
 from pycache_server.session.describe import describe
-from pycache_server.session.host import Link
+from pycache_server.session.host import NO_LINK, Link
 from pycache_server.session.transactions import refuse_transaction
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Session(Context):
     def __init__(self, core: Core, link: Link, address: str = "", local_address: str = "", unix: bool = False) -> None:
         super().__init__(core.keyspace)
         self.core = core
-        self.link = link
+        self.link: Link = link
         self.address = address
         self.local_address = local_address
         self.unix = unix
@@ -566,6 +566,7 @@ class Session(Context):
         self._source = None
         self._pushed = []
         self.core.forget(self)
+        self.link = NO_LINK
 
 
 def _prepend(argv: list[bytes], source: Source) -> Source:
