@@ -151,7 +151,19 @@ class Parser:
     """One connection's input. While it is not ``trusted`` (the client has yet to authenticate) every byte takes the
     exact parser, whose limits are lower then."""
 
-    __slots__ = ("_exact", "_feed", "_free", "_gets", "_offset", "_piece", "_watch", "depth", "has_data", "limits", "more")
+    __slots__ = (
+        "_exact",
+        "_feed",
+        "_free",
+        "_gets",
+        "_offset",
+        "_piece",
+        "_watch",
+        "depth",
+        "has_data",
+        "limits",
+        "more",
+    )
 
     def __init__(self, limits: InputLimits, trusted: bool = True) -> None:
         self.limits = limits
