@@ -15,7 +15,7 @@ from pycache_server.commands.context import NOT_READY, Context
 from pycache_server.commands.registry import BLOCKING, DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.commands.syntax import KeySpec
 from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, echo, wrong_arity
-from pycache_server.resp.encode import NULL_ARRAY, OK, Pairs
+from pycache_server.resp.encode import NULL_ARRAY, OK, Entries, Pairs
 from pycache_server.store.events import STREAM, Event
 from pycache_server.store.stream import Stream
 from pycache_server.store.stream_id import LARGEST_ID, LARGEST_SEQ, SEQ_BITS, format_id, parse_id
@@ -340,7 +340,7 @@ def _range_generic(session: Context, argv: list[bytes], low: bytes, high: bytes,
     stream = checked(session.db.read(argv[1]))
     if stream is None:
         return []
-    return NULL_ARRAY if count == 0 else stream.range(start, end, count, backwards)
+    return NULL_ARRAY if count == 0 else Entries(stream.range(start, end, count, backwards))
 
 
 def _start_of(word: bytes) -> int:
@@ -440,7 +440,7 @@ def _read_behind(session: Context, keys: list[bytes], after: list[int], count: i
     for key, number in zip(keys, after, strict=True):
         stream: Stream | None = read(key)
         if stream is not None and stream.last_live_id() > number:
-            found.append((key, stream.range(number + 1, count=count)))
+            found.append((key, Entries(stream.range(number + 1, count=count))))
     return found
 
 
@@ -471,7 +471,7 @@ def xinfo_stream(session: Context, argv: list[bytes]) -> dict[bytes, Any]:
         known[b"first-entry"] = first[0] if first else None
         known[b"last-entry"] = last[0] if last else None
     else:
-        known[b"entries"] = stream.range(count=count or None)
+        known[b"entries"] = Entries(stream.range(count=count or None))
         known[b"groups"] = []
     return known
 

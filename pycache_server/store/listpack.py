@@ -16,6 +16,8 @@ _LONGEST_INTEGER = 20
 
 def integer_bytes(number: int) -> int:
     """Bytes of an integer; one that does not fit into 64 bits wraps around as in C."""
+    if 0 <= number < 128:
+        return 2
     bits = (number if number >= 0 else ~number).bit_length()
     if bits > 63:
         return integer_bytes((number + 2**63) % 2**64 - 2**63)

@@ -297,10 +297,12 @@ class Stream:
 
 def _is_full(node: Node, size: int, limits: Encodings) -> bool:
     """Whether an entry with fields and values of ``size`` bytes must go into the next node."""
+    if 0 < limits.stream_node_max_entries <= len(node.ms):
+        return True
     most = limits.stream_node_max_bytes
     if not 0 < most < LARGEST_LISTPACK:
         most = LARGEST_LISTPACK
-    return node.listpack_bytes() + size >= most or 0 < limits.stream_node_max_entries <= len(node)
+    return node.body + size + 20 >= most and node.listpack_bytes() + size >= most  # 20: no two counts are longer
 
 
 def _bytes_of_fields(fields: tuple[bytes, ...]) -> int:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain, compress, pairwise, repeat
 
 from pycache_server.store.listpack import FRAME, element_bytes, integer_bytes
@@ -35,7 +35,21 @@ _NUMBERS_BYTES = 128
 class Node:
     """Entries whose ids follow each other, from ``start`` on."""
 
-    __slots__ = ("alive", "body", "counted", "data", "ends", "fields", "front", "live", "marks", "ms", "seq", "start")
+    __slots__ = (
+        "alive",
+        "body",
+        "counted",
+        "data",
+        "ends",
+        "fields",
+        "frame",
+        "front",
+        "live",
+        "marks",
+        "ms",
+        "seq",
+        "start",
+    )
 
     def __init__(self, start: int, fields: tuple[bytes, ...]) -> None:
         self.start = start
@@ -61,6 +75,8 @@ class Node:
         zero_at_the_end = integer_bytes(0)
         self.body = FRAME + integer_bytes(len(fields)) + sum(map(element_bytes, fields)) + zero_at_the_end
         """Bytes of the listpack without the two counts at its beginning."""
+        self.frame = _frame_bytes(len(fields))
+        """Bytes that an entry takes there besides its id and its values."""
 
     def __len__(self) -> int:
         return len(self.ms)
@@ -73,37 +89,10 @@ class Node:
 
     def append(self, number: int, fields: tuple[bytes, ...], values: list[bytes]) -> None:
         """Add an entry; its id is ``number``, greater than all before."""
-        texts: Iterable[bytes] = values
-        count = 3 + len(values)
-        if fields != self.fields:
-            texts = list(chain.from_iterable(zip(fields, values, strict=True)))
-            count += 1 + len(values)
-            self.body += integer_bytes(len(values))
-            self._mark(1)
-        elif self.marks is not None:
-            self._mark(0)
+        texts = values if fields == self.fields and self.marks is None else self._prepare(fields, values)
         ms, seq = (number >> SEQ_BITS) - (self.start >> SEQ_BITS), number & LARGEST_SEQ
-        self.body += (
-            2  # the flags
-            + integer_bytes(ms)
-            + integer_bytes(seq - (self.start & LARGEST_SEQ))
-            + sum(map(element_bytes, texts))
-            + integer_bytes(count)
-        )
-        self._append_id(ms, seq)
-        data, ends = self.data, self.ends
-        for text in texts:
-            data += text
-            try:
-                ends.append(len(data))
-            except OverflowError:
-                ends = self.ends = array("I", ends)
-                ends.append(len(data))
-        self.alive += 1
-        if self.live is not None:
-            self.live.append(1)
-
-    def _append_id(self, ms: int, seq: int) -> None:
+        id_bytes = integer_bytes(ms) + integer_bytes(seq - (self.start & LARGEST_SEQ))
+        self.body += self.frame + id_bytes + sum(map(element_bytes, texts))
         try:
             self.ms.append(ms)
         except OverflowError:
@@ -112,6 +101,25 @@ class Node:
             self.seq.append(seq)
         except OverflowError:
             self.seq = _widened(self.seq, seq)
+        data, ends = self.data, self.ends
+        for text in texts:
+            data += text
+            try:
+                ends.append(len(data))
+            except OverflowError:
+                ends = self.ends = _widened(ends, len(data))
+        self.alive += 1
+        if self.live is not None:
+            self.live.append(1)
+
+    def _prepare(self, fields: tuple[bytes, ...], values: list[bytes]) -> list[bytes]:
+        """What is to be kept of an entry, in a node whose entries have different fields."""
+        if fields == self.fields:
+            self._mark(0)
+            return values
+        self._mark(1)
+        self.body += _frame_bytes(1 + 2 * len(fields)) + integer_bytes(len(fields)) - self.frame
+        return list(chain.from_iterable(zip(fields, values, strict=True)))
 
     def _mark(self, kind: int) -> None:
         """Note where the next entry begins; ``kind`` is 1 where it has fields of its own."""
@@ -290,6 +298,11 @@ class Node:
             assert len(self.marks) == count
         assert list(self.ends) == sorted(self.ends)
         assert not self.ends or self.ends[-1] == len(self.data)
+
+
+def _frame_bytes(texts: int) -> int:
+    """Bytes of an entry's flags, and of the number of elements at its end."""
+    return integer_bytes(0) + integer_bytes(3 + texts)
 
 
 def _widened(numbers: array[int], number: int) -> array[int]:
