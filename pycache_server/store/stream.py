@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pycache_server.store.keyspace import Encodings
 
 LARGEST_LISTPACK = 1 << 30
-_NUMBERS_BYTES = 256
+_NUMBERS_BYTES = 48
 """Bytes of a stream's own integers, about."""
 
 

@@ -28,7 +28,7 @@ from pycache_server.store.value import CONTAINER
 
 Entry = tuple[bytes, tuple[bytes, ...]]
 """An id and the fields and values alternately, as clients get them."""
-_NUMBERS_BYTES = 128
+_NUMBERS_BYTES = 80
 """Bytes of a node's integers, about."""
 
 
