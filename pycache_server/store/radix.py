@@ -28,6 +28,11 @@ def nodes_added(keys: list[int], key: int, first: int = 0) -> int:
     return added
 
 
+def nodes_of(keys: list[int]) -> int:
+    """How many nodes the tree of sorted keys has. O(n log n)."""
+    return 1 + sum(nodes_added(keys, key, first) for first, key in enumerate(keys, 1))
+
+
 def _part(keys: list[int], key: int, depth: int, first: int) -> bool:
     """Whether keys that share ``depth`` bytes with ``key`` differ in the byte behind them."""
     shift = 8 * (KEY_BYTES - depth)

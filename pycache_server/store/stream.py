@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pycache_server.errors import RedisError
 from pycache_server.store.memory import size_of
-from pycache_server.store.radix import nodes_added
+from pycache_server.store.radix import nodes_added, nodes_of
 from pycache_server.store.stream_id import LARGEST_ID, LARGEST_SEQ, SEQ_BITS
 from pycache_server.store.stream_node import Entry, Node
 from pycache_server.store.value import CONTAINER, bytes_of
@@ -210,9 +210,12 @@ class Stream:
         self.length -= entries
         if nodes:
             gone, starts = self.nodes[:nodes], self.starts
-            for place in range(nodes):
-                self.tree_nodes -= nodes_added(starts, starts[place], place + 1)
+            most = 2 * nodes > len(starts)
+            if not most:
+                self.tree_nodes -= sum(nodes_added(starts, starts[place], place + 1) for place in range(nodes))
             del self.nodes[:nodes], starts[:nodes]
+            if most:
+                self.tree_nodes = nodes_of(starts)
             self._uncount(gone, self.nodes[:1])
         return entries
 
@@ -290,9 +293,7 @@ class Stream:
         assert self._fields == sum(
             map(_bytes_of_fields, {id(node.fields): node.fields for node in self.nodes}.values())
         )
-        assert self.tree_nodes == 1 + sum(
-            nodes_added(self.starts, start, place) for place, start in enumerate(self.starts, 1)
-        )
+        assert self.tree_nodes == nodes_of(self.starts)
 
 
 def _is_full(node: Node, size: int, limits: Encodings) -> bool:
