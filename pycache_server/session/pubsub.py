@@ -18,7 +18,7 @@ from pycache_server.commands.registry import (
     STALE,
     Family,
 )
-from pycache_server.errors import RedisError
+from pycache_server.errors import RedisError, echo
 from pycache_server.resp.encode import NO_REPLY, Push, encode2, encode3
 from pycache_server.store.glob import Matcher, compile_glob
 
@@ -90,7 +90,7 @@ def _send(listeners: Iterable[Session], message: Push) -> int:
         wire = wires.get(listener.resp)
         if wire is None:
             wire = wires[listener.resp] = encode3(message) if listener.resp == 3 else encode2(message)
-        listener.push_wire(wire)
+        listener.push_message(wire)
     return count
 
 
@@ -192,6 +192,10 @@ family.container("PUBSUB", since="2.8.0", help_since="6.2.0", summary="Commands 
 @command("PUBSUB CHANNELS [pattern]", PUBSUB, LOADING, STALE, since="2.8.0", complexity="O(N), N = channels")
 def pubsub_channels(session: Session, argv: list[bytes]) -> list[bytes]:
     """List channels that somebody listens to."""
+    if len(argv) > 3:
+        raise RedisError(
+            b"ERR unknown subcommand or wrong number of arguments for '" + echo(argv[1]) + b"'. Try PUBSUB HELP."
+        )
     channels = session.core.pubsub.channels
     if len(argv) == 2:
         return list(channels)
