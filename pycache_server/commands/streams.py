@@ -14,7 +14,7 @@ from pycache_server.commands.args import Options, integer, timeout_ms
 from pycache_server.commands.context import NOT_READY, Context
 from pycache_server.commands.registry import BLOCKING, DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.commands.syntax import KeySpec
-from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, echo, wrong_arity
+from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, bad_subcommand, wrong_arity
 from pycache_server.resp.encode import NULL_ARRAY, OK, Entries, Pairs
 from pycache_server.store.events import STREAM, Event
 from pycache_server.store.stream import Stream
@@ -487,8 +487,6 @@ def _full_count(argv: list[bytes]) -> int | None:
     if options == [b"FULL"]:
         return 10
     if len(options) != 3 or options[:2] != [b"FULL", b"COUNT"]:
-        raise RedisError(
-            b"ERR unknown subcommand or wrong number of arguments for '" + echo(argv[1]) + b"'. Try XINFO HELP."
-        )
+        raise bad_subcommand(b"xinfo", argv[1])
     count = integer(argv[5])
     return count if count >= 0 else 10

@@ -18,7 +18,7 @@ from pycache_server.errors import RedisError
 from pycache_server.store.memory import size_of
 from pycache_server.store.radix import nodes_added, nodes_of
 from pycache_server.store.stream_id import LARGEST_ID, LARGEST_SEQ, SEQ_BITS
-from pycache_server.store.stream_node import Entry, Node
+from pycache_server.store.stream_node import Node, Record
 from pycache_server.store.value import CONTAINER, bytes_of
 
 if TYPE_CHECKING:
@@ -137,13 +137,13 @@ class Stream:
 
     def range(
         self, start: int = 0, end: int = LARGEST_ID, count: int | None = None, backwards: bool = False
-    ) -> list[Entry]:
+    ) -> list[Record]:
         """The entries with ids from ``start`` to ``end``, both included, or the first ``count`` of them; backwards
         that is from ``end`` to ``start``. O(log n) to find the first."""
         wanted = self.length if count is None else count
         first = max(bisect_right(self.starts, start) - 1, 0)
         last = bisect_right(self.starts, end)
-        found: list[Entry] = []
+        found: list[Record] = []
         for place in range(last - 1, first - 1, -1) if backwards else range(first, last):
             node = self.nodes[place]
             low = node.place_of(start) if place == first else 0
@@ -153,7 +153,7 @@ class Stream:
                 break
         return found
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[Record]:
         return chain.from_iterable(node.entries(0, len(node), len(node), backwards=False) for node in self.nodes)
 
     # Deleting

@@ -26,7 +26,7 @@ from pycache_server.store.memory import size_of
 from pycache_server.store.stream_id import LARGEST_SEQ, SEQ_BITS
 from pycache_server.store.value import CONTAINER
 
-Entry = tuple[bytes, tuple[bytes, ...]]
+Record = tuple[bytes, tuple[bytes, ...]]
 """An id and the fields and values alternately, as clients get them."""
 _NUMBERS_BYTES = 80
 """Bytes of a node's integers, about."""
@@ -176,7 +176,7 @@ class Node:
 
     # Reading
 
-    def entries(self, low: int, high: int, count: int, backwards: bool) -> list[Entry]:
+    def entries(self, low: int, high: int, count: int, backwards: bool) -> list[Record]:
         """The entries of which the index is below ``high`` and not below ``low``, and which are not deleted: the first
         ``count`` of them, or the last, in reverse order."""
         low, high = self._narrow(max(low, self.front), high, count, backwards)
