@@ -87,11 +87,21 @@ PAIRED = frozenset((b"HGETALL", b"CONFIG"))
 DOUBLES = frozenset((b"ZSCORE", b"ZINCRBY", b"ZADD", b"ZMSCORE"))
 
 
+ERRORS_OF_7_0 = {
+    "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.": (
+        "ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified."
+    ),
+}
+"""Error texts that 7.2 changed."""
+
+
 def canonical(argv: Command, reply: Any) -> Any:
-    """A reply without what may differ: the order of unordered collections, and the digits of doubles, which Redis 7.0
-    prints with 17 of them and 7.2 with as many as needed."""
+    """A reply without what may differ: the order of unordered collections, the words of errors that have changed, and
+    the digits of doubles, which Redis 7.0 prints with 17 of them and 7.2 with as many as needed."""
     name = argv[0].upper()
     value = show(reply)
+    if isinstance(value, tuple) and value[0] == "error":
+        return ("error", ERRORS_OF_7_0.get(value[1], value[1]))
     if name in UNORDERED and isinstance(value, list):
         return sorted(value, key=repr)
     if name == b"HGETALL" and isinstance(value, list):
