@@ -44,7 +44,7 @@ def free_slice(keyspace: Keyspace, budget: int) -> bool:
     discarded = keyspace.discarded
     while discarded and budget > 0:
         thing = discarded[-1]
-        if isinstance(thing, list):
+        if type(thing) is list:
             budget -= _free_buckets(thing, budget)
             if not thing:
                 discarded.pop()

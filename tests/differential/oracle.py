@@ -7,6 +7,7 @@ common form first: see ``canonical``.
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from typing import Any
@@ -40,6 +41,12 @@ class Real:
                 raise ConnectionError("redis-server closed the connection")
             self._reader.feed(data)
         return value
+
+    def version(self) -> tuple[int, ...]:
+        """The server's version, as in ``(7, 0, 15)``."""
+        found = re.search(rb"redis_version:([0-9.]+)", self.call([b"INFO", b"server"]))
+        assert found is not None
+        return tuple(map(int, found[1].split(b".")))
 
     def close(self) -> None:
         self._socket.close()
@@ -128,6 +135,7 @@ class Pair:
 
     def __init__(self, port: int, resp: int) -> None:
         self.real = Real(port, resp)
+        self.version = self.real.version()
         self.real.call([b"FLUSHALL"])
         self.ours = Ours(resp)
         self.commands = 0
