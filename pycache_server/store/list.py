@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SHORT = 4096
 """Most bytes of a short list's elements, as CPython takes them: their listpack takes less, and no limit is lower."""
 
+_SURELY_LONG = SHORT // bytes_of(b"")
+
 
 class List(list[bytes]):
     """A list, in a database until it is empty.
@@ -70,6 +72,8 @@ class List(list[bytes]):
 
     def push_many(self, elements: list[bytes], at_head: bool, fill: int) -> int:
         """Add elements at an end, one after the other. Returns the length."""
+        if len(elements) > _SURELY_LONG:
+            return self._lengthen().push_many(elements, at_head, fill)
         held = self.state + held_by(elements)
         if held > SHORT or -1 < fill < len(self) + len(elements):
             return self._lengthen().push_many(elements, at_head, fill)
@@ -278,6 +282,9 @@ class LongList(List):
 
     def part(self, start: int, stop: int) -> list[bytes]:
         quick: Quicklist = self.state
+        head = quick.nodes[0]
+        if stop <= len(head):
+            return head[start:stop]
         stop = min(stop, quick.count)
         return quick.part(start, stop) if start < stop else []
 

@@ -47,20 +47,46 @@ def exceeds(fill: int, size: int, count: int) -> bool:
 
 
 def entry_size(element: bytes) -> int:
-    """Bytes that an element takes in a listpack."""
-    size = len(element)
-    if 0 < size <= 20 and element[0] < 58 and (number := parse_int(element)) is not None:
-        return _integer_size(number)
-    if size < 64:
-        return size + 2
-    size += 2 if size < 4096 else 5
+    """Bytes that an element takes in a listpack, which keeps integers short."""
+    length = len(element)
+    if 0 < length <= 20 and element[0] < 58 and (size := _integer_size(element)):
+        return size
+    if length < 64:
+        return length + 2
+    size = length + (2 if length < 4096 else 5)
     return size + _back_length(size)
 
 
-def _integer_size(number: int) -> int:
-    if 0 <= number < 128:
-        return 2
-    bits = (number if number >= 0 else ~number).bit_length() + 1
+_NUMERALS = (
+    (b"", 0, 0),
+    (b"9", 2, 0),
+    (b"99", 2, 0),
+    (b"127", 2, 3),
+    (b"4095", 3, 4),
+    (b"32767", 4, 5),
+    (b"999999", 5, 0),
+    (b"8388607", 5, 6),
+    (b"99999999", 6, 0),
+    (b"999999999", 6, 0),
+    (b"2147483647", 6, 10),
+    *((b"9" * digits, 10, 0) for digits in range(11, 19)),
+    (b"9223372036854775807", 10, 0),
+    (b"", 0, 0),
+)
+"""For each number of digits the largest numeral of an entry size, that size, and the size of larger ones."""
+
+
+def _integer_size(element: bytes) -> int:
+    """The size of an entry for a short text, 0 where the text is no integer."""
+    if element.isdigit():
+        if element[0] == 48:
+            return 2 if len(element) == 1 else 0
+        largest, size, beyond = _NUMERALS[len(element)]
+        return size if element <= largest else beyond
+    number = parse_int(element)
+    if number is None:
+        return 0
+    bits = (~number).bit_length() + 1
     if bits <= 13:
         return 3
     return (bits + 7) // 8 + 2 if bits <= 32 else 10
@@ -73,12 +99,16 @@ def _back_length(size: int) -> int:
     return 2 if size < 16383 else 3 if size < 2097151 else 4 if size < 268435455 else 5
 
 
-def entry_sizes(elements: list[bytes]) -> list[int]:
-    """``entry_size`` of each of some elements, 30 ns each where they are short texts."""
-    lengths = list(map(len, elements))
+def entry_sizes(elements: list[bytes], lengths: list[int]) -> list[int]:
+    """``entry_size`` of each of some elements, 30 ns each where all are short texts."""
     if max(lengths, default=0) < 64 and min(elements, default=b"") >= b":":  # then none is a number
         return [length + 2 for length in lengths]
     return list(map(entry_size, elements))
+
+
+def entries_size(elements: list[bytes]) -> int:
+    """Bytes that some elements take in a listpack."""
+    return sum(entry_sizes(elements, list(map(len, elements))))
 
 
 def held_by(elements: list[bytes]) -> int:
@@ -108,7 +138,7 @@ class Quicklist:
     __slots__ = ("count", "fill", "held", "nodes", "room")
 
     def __init__(self, elements: list[bytes], held: int) -> None:
-        self.nodes = deque((Node(elements, HEADER + sum(entry_sizes(elements)), held),))
+        self.nodes = deque((Node(elements, HEADER + entries_size(elements), held),))
         self.count = len(elements)
         self.held = held
         self.fill: int | None = None
@@ -174,7 +204,7 @@ class Quicklist:
         """Add elements at an end, one after the other."""
         nodes = self.nodes
         lengths = list(map(len, elements))
-        ends = list(accumulate(entry_sizes(elements), initial=0))
+        ends = list(accumulate(entry_sizes(elements, lengths), initial=0))
         longest = max(lengths)
         begin = 0
         while begin < len(elements):
@@ -384,7 +414,7 @@ class Quicklist:
         """Take elements out of the sizes of a node."""
         held = held_by(elements)
         if node.size != PLAIN:
-            node.size -= sum(entry_sizes(elements))
+            node.size -= entries_size(elements)
         node.held -= held
         self.held -= held
 
@@ -398,7 +428,7 @@ class Quicklist:
         """Move the elements of a node from ``offset`` on into a node behind it."""
         node = self.nodes[position]
         tail = node[offset:]
-        size, held = sum(entry_sizes(tail)), held_by(tail)
+        size, held = entries_size(tail), held_by(tail)
         del node[offset:]
         node.size -= size
         node.held -= held
