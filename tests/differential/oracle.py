@@ -63,7 +63,12 @@ class Ours:
 
     def call(self, argv: Command) -> Any:
         self.world.host.now = time.time()
-        return self.client.call(*argv)
+        self.client.start(*argv)
+        try:
+            return self.client.read()
+        except EOFError:  # it waits, for some milliseconds
+            self.world.advance(0.01)
+            return self.client.read()
 
 
 class Difference(AssertionError):
@@ -167,6 +172,8 @@ def agree(argv: Command, theirs: Any, mine: Any) -> bool:
     if one == other:
         return True
     name = argv[0].upper()
+    if name == b"OBJECT":
+        return bool(ENCODINGS_OF_7_0.get(mine) == theirs)
     if name in (b"PTTL", b"HPTTL") and isinstance(one, int) and isinstance(other, int):
         return one > 0 and other > 0 and abs(one - other) < 1000
     if name in (b"TTL", b"EXPIRETIME", b"HTTL") and isinstance(one, int) and isinstance(other, int):
