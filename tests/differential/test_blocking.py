@@ -1,7 +1,8 @@
 """Clients that wait for keys: the same script on a real redis-server and on ours, byte for byte.
 
 Scripts are in the modules ``waiting_*.py`` beside this file, which are found by their names; each has ``SCENARIOS``,
-and may have ``SINCE_7_2`` with those that an older server plays differently. A script has a line for each step::
+may have ``SINCE_7_2`` with those that an older server plays differently, and ``random_line`` for random programs. A
+script has a line for each step::
 
     A: BLPOP k 0              client A sends a command; clients connect when they appear first
     B: MULTI | RPUSH k x | EXEC        several in one piece
@@ -15,12 +16,14 @@ After each step, whatever any client has received is compared, nulls of RESP2 in
 
 from __future__ import annotations
 
+import random
 import shlex
 import socket
 import time
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import hiredis
 import pytest
@@ -149,6 +152,9 @@ class OurStage:
     def client_id(self, name: str) -> int:
         return self._client(name).session.id
 
+    def is_waiting(self, name: str) -> bool:
+        return self._client(name).session.waiter is not None
+
     def close(self, name: str) -> None:
         self._clients.pop(name).close()
         self.world.host.settle()
@@ -192,21 +198,38 @@ def play(stage: Stage, line: str) -> Received:
     return stage.received()
 
 
-def compare(real_redis: RealRedis, lines: list[str], resp: int = 2) -> None:
-    """Play a script on both stages; the same must be received after each step."""
-    stages: list[Stage] = [RealStage(real_redis.port), OurStage()]
-    try:
-        for name in sorted({line.partition(":")[0] for line in lines if ": " in line}):
-            for stage in stages:
+class Comparison:
+    """Both stages, with clients that speak one version of the protocol."""
+
+    def __init__(self, port: int, names: Iterable[str], resp: int = 2) -> None:
+        self.ours = OurStage()
+        self.stages: list[Stage] = [RealStage(port), self.ours]
+        self.done: list[str] = []
+        for name in names:
+            for stage in self.stages:
                 play(stage, f"{name}: HELLO {resp}")
-        for number, line in enumerate(lines):
-            theirs, mine = (play(stage, line) for stage in stages)
-            if theirs != mine:
-                script = "\n".join(lines[: number + 1])
-                raise AssertionError(f"{script}\n  redis: {theirs}\n  ours:  {mine}")
-    finally:
-        for stage in stages:
+
+    def step(self, line: str) -> None:
+        """The same must be received after a step."""
+        self.done.append(line)
+        theirs, mine = (play(stage, line) for stage in self.stages)
+        if theirs != mine:
+            script = "\n".join(self.done)
+            raise AssertionError(f"{script}\n  redis: {theirs}\n  ours:  {mine}")
+
+    def end(self) -> None:
+        for stage in self.stages:
             stage.end()
+
+
+def compare(port: int, lines: list[str], resp: int = 2) -> None:
+    """Play a script on both stages."""
+    comparison = Comparison(port, sorted({line.partition(":")[0] for line in lines if ": " in line}), resp)
+    try:
+        for line in lines:
+            comparison.step(line)
+    finally:
+        comparison.end()
 
 
 def steps(script: str) -> list[str]:
@@ -216,19 +239,38 @@ def steps(script: str) -> list[str]:
 @pytest.mark.parametrize("name", SCENARIOS)
 @pytest.mark.parametrize("resp", [2, 3])
 def test_waiting_clients_receive_what_redis_sends(real_redis: RealRedis, name: str, resp: int) -> None:
-    compare(real_redis, steps(SCENARIOS[name]), resp)
+    compare(real_redis.port, steps(SCENARIOS[name]), resp)
 
 
 @pytest.mark.parametrize("name", SINCE_7_2)
 def test_waiting_clients_receive_what_redis_sends_since_7_2(real_redis: RealRedis, name: str) -> None:
-    require_7_2(real_redis)
-    compare(real_redis, steps(SINCE_7_2[name]))
+    if version_of(real_redis) < (7, 2):
+        pytest.skip("Redis serves waiting clients in this way since 7.2")
+    compare(real_redis.port, steps(SINCE_7_2[name]))
 
 
-def require_7_2(real_redis: RealRedis) -> None:
-    """Skip a test that an older server does not pass."""
+@pytest.mark.parametrize("module", [module for module in MODULES if hasattr(module, "random_line")])
+def test_random_programs_of_waiting_clients_run_as_on_redis(
+    real_redis: RealRedis, module: Any, request: pytest.FixtureRequest
+) -> None:
+    several = version_of(real_redis) >= (7, 2)
+    for seed in range(400 if request.config.getoption("--slow") else 8):
+        chance = random.Random(seed)
+        comparison = Comparison(real_redis.port, "ABCDE", resp=2 + seed % 2)
+        try:
+            for _ in range(60):
+                ready = [name for name in "ABCDE" if not comparison.ours.is_waiting(name)]
+                name = chance.choice(ready or ["F"])
+                comparison.step(f"{name}: {module.random_line(chance, several)}")
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+        finally:
+            comparison.end()
+
+
+def version_of(real_redis: RealRedis) -> tuple[int, ...]:
+    """The real server's version."""
     real = Real(real_redis.port, 2)
     version = real.version()
     real.close()
-    if version < (7, 2):
-        pytest.skip("Redis serves waiting clients in this way since 7.2")
+    return version

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 SCENARIOS = {
     "an element goes to whoever has waited longest": """
         A: BLPOP k 0
@@ -68,13 +70,13 @@ SCENARIOS = {
         C: EXISTS a b
     """,
     "time is up": """
-        A: BLPOP k 0.05
-        B: BRPOP k l 0.05
-        C: BLMOVE k l LEFT LEFT 0.05
-        D: BRPOPLPUSH k l 0.05
-        E: BLMPOP 0.05 1 k LEFT
+        A: BLPOP k 0.5
+        B: BRPOP k l 0.5
+        C: BLMOVE k l LEFT LEFT 0.5
+        D: BRPOPLPUSH k l 0.5
+        E: BLMPOP 0.5 1 k LEFT
         F: BLPOP k 10
-        wait 0.2
+        wait 0.7
         A: PING
         G: RPUSH k 1
     """,
@@ -298,11 +300,11 @@ SCENARIOS = {
         B: GET done
     """,
     "a client waits again in the same breath": """
-        A: BLPOP k 0 | BLPOP k 0 | BLPOP l 0.05 | PING
+        A: BLPOP k 0 | BLPOP k 0 | BLPOP l 0.5 | PING
         B: RPUSH k 1
         B: RPUSH k 2 3
         B: LRANGE k 0 -1
-        wait 0.2
+        wait 0.7
     """,
     "two clients that wait again and again take turns": """
         A: BLPOP k 0 | BLPOP k 0
@@ -368,3 +370,41 @@ SINCE_7_2 = {
         A: PING
     """,
 }
+
+
+def random_line(chance: Random, several: bool) -> str:
+    """A command of a random program; waiting for several keys where that is wanted."""
+    keys = [chance.choice("abc") for _ in range(chance.choice([1, 1, 2, 3]) if several else 1)]
+    one, other = chance.choice("abc"), chance.choice("abc")
+    sides = f"{chance.choice(['LEFT', 'RIGHT'])} {chance.choice(['LEFT', 'RIGHT'])}"
+    elements = " ".join(str(chance.randrange(100)) for _ in range(chance.choice([1, 1, 2, 4])))
+    waiting = [
+        f"BLPOP {' '.join(keys)} 0",
+        f"BRPOP {' '.join(keys)} 0",
+        f"BLMOVE {one} {other} {sides} 0",
+        f"BRPOPLPUSH {one} {other} 0",
+        f"BLMPOP 0 {len(keys)} {' '.join(keys)} LEFT COUNT {chance.randrange(1, 4)}",
+    ]
+    acting = [
+        f"RPUSH {one} {elements}",
+        f"LPUSH {one} {elements}",
+        f"RPUSHX {one} {elements}",
+        f"LMOVE {one} {other} {sides}",
+        f"LPOP {one}",
+        f"DEL {one}",
+        f"RENAME {one} {other}",
+        f"COPY {one} {other} REPLACE",
+        f"SET {one} text",
+        f"LRANGE {one} 0 -1",
+        f"LTRIM {one} 1 -1",
+        f"EXPIRE {one} 100",
+        "SWAPDB 0 1",
+        "CLIENT UNBLOCK {A}",
+        "CLIENT UNBLOCK {B} ERROR",
+    ]
+    kind = chance.random()
+    if kind < 0.45:
+        return chance.choice(waiting)
+    if kind < 0.9:
+        return chance.choice(acting[:2] if chance.random() < 0.4 else acting)
+    return " | ".join(["MULTI", *(chance.choice(acting[:12] + waiting) for _ in range(chance.randrange(1, 6))), "EXEC"])
