@@ -321,7 +321,7 @@ class LongList(List):
         if len(quick.nodes) > 1:
             return quick.count
         quick.shrink(fill)
-        if quick.fill is None and quick.held <= SHORT // 2:
+        if not quick.count or (quick.fill is None and quick.held <= SHORT // 2):
             self.__class__ = List  # type: ignore[assignment]
             self.extend(quick)
             self.state = quick.held

@@ -147,7 +147,7 @@ class OurStage:
 
     def send(self, name: str, data: bytes) -> None:
         self._client(name).send(data)
-        self.world.check()
+        self.world.core.blocking._check()
 
     def client_id(self, name: str) -> int:
         return self._client(name).session.id
@@ -254,7 +254,7 @@ def test_random_programs_of_waiting_clients_run_as_on_redis(
     real_redis: RealRedis, module: Any, request: pytest.FixtureRequest
 ) -> None:
     several = version_of(real_redis) >= (7, 2)
-    for seed in range(400 if request.config.getoption("--slow") else 8):
+    for seed in range(200 if request.config.getoption("--slow") else 8):
         chance = random.Random(seed)
         comparison = Comparison(real_redis.port, "ABCDE", resp=2 + seed % 2)
         try:
