@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
 Place = tuple[int, bytes]
 """A key of a database, by its index."""
-
-
-_WAKES_NOBODY = LIST | ZSET | KEY_MISS
+_WAKES_NOBODY = LIST | ZSET | KEY_MISS  # the kinds of events that do not, unless the key is new
 
 
 class Waiter:
@@ -63,7 +61,7 @@ class Blocking:
         """Keys that have changed and that somebody waits for, in the order of their change."""
         self.count = 0
         """How many clients are blocked."""
-        self._curious = 0  # how many of them want to hear of keys that hold no value of a certain type, or none at all
+        self._curious = 0  # how many of them want to hear of any change of their keys, even of their end
 
     def block(
         self,

@@ -588,6 +588,7 @@ class Session(Context):
     def abort(self) -> None:
         """End the connection at once."""
         self.closing = True
+        self.core.blocking.forget(self)  # until the link tells of its end an element may come, and would be lost
         self.link.abort()
 
     def on_lost(self) -> None:

@@ -192,6 +192,16 @@ def test_a_client_that_is_killed_waits_no_longer(world: World) -> None:
     assert world.core.blocking.count == 0
 
 
+def test_a_client_that_is_being_killed_gets_no_element(world: World) -> None:
+    client = waiting(world, "BLPOP", "k", 0)
+    client.abort = lambda: None  # type: ignore[method-assign]  # a real link tells of its end a little later
+    other = world.connect()
+    assert other.call("CLIENT", "KILL", "ID", client.session.id) == 1
+    other.call("RPUSH", "k", "a")
+    assert other.call("LRANGE", "k", 0, -1) == ["a"]
+    client.close()
+
+
 def test_exchanging_databases_wakes_and_emptying_them_does_not(world: World) -> None:
     client = waiting(world, "BLPOP", "k", 0)
     other = world.connect()
