@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pycache_server.store.events import EVICTED_KEY, EXPIRED_KEY, MISSED, NEW_KEY, Event
+from pycache_server.store.events import EVICTED_KEY, MISSED, NEW_KEY, Event
 from pycache_server.store.keyspace import Database
 
 if TYPE_CHECKING:
@@ -98,10 +98,6 @@ class ObservedDatabase(Database):
     def flush(self) -> int:
         self._observer.flushed(self)
         return super().flush()
-
-    def _has_expired(self, key: bytes) -> None:
-        super()._has_expired(key)
-        self._tell(key, EXPIRED_KEY)
 
     def _has_been_evicted(self, key: bytes) -> None:
         super()._has_been_evicted(key)
