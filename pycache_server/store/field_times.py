@@ -28,6 +28,7 @@ _SHARED_INT = 16
 """Bytes of a time: half an int, since fields that got their time together share it."""
 _DEAR = 4
 """How many times as long as another element it takes to drop one of the order."""
+_LONG_AGO = Clock()
 _PAIR = 72
 """Bytes of a (time, field) and its place in the order."""
 
@@ -114,13 +115,14 @@ class FieldTimes(Entry):
         return size if self.order is None else size + getsizeof(self.order) + _PAIR * len(self.at)
 
     def free(self, budget: int) -> int:
-        """Drop about ``budget`` times; returns how many."""
-        order = self.order
-        if order is None:
+        """Drop about ``budget`` times of a hash that is of no other use any more; returns how many, 0 at the end. From
+        then on no field counts as expired, so that the length of the hash tells what there is to free."""
+        self.clock = _LONG_AGO
+        if len(self.at):
             return free_buckets(self.at, budget)
-        del order[-max(budget // _DEAR, 1) :]
-        if not order:
-            self.order = None
+        if not self.order:
+            return 0
+        del self.order[-max(budget // _DEAR, 1) :]
         return budget
 
     def copy(self) -> FieldTimes:

@@ -234,10 +234,11 @@ class VolatileHash(Hash):
         return super().memory() + self.times.memory()
 
     def free(self, budget: int) -> int:
-        if len(self.times):
-            return self.times.free(budget)
-        self.become_lasting()
-        return self.free(budget)
+        dropped = self.times.free(budget)
+        if not dropped:
+            self.become_lasting()
+            dropped = self.free(budget)
+        return dropped
 
     def copy(self) -> Hash:
         twin = super().copy().become_volatile(self.times.clock)
