@@ -79,14 +79,21 @@ def has_shrunk(db: Database, key: bytes, value: Hash, event: Event, changes: int
 )
 def hset(session: Context, argv: list[bytes]) -> int:
     """Set fields of a hash; create it where it is not there. Returns how many fields are new."""
-    if len(argv) == 4:
-        _, key, field, text = argv
-        value = session.db.find(key)
-        if type(value) is Hash:
-            created = value.set(field, text)
-            session.db.touched(key, HSET)
-            return created
-    return _set_fields(session, argv, b"hset")
+    if len(argv) != 4:
+        return _set_fields(session, argv, b"hset")
+    _, key, field, text = argv
+    db = session.db
+    value = db.find(key)
+    if type(value) is Hash:
+        created = value.set(field, text)
+        db.touched(key, HSET)
+        return created
+    found = hash_of(db, key, value)
+    if found is None:
+        return _create(db, key, field, text, HSET)
+    created = found.set(field, text)
+    has_grown(db, key, found, HSET)
+    return created
 
 
 @command(
@@ -131,12 +138,17 @@ def hsetnx(session: Context, argv: list[bytes]) -> int:
     return 1
 
 
+def _create(db: Database, key: bytes, field: bytes, text: bytes, event: Event) -> int:
+    value = Hash()
+    value.set(field, text)
+    db.put(key, value, event)
+    return 1
+
+
 def _rewrite(db: Database, key: bytes, value: Hash | None, field: bytes, text: bytes, event: Event) -> None:
     """Set a field, which keeps its time to live, of the hash that was found at a key or of a new one."""
     if value is None:
-        value = Hash()
-        value.set(field, text)
-        db.put(key, value, event)
+        _create(db, key, field, text, event)
     else:
         value.rewrite(field, text)
         has_grown(db, key, value, event)
@@ -230,7 +242,8 @@ def _live_fields(session: Context, key: bytes) -> Any:
 )
 def hgetall(session: Context, argv: list[bytes]) -> dict[bytes, bytes]:
     """Return all fields of a hash with their values."""
-    return dict(_live_fields(session, argv[1]).items())
+    live = _live_fields(session, argv[1])
+    return live.copy() if type(live) is dict else dict(live.items())
 
 
 @command(

@@ -83,19 +83,27 @@ class Hash:
             if type(fields) is dict and len(fields) > SMALL:
                 self.fields = Table(fields)
             return 1
-        self.held += (len(value) + 48 & -16) - (len(old) + 48 & -16)
-        if len(old) > self.longest:
-            self.longest = len(old)
+        size, before = len(value), len(old)
+        if size != before:
+            self.held += (size + 48 & -16) - (before + 48 & -16)
+            if before > self.longest:
+                self.longest = before
         return 0
+
+    rewrite = set
+    """Set a field, and keep its time to live."""
 
     def set_many(self, fields: list[bytes], values: list[bytes]) -> int:
         """Set some fields, which do not expire then. Returns how many are new."""
         self.most = max(self.most, len(fields))  # Redis counts before it looks which are the same
+        own = self.fields
+        if type(own) is dict and len(own) + len(fields) <= SMALL and own.keys().isdisjoint(fields):
+            new = dict(zip(fields, values, strict=True))
+            if len(new) == len(fields):  # as for a new hash: half the time of one by one
+                own.update(new)
+                self.held += sum([len(text) + 48 & -16 for text in chain(fields, values)])
+                return len(new)
         return sum(map(self.set, fields, values))
-
-    def rewrite(self, field: bytes, value: bytes) -> None:
-        """Set a field, and keep its time to live."""
-        self.set(field, value)
 
     def delete(self, field: bytes) -> int:
         """Remove a field. 1 where it was there, else 0."""
@@ -195,11 +203,8 @@ class VolatileHash(Hash):
         times.forget(field)
         return super().set(field, value) or int(expired)
 
-    def rewrite(self, field: bytes, value: bytes) -> None:
-        if self.get(field) is None:
-            self.set(field, value)
-        else:
-            super().set(field, value)
+    def rewrite(self, field: bytes, value: bytes) -> int:
+        return self.set(field, value) if self.get(field) is None else super().set(field, value)
 
     def delete(self, field: bytes) -> int:
         times = self.times
