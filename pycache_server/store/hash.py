@@ -5,7 +5,7 @@ them in place: Hash, whose fields last, pays nothing for times; VolatileHash, so
 wherever a field is looked at (field_times.py). An expired field is gone for every reader at once, also while it has not
 been removed yet. Those who know nothing of hashes see that too (``len``, ``get``, ``copy``, ``digest_parts``), so a
 VolatileHash knows the clock, unlike any other value; and whoever changes its fields must tell the database (``retime``
-of keyspace.py), which removes what is due, and the key with the last field.
+of field_expiry.py), which removes what is due, and the key with the last field.
 
 Redis keeps small hashes in a listpack and never goes back to one: what OBJECT ENCODING answers depends on the most
 fields and the longest field or value that there have been. Of those, what is still there is counted when somebody asks;

@@ -24,7 +24,7 @@ FieldTimes then. The wheel has the keys that were given a time, ``fields`` the h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pycache_server.entry import NEVER, Entry, SizedEntry
 from pycache_server.errors import WouldOverflow
@@ -40,20 +40,10 @@ from pycache_server.store.scan import END, SLOT_MASK, SLOTS, scan
 from pycache_server.store.strings import STRING_TYPES, as_bytes, to_int
 from pycache_server.store.table import choose_bucket
 
+if TYPE_CHECKING:
+    from pycache_server.store.observed import Observer
+
 Bucket = dict[bytes, Any]
-
-
-class Observer(Protocol):
-    """Who hears of changes while a database is observed."""
-
-    def changed(self, database: Database, key: bytes, event: Event) -> None:
-        """The value of ``key`` was set, changed in place or removed, as ``event`` says."""
-
-    def flushed(self, database: Database) -> None:
-        """The database is about to be emptied."""
-
-    def swapped(self, first: Database, second: Database) -> None:
-        """The contents of two databases are about to be exchanged."""
 
 
 class Database:
