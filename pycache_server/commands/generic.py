@@ -261,14 +261,7 @@ def renamenx(session: Context, argv: list[bytes]) -> int:
 def _rename(db: Database, key: bytes, new: bytes) -> None:
     taken = db.take(key, RENAME_FROM)
     assert taken is not None
-    _place(db, new, *taken, RENAME_TO)
-
-
-def _place(db: Database, key: bytes, value: Any, expires: int, event: Any) -> None:
-    if expires == NEVER:
-        db.put(key, value, event)
-    else:
-        db.put_until(key, value, expires, event)
+    db.place(new, *taken, RENAME_TO)
 
 
 def _database(session: Context, word: bytes) -> Database:
@@ -292,7 +285,7 @@ def move(session: Context, argv: list[bytes]) -> int:
         return 0
     taken = session.db.take(key, MOVE_FROM)
     assert taken is not None
-    _place(target, key, *taken, MOVE_TO)
+    target.place(key, *taken, MOVE_TO)
     return 1
 
 
@@ -323,7 +316,7 @@ def copy(session: Context, argv: list[bytes]) -> int:
         return 0
     if target.find(destination) is not None:
         target.delete(destination, DEL)
-    _place(target, destination, copied(value), expires, COPY_TO)
+    target.place(destination, copied(value), expires, COPY_TO)
     return 1
 
 
@@ -389,8 +382,10 @@ def scan_cursor(word: bytes) -> int:
     return int(word)
 
 
-def scan_options(argv: list[bytes], position: int, with_type: bool = False) -> tuple[bytes | None, int, bytes | None]:
-    """Pattern (None for all), count and type of a scan.
+def scan_options(
+    argv: list[bytes], position: int, with_type: bool = False, with_novalues: bool = False
+) -> tuple[bytes | None, int, bytes | None]:
+    """Pattern (None for all), count and type of a scan; where NOVALUES is allowed, it takes the place of the type.
 
     Raises RedisError.
     """
@@ -406,6 +401,10 @@ def scan_options(argv: list[bytes], position: int, with_type: bool = False) -> t
             pattern = options.value()
         elif option == b"TYPE" and with_type and options.left():
             kind = options.value().lower()
+        elif option == b"NOVALUES":
+            if not with_novalues:
+                raise RedisError(b"ERR NOVALUES option can only be used in HSCAN")
+            kind = option
         else:
             options.fail()
     return (None if pattern == b"*" else pattern), count, kind

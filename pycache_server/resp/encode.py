@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from pycache_server.errors import RedisError
@@ -173,12 +174,15 @@ def encode_entries(entries: Sequence[tuple[bytes, Sequence[bytes]]]) -> bytes:
     return b"".join(parts)
 
 
-def _encode_pairs(marker: bytes, pairs: Iterable[tuple[Any, Any]], count: int, encode: Encoder) -> bytes:
-    parts = [b"%b%d\r\n" % (marker, count)]
-    for key, value in pairs:
-        parts.append(encode(key))
-        parts.append(encode(value))
-    return b"".join(parts)
+def _encode_pairs(pairs: Iterable[tuple[Any, Any]], encode: Encoder) -> bytes:
+    """Keys and values as a flat array."""
+    return encode_array(list(chain.from_iterable(pairs)), encode)
+
+
+def _encode_map(pairs: Iterable[tuple[Any, Any]], count: int, encode: Encoder) -> bytes:
+    """A map: but for its header a flat array."""
+    array = _encode_pairs(pairs, encode)
+    return b"%%%d" % count + array[array.index(b"\r") :]
 
 
 def _encode_int(value: int) -> bytes:
@@ -223,8 +227,8 @@ def _set_up_encoders() -> None:
             type(NULL_ARRAY): lambda _: b"*-1\r\n",
             bool: lambda value: b":1\r\n" if value else b":0\r\n",
             float: lambda value: encode_bulk(format_double(value)),
-            dict: lambda value: _encode_pairs(b"*", value.items(), 2 * len(value), encode2),
-            Pairs: lambda value: _encode_pairs(b"*", value, 2 * len(value), encode2),
+            dict: lambda value: _encode_pairs(value.items(), encode2),
+            Pairs: lambda value: _encode_pairs(value, encode2),
             set: lambda value: encode_array(list(value), encode2),
             frozenset: lambda value: encode_array(list(value), encode2),
             Push: lambda value: encode_array(value, encode2),
@@ -238,8 +242,8 @@ def _set_up_encoders() -> None:
             type(NULL_ARRAY): lambda _: b"_\r\n",
             bool: lambda value: b"#t\r\n" if value else b"#f\r\n",
             float: lambda value: b",%b\r\n" % format_double(value),
-            dict: lambda value: _encode_pairs(b"%", value.items(), len(value), encode3),
-            Pairs: lambda value: _encode_pairs(b"%", value, len(value), encode3),
+            dict: lambda value: _encode_map(value.items(), len(value), encode3),
+            Pairs: lambda value: _encode_map(value, len(value), encode3),
             set: lambda value: b"~" + encode_array(list(value), encode3)[1:],
             frozenset: lambda value: b"~" + encode_array(list(value), encode3)[1:],
             Push: lambda value: b">" + encode_array(value, encode3)[1:],

@@ -57,6 +57,9 @@ def _element_digest(kind: bytes, element: Any) -> bytes:
     """The digest of an element of an unordered value, made of one part or of several."""
     if kind == b"set":
         return sha1(element).digest()
+    if kind == b"hash" and len(element) == 3:
+        *element, expires = element
+        return _xor(_mixed(element), sha1(expires).digest())
     return _mixed(element)
 
 

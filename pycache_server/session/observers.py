@@ -85,7 +85,7 @@ class Observers:
     # Observer
 
     def changed(self, database: Database, key: bytes, event: Event) -> None:
-        """See store/keyspace.py."""
+        """See store/observed.py."""
         place = (database.index, key)
         if place in self._watchers and not event.kind & _SILENT:
             self._touch(database, place)
@@ -95,7 +95,7 @@ class Observers:
             self._announce(database, key, event)
 
     def flushed(self, database: Database) -> None:
-        """See store/keyspace.py."""
+        """See store/observed.py."""
         for place in self._watchers:
             if place[0] == database.index and database.find(place[1]) is not None:
                 self._touch(database, place)

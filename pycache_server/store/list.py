@@ -19,7 +19,7 @@ from pycache_server.store.quicklist import OVERHEAD, Node, Quicklist, entry_size
 from pycache_server.store.value import bytes_of
 
 if TYPE_CHECKING:
-    from pycache_server.store.keyspace import Encodings
+    from pycache_server.store.encodings import Encodings
 
 SHORT = 4096
 """Most bytes of a short list's elements, as CPython takes them: their listpack takes less, and no limit is lower."""

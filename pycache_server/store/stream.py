@@ -22,7 +22,7 @@ from pycache_server.store.stream_node import Node, Record
 from pycache_server.store.value import CONTAINER, bytes_of
 
 if TYPE_CHECKING:
-    from pycache_server.store.keyspace import Encodings
+    from pycache_server.store.encodings import Encodings
 
 LARGEST_LISTPACK = 1 << 30
 _NUMBERS_BYTES = 48

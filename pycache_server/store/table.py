@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain, islice
+from sys import getsizeof
 from typing import Any, Generic, TypeVar
 
 from pycache_server.store.scan import SLOT_BITS, SLOT_MASK
@@ -18,6 +19,7 @@ SMALL = 1024
 """Most elements of a plain dict or set before it becomes a Table or a Bag."""
 _FEW_BITS = 6
 _MANY_FROM = 32768
+_MEASURED = 32
 
 T = TypeVar("T", dict[bytes, Any], set[bytes])
 Choose = Callable[[int], int]
@@ -182,3 +184,53 @@ def random_element(elements: Any, choose: Choose) -> bytes:
     buckets, _ = buckets_of(elements)
     bucket, place = choose_bucket(buckets, len(elements), choose)
     return next(islice(bucket, place, None))
+
+
+def random_elements(elements: Any, count: int, choose: Choose) -> list[bytes]:
+    """``count`` random elements of a dict, set, Table or Bag that is not empty; one may come several times."""
+    total = len(elements)
+    if isinstance(elements, _Buckets) and 4 * count < total:
+        return [random_element(elements, choose) for _ in range(count)]
+    pool = list(elements)
+    return [pool[choose(total)] for _ in range(count)]
+
+
+def random_sample(elements: Any, count: int, choose: Choose) -> list[bytes]:
+    """``count`` different random elements of a dict, set, Table or Bag, all of them where it has no more."""
+    total = len(elements)
+    if isinstance(elements, _Buckets) and 4 * count < total:
+        found: dict[bytes, None] = {}
+        while len(found) < count:
+            found[random_element(elements, choose)] = None
+        return list(found)
+    pool = list(elements)
+    if count >= total:
+        return pool
+    for place in range(count):
+        other = place + choose(total - place)
+        pool[place], pool[other] = pool[other], pool[place]
+    return pool[:count]
+
+
+def size_of_buckets(elements: Any) -> int:
+    """Bytes of a dict, set, Table or Bag without its elements. Of many buckets some stand for all, so that it takes the
+    same time for any number."""
+    if not isinstance(elements, _Buckets):
+        return (getsizeof(elements) + 15) & ~15
+    buckets = elements.buckets
+    measured = sum([getsizeof(bucket) + 15 & ~15 for bucket in buckets[:_MEASURED]])
+    return getsizeof(elements) + getsizeof(buckets) + measured * len(buckets) // _MEASURED
+
+
+def free_buckets(elements: Any, budget: int) -> int:
+    """Drop about ``budget`` elements of a dict, set, Table or Bag that is of no other use any more. Returns how
+    many."""
+    if not isinstance(elements, _Buckets):
+        done = len(elements)
+        elements.clear()
+        return done
+    done = 0
+    while elements.buckets and done < budget:
+        done += len(elements.buckets.pop())
+    elements.size -= done
+    return done

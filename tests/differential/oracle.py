@@ -118,6 +118,13 @@ def canonical(argv: Command, reply: Any) -> Any:
         return sorted(value, key=repr)
     if name == b"HGETALL" and isinstance(value, list):
         return dict(zip(value[::2], value[1::2], strict=True))
+    if name == b"HSCAN" and isinstance(value, list):
+        cursor, flat = value
+        return cursor, dict(zip(flat[::2], flat[1::2], strict=True))
+    if name == b"HRANDFIELD" and len(argv) > 2 and isinstance(value, list):
+        return len(value), {type(element) for element in value}
+    if name == b"HRANDFIELD":
+        return type(value) if isinstance(value, bytes) else value
     if name.startswith((b"Z", b"BZ", b"GEO")) or name in DOUBLES:
         return _floats(value)
     return value

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import random
+from sys import getsizeof
+from typing import Any
 
 import pytest
 
 from pycache_server.store.scan import scan
-from pycache_server.store.table import SMALL, Bag, Table, buckets_of, random_element
+from pycache_server.store.table import (
+    SMALL,
+    Bag,
+    Table,
+    buckets_of,
+    free_buckets,
+    random_element,
+    random_elements,
+    random_sample,
+    size_of_buckets,
+)
 
 
 @pytest.mark.parametrize("size", [10, SMALL + 1, 40000])
@@ -84,3 +96,47 @@ def test_random_elements_are_equally_likely() -> None:
         counts[element] = counts.get(element, 0) + 1
     assert len(counts) == len(bag)
     assert max(counts.values()) < 50
+
+
+def containers(size: int) -> list[Any]:
+    """A container of each kind with so many elements."""
+    keys = [b"%d" % number for number in range(size)]
+    return [set(keys), dict.fromkeys(keys, b""), Bag(keys), Table(dict.fromkeys(keys, b""))]
+
+
+@pytest.mark.parametrize("size", [5, 3 * SMALL])
+@pytest.mark.parametrize("count", [1, 4, 5, SMALL, 5 * SMALL])
+def test_a_sample_has_different_elements_and_a_draw_may_repeat(size: int, count: int) -> None:
+    chance = random.Random(size + count)
+    for elements in containers(size):
+        sample = random_sample(elements, count, chance.randrange)
+        assert len(sample) == len(set(sample)) == min(size, count)
+        drawn = random_elements(elements, count, chance.randrange)
+        assert len(drawn) == count
+        assert all(element in elements for element in sample + drawn)
+
+
+def test_samples_are_fair() -> None:
+    chance = random.Random(2)
+    counts = dict.fromkeys(range(10), 0)
+    for _ in range(5000):
+        for element in random_sample({b"%d" % number for number in range(10)}, 3, chance.randrange):
+            counts[int(element)] += 1
+    assert all(1300 < count < 1700 for count in counts.values())
+
+
+@pytest.mark.parametrize("size", [10, 2 * SMALL, 40000])
+def test_some_buckets_tell_the_size_of_all(size: int) -> None:
+    for elements in containers(size):
+        buckets, _ = buckets_of(elements)
+        assert size_of_buckets(elements) == pytest.approx(sum(map(getsizeof, buckets)), rel=0.1)
+
+
+@pytest.mark.parametrize("size", [10, 5000])
+def test_elements_are_dropped_in_slices(size: int) -> None:
+    for elements in containers(size):
+        dropped = 0
+        while len(elements):
+            dropped += free_buckets(elements, 100)
+            assert len(elements) == size - dropped
+        assert dropped == size
