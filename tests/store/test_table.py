@@ -66,7 +66,7 @@ def test_a_scan_survives_the_growth_of_what_it_scans() -> None:
     for _ in range(20):
         cursor, found = scan(*buckets_of(bag), cursor, 10)
         seen += found
-    for number in range(3 * SMALL, 33000):
+    for number in range(3 * SMALL, 330000):
         bag.add(b"%d" % number)
     assert bag.shift == 0
     while cursor:
