@@ -133,7 +133,7 @@ class Command:
 
     def legacy_range(self) -> tuple[int, int, int]:
         """First key, last key and step as COMMAND INFO gives them; zeros where they depend on the arguments."""
-        plain = [spec for spec in self.keys if not spec.keyword and not spec.counted]
+        plain = [spec for spec in self.keys if not spec.keyword and not spec.counted and spec.finder is None]
         if not plain:
             return 0, 0, 0
         first = plain[0]
@@ -183,7 +183,7 @@ class Family:
             else specs
         )
         found = frozenset(flags)
-        if any(spec.counted or spec.keyword for spec in specs):
+        if any(spec.counted or spec.keyword or spec.finder for spec in specs):
             found |= {Flag.MOVABLEKEYS}
 
         def register(function: F) -> F:

@@ -231,6 +231,8 @@ def spop(session: Context, argv: list[bytes]) -> Any:
         return member
     if count == 0:
         return SetReply()
+    if count >= len(value):
+        session.db.read(key)  # Redis answers SUNION, which counts
     members = value.pop_some(count, session.keyspace.choose, session.keyspace.encodings)
     _shrunk(session, key, value, SPOP, len(members))
     return SetReply(members)

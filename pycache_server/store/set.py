@@ -11,14 +11,26 @@ remembers its form, and every addition moves it as Redis 7.4 would.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from sys import getsizeof
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from pycache_server.store.algebra import Elements
-from pycache_server.store.keyspace import Encodings
 from pycache_server.store.numbers import parse_int
 from pycache_server.store.scan import scan
-from pycache_server.store.table import SMALL, Bag, Choose, buckets_of, deal, draw, random_element, sample
+from pycache_server.store.table import (
+    SMALL,
+    Bag,
+    Choose,
+    buckets_of,
+    deal,
+    free_buckets,
+    random_element,
+    random_elements,
+    random_sample,
+    size_of_buckets,
+)
+
+if TYPE_CHECKING:
+    from pycache_server.store.keyspace import Encodings
 
 INTSET: Final = b"intset"
 LISTPACK: Final = b"listpack"
@@ -139,7 +151,7 @@ class Set:
             popped = self.members()
             self._become([])
         elif count <= left:
-            popped = sample(self.elements, count, choose)
+            popped = random_sample(self.elements, count, choose)
             for element in popped:
                 self.remove(element)
         else:
@@ -174,6 +186,7 @@ class Set:
         return LISTPACK
 
     def encoding(self, limits: Encodings) -> bytes:
+        """See value.py."""
         return self.form
 
     # Reading
@@ -188,11 +201,11 @@ class Set:
 
     def some(self, count: int, choose: Choose) -> list[bytes]:
         """``count`` different random elements, or all."""
-        return self.members() if count >= len(self) else sample(self.elements, count, choose)
+        return self.members() if count >= len(self) else random_sample(self.elements, count, choose)
 
     def any_of(self, count: int, choose: Choose) -> list[bytes]:
         """``count`` random elements, any of them more than once; there must be one."""
-        return draw(self.elements, count, choose)
+        return random_elements(self.elements, count, choose)
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """The next elements from ``cursor`` on and the next cursor: all at once where the form is compact."""
@@ -203,24 +216,22 @@ class Set:
     # What every value can do (value.py)
 
     def memory(self) -> int:
-        elements = self.elements
-        return _OWN + self.held + (elements.memory() if isinstance(elements, Bag) else getsizeof(elements))
+        """See value.py."""
+        return _OWN + self.held + size_of_buckets(self.elements)
 
     def free(self, budget: int) -> int:
-        elements = self.elements
-        if isinstance(elements, Bag):
-            return elements.free(budget)
-        count = len(elements)
-        elements.clear()
-        return count
+        """See value.py."""
+        return free_buckets(self.elements, budget)
 
     def copy(self) -> Set:
+        """See value.py."""
         twin = Set(self.form)
         twin.elements = self.elements.copy()
         twin.held = self.held
         return twin
 
     def digest_parts(self) -> Iterable[bytes]:
+        """See value.py."""
         return self.elements
 
     def _check(self) -> None:

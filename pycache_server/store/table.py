@@ -81,21 +81,6 @@ class _Buckets(Generic[T]):
                 last = bucket
                 yield bucket
 
-    def free(self, budget: int) -> int:
-        """Drop buckets from the end until about ``budget`` elements have gone, or all. Returns how many. What is left
-        can be freed further, and nothing else."""
-        buckets, done = self.buckets, 0
-        while buckets and done < budget:
-            bucket = buckets.pop()
-            if not buckets or buckets[-1] is not bucket:
-                done += len(bucket)
-        self.size -= done
-        return done
-
-    def memory(self) -> int:
-        """Bytes of the whole without what the elements take."""
-        return _OWN + self.held
-
     def _count(self) -> None:
         """Measure directory and buckets anew."""
         self.held = sum(map(getsizeof, self.parts())) + len(self.buckets) * _PLACE
@@ -344,34 +329,54 @@ def random_element(elements: Any, choose: Choose) -> bytes:
     return next(islice(bucket, place, None))
 
 
-def sample(elements: Any, count: int, choose: Choose) -> list[bytes]:
-    """``count`` different random elements of a dict, set, Table or Bag that has as many; all choices are equally
-    likely."""
+def random_elements(elements: Any, count: int, choose: Choose) -> list[bytes]:
+    """``count`` random elements of a dict, set, Table or Bag that is not empty; one may come several times."""
     total = len(elements)
     if total > _LISTED * count:
-        found: dict[bytes, None] = {}
-        while len(found) < count:
-            found[random_element(elements, choose)] = None
-        return list(found)
-    return deal(elements, count, choose)[0]
+        return [random_element(elements, choose) for _ in range(count)]
+    pool = list(elements)
+    return [pool[choose(total)] for _ in range(count)]
+
+
+def random_sample(elements: Any, count: int, choose: Choose) -> list[bytes]:
+    """``count`` different random elements of a dict, set, Table or Bag, all of them where it has no more."""
+    if len(elements) <= _LISTED * count:
+        return deal(elements, count, choose)[0]
+    found: dict[bytes, None] = {}
+    while len(found) < count:
+        found[random_element(elements, choose)] = None
+    return list(found)
 
 
 def deal(elements: Any, count: int, choose: Choose) -> tuple[list[bytes], list[bytes]]:
-    """``count`` different random elements of a dict, set, Table or Bag that has as many, and all others. Takes time for
-    listing all and for drawing the fewer of both."""
+    """``count`` different random elements of a dict, set, Table or Bag, or all, and the others. All choices are equally
+    likely. Takes time for listing all and for drawing the fewer of both."""
     total = len(elements)
     pool = list(elements)
-    drawn = min(count, total - count)
+    drawn = min(count, max(total - count, 0))
     for index in range(drawn):
         other = index + choose(total - index)
         pool[index], pool[other] = pool[other], pool[index]
     return (pool[:drawn], pool[drawn:]) if drawn == count else (pool[drawn:], pool[:drawn])
 
 
-def draw(elements: Any, count: int, choose: Choose) -> list[bytes]:
-    """``count`` random elements of a dict, set, Table or Bag that is not empty, any of them more than once."""
-    total = len(elements)
-    if total > _LISTED * count:
-        return [random_element(elements, choose) for _ in range(count)]
-    pool = list(elements)
-    return [pool[choose(total)] for _ in range(count)]
+def size_of_buckets(elements: Any) -> int:
+    """Bytes of a dict, set, Table or Bag without its elements."""
+    return _OWN + elements.held if isinstance(elements, _Buckets) else (getsizeof(elements) + 15) & ~15
+
+
+def free_buckets(elements: Any, budget: int) -> int:
+    """Drop about ``budget`` elements of a dict, set, Table or Bag that is of no other use any more. Returns how
+    many."""
+    done = 0
+    if not isinstance(elements, _Buckets):
+        done = len(elements)
+        elements.clear()
+        return done
+    buckets = elements.buckets
+    while buckets and done < budget:
+        bucket = buckets.pop()
+        if not buckets or buckets[-1] is not bucket:
+            done += len(bucket)
+    elements.size -= done
+    return done
