@@ -27,6 +27,7 @@ from pycache_server.store.table import (
     random_elements,
     random_sample,
     size_of_buckets,
+    trimmed,
 )
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Set:
             self.elements = Bag([*own, *new])
         else:
             own.update(new)
-            self.elements = _trimmed(own, 64)
+            self.elements = trimmed(own, 64)
         self.held += _bytes_of_all(new)
         if self.form is not HASHTABLE:
             self.form = self._form_with(new, limits)
@@ -134,7 +135,7 @@ class Set:
             elements.remove(element)
             count = len(elements)
             if not count & (count - 1):
-                self.elements = _trimmed(elements, 128)
+                self.elements = trimmed(elements, 128)
         self.held -= (len(element) + 48) & ~15
         return True
 
@@ -263,8 +264,3 @@ def form_of(elements: Collection[bytes], start: bytes, limits: Encodings) -> byt
 
 def _bytes_of_all(elements: Iterable[bytes]) -> int:
     return sum([(len(element) + 48) & ~15 for element in elements])
-
-
-def _trimmed(elements: set[bytes], most: int) -> set[bytes]:
-    """A plain set, or a copy of it where its room is more than ``most`` bytes for each element."""
-    return elements.copy() if elements.__sizeof__() > 256 + most * len(elements) else elements

@@ -38,8 +38,8 @@ _OWN = 176
 """Bytes of a Table or Bag, its account, and the head of its list."""
 _PLACE = 8
 """Bytes of a place of the directory."""
-_SPARE = 1024
-"""A bucket may hold this many bytes and eight times what its elements need before it is copied."""
+_SPARE = 300
+"""Bytes that an empty dict or set may have."""
 _FEWEST_BITS = 2
 
 T = TypeVar("T", dict[bytes, Any], set[bytes])
@@ -115,8 +115,7 @@ class _Buckets(Generic[T]):
     def _has_shrunk(self, index: int) -> None:
         """The bucket at ``index`` has lost elements, and now has 0, or a power of two."""
         bucket = self.buckets[index]
-        if getsizeof(bucket) > _SPARE + 128 * len(bucket):  # 16 bytes for each of eight elements
-            self._put(index, bucket.copy())
+        self._put(index, trimmed(bucket, 128))
         if self.size < SPARSE * len(self.buckets) and len(self.buckets) > 1 << _FEWEST_BITS:
             self._halve()
 
@@ -142,6 +141,12 @@ class _Buckets(Generic[T]):
 
     def _place(self, element: bytes) -> int:
         return (hash(element) & SLOT_MASK) >> self.shift
+
+
+def trimmed(bucket: T, most: int) -> T:
+    """A dict or set, or a copy where it takes much more than ``most`` bytes for each element: room for elements that
+    have gone, or for four times those that have come. A copy of a set takes 32 to 64."""
+    return bucket.copy() if bucket.__sizeof__() > _SPARE + most * len(bucket) else bucket
 
 
 @final
@@ -220,6 +225,7 @@ class Bag(_Buckets[set[bytes]]):
         buckets, shift = self.buckets, self.shift
         for element in elements:
             buckets[(hash(element) & SLOT_MASK) >> shift].add(element)
+        self.buckets = [trimmed(bucket, 64) for bucket in buckets]
         self.size = sum(map(len, buckets))
         self._count()
 
