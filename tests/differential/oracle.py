@@ -27,6 +27,8 @@ class Real:
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.settimeout(30)
         self._reader = hiredis.Reader(notEnoughData=_NOTHING)
+        self.marker = b""
+        """The first byte of the last reply, its type: hiredis makes the same of array and set, of string and status."""
         if resp == 3:
             self.call([b"HELLO", b"3"])
 
@@ -38,11 +40,14 @@ class Real:
         self._socket.sendall(hiredis.pack_command(tuple(argv)))
 
     def read(self) -> Any:
+        received = b""
         while (value := self._reader.gets()) is _NOTHING:
             data = self._socket.recv(1 << 20)
             if not data:
                 raise ConnectionError("redis-server closed the connection")
             self._reader.feed(data)
+            received = received or data
+        self.marker = received[:1]
         return value
 
     def close(self) -> None:
@@ -60,7 +65,12 @@ class Ours:
 
     def call(self, argv: Command) -> Any:
         self.world.host.now = time.time()
+        self.client.raw = b""
         return self.client.call(*argv)
+
+    @property
+    def marker(self) -> bytes:
+        return self.client.raw[:1]
 
 
 class Difference(AssertionError):
@@ -155,8 +165,9 @@ class Pair:
         """Send a command to both; their replies, compared unless that is not wanted."""
         self.commands += 1
         theirs, mine = self.real.call(argv), self.ours.call(argv)
-        if compare and not agree(argv, theirs, mine):
-            raise Difference(f"{argv}\n  redis: {_cut(theirs)}\n  ours:  {_cut(mine)}")
+        markers = self.real.marker, self.ours.marker
+        if compare and not (agree(argv, theirs, mine) and markers[0] == markers[1]):
+            raise Difference(f"{argv} {markers}\n  redis: {_cut(theirs)}\n  ours:  {_cut(mine)}")
         if argv[0].upper() == b"SPOP" and isinstance(mine, (bytes, list, set)):
             self._pop_the_same(argv[1], theirs, mine)
         return theirs, mine
