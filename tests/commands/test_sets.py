@@ -238,11 +238,11 @@ def test_spop_of_none(client: Client, heard: Heard) -> None:
 def test_each_member_is_as_likely_as_the_others(client: Client, command: str, size: int) -> None:
     client.call("SADD", "s", *range(size))
     counts: Counter[str] = Counter()
-    for _ in range(20 * size):
+    for _ in range(6 * size):
         member = client.call(command, "s")
         counts[member] += 1
         client.call("SADD", "s", member)
-    squares = sum((counts[str(member)] - 20) ** 2 / 20 for member in range(size))
+    squares = sum((counts[str(member)] - 6) ** 2 / 6 for member in range(size))
     assert squares < size + 6 * (2 * size) ** 0.5
 
 
