@@ -51,8 +51,9 @@ class Watched:
         text = b"".join(self.pair.real.call([b"INFO", section]) for section in (b"stats", b"persistence"))
         fields = dict(line.split(b":", 1) for line in text.splitlines() if b":" in line)
         theirs = {name: int(fields[field]) for name, field in _FIELDS.items()}
-        databases = self.pair.ours.world.core.keyspace.databases
-        mine = {name: sum(getattr(each, name.decode()) for each in databases) for name in _FIELDS}
+        core = self.pair.ours.world.core
+        mine = {name: sum(getattr(each, name.decode()) for each in core.keyspace.databases) for name in _FIELDS}
+        mine[b"hits"] += core.tables.calls("get")
         return theirs, mine
 
     def close(self) -> None:
