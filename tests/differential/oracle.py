@@ -122,7 +122,7 @@ def canonical(argv: Command, reply: Any) -> Any:
         return sorted(value, key=repr)
     if name in (b"SCAN", b"SSCAN") and isinstance(value, list):
         return [value[0], sorted(value[1])]
-    if name in (b"SORT", b"SORT_RO") and isinstance(value, list) and _has_ties(argv):
+    if name in (b"SORT", b"SORT_RO") and isinstance(value, list) and has_ties(argv):
         return len(value) if b"LIMIT" in map(bytes.upper, argv) else sorted(value, key=repr)
     if name in CHANCE and not isinstance(value, tuple):
         return (type(value).__name__, len(value)) if isinstance(value, (list, set)) else value is None
@@ -133,7 +133,7 @@ def canonical(argv: Command, reply: Any) -> Any:
     return value
 
 
-def _has_ties(argv: Command) -> bool:
+def has_ties(argv: Command) -> bool:
     """Whether SORT leaves elements of a set where they were: for want of a star, or as texts that are equal."""
     words = [word.upper() for word in argv[2:]]
     patterns = [pattern for word, pattern in pairwise(words) if word == b"BY"]
@@ -200,6 +200,8 @@ def agree(argv: Command, theirs: Any, mine: Any) -> bool:
     if one == other:
         return True
     name = argv[0].upper()
+    if name == b"OBJECT":
+        return bool(mine == b"listpack" and theirs in ENCODINGS_OF_7_0)
     if name in (b"PTTL", b"HPTTL") and isinstance(one, int) and isinstance(other, int):
         return one > 0 and other > 0 and abs(one - other) < 1000
     if name in (b"TTL", b"EXPIRETIME", b"HTTL") and isinstance(one, int) and isinstance(other, int):
@@ -222,8 +224,8 @@ READERS: dict[bytes, tuple[bytes, ...]] = {
     b"zset": (b"ZRANGE", b"0", b"-1", b"WITHSCORES"),
     b"stream": (b"XRANGE", b"-", b"+"),
 }
-ENCODINGS_OF_7_0 = {b"listpack": b"quicklist"}
-"""Lists: 7.2 introduced the compact encoding for them, so a 7.0 answers quicklist for all."""
+ENCODINGS_OF_7_0 = (b"quicklist", b"hashtable")
+"""What 7.0 says of lists and of sets that are listpacks since 7.2."""
 
 
 def state(call: Any) -> dict[bytes, Any]:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import RealRedis
 from tests.differential.effects import Watched
-from tests.differential.strategies import Command
-from tests.differential.test_programs import PROGRAM, strategy_of
+from tests.differential.strategies import Command, programs
+from tests.differential.test_programs import strategy_of
 
 pytestmark = pytest.mark.interop
 
@@ -28,7 +28,7 @@ def test_events_hits_misses_and_changes_agree_with_redis(
         database=None,
         print_blob=True,
     )
-    @given(st.sampled_from([2, 3]), st.lists(commands, min_size=5, max_size=PROGRAM))
+    @given(st.sampled_from([2, 3]), programs(commands))
     def check(resp: int, program: list[Command]) -> None:
         watched = Watched(real_redis.port, resp)
         try:
