@@ -62,10 +62,10 @@ def sadd(session: Context, argv: list[bytes]) -> int:
     if value is not None:
         raise WrongType
     value = Set.made_for(argv[2], len(argv) - 2, limits)
-    added = value.update(argv[2:], limits)
+    added = value.add(argv[2], limits) if len(argv) == 3 else value.update(argv[2:], limits)
     db.put(key, value, SADD)
     db.dirty += added - 1
-    return added
+    return int(added)
 
 
 @command("SREM key member [member ...]", WRITE, FAST, since="1.0.0", complexity="O(N), N = members", keys="RW DELETE")
@@ -254,14 +254,14 @@ def srandmember(session: Context, argv: list[bytes]) -> Any:
     value = _read(session, argv[1])
     choose = session.keyspace.choose
     if count is None:
-        return None if value is None else value.any_of(1, choose)[0]
+        return None if value is None else value.one(choose)
     if value is None or count == 0:
         return []
     if count > 0:
-        return value.some(count, choose)
+        return value.sample(count, choose)
     if -count > MOST_DRAWS:
         raise RedisError(b"ERR value is out of range, value must between %d and %d" % (-MOST_DRAWS, INT_MAX))
-    return value.any_of(-count, choose)
+    return value.draw(-count, choose)
 
 
 # Several sets

@@ -97,8 +97,14 @@ class Set:
             elif count > SMALL:
                 self.elements = Bag(elements)
         self.held += (len(element) + 48) & ~15
-        if self.form is not HASHTABLE:
-            self.form = self._form_with((element,), limits)
+        if self.form is LISTPACK:
+            if len(element) > limits.set_max_listpack_value or len(self.elements) > limits.set_max_listpack_entries:
+                self.form = HASHTABLE
+        elif self.form is INTSET:
+            if not is_integer(element):
+                self.form = self._form_with((element,), limits)
+            elif len(self.elements) > limits.set_max_intset_entries:
+                self.form = HASHTABLE
         return True
 
     def update(self, elements: Sequence[bytes], limits: Encodings) -> int:
@@ -141,7 +147,7 @@ class Set:
 
     def pop(self, choose: Choose) -> bytes:
         """Take out a random element; there must be one."""
-        element = random_element(self.elements, choose)
+        element = self.one(choose)
         self.remove(element)
         return element
 
@@ -200,11 +206,15 @@ class Set:
         """What SORT sorts: all elements, in an order of no meaning."""
         return self.members()
 
-    def some(self, count: int, choose: Choose) -> list[bytes]:
+    def one(self, choose: Choose) -> bytes:
+        """A random element; there must be one."""
+        return random_element(self.elements, choose)
+
+    def sample(self, count: int, choose: Choose) -> list[bytes]:
         """``count`` different random elements, or all."""
         return self.members() if count >= len(self) else random_sample(self.elements, count, choose)
 
-    def any_of(self, count: int, choose: Choose) -> list[bytes]:
+    def draw(self, count: int, choose: Choose) -> list[bytes]:
         """``count`` random elements, any of them more than once; there must be one."""
         return random_elements(self.elements, count, choose)
 

@@ -196,7 +196,7 @@ def test_members_of_an_intset_are_in_order() -> None:
     value = made([b"10", b"9", b"-1", b"100"])
     assert value.members() == [b"-1", b"9", b"10", b"100"]
     assert value.scan(0, 1) == (0, value.members())
-    assert value.some(9, random.Random(1).randrange) == value.members()
+    assert value.sample(9, random.Random(1).randrange) == value.members()
     assert value.pop_some(4, random.Random(1).randrange, LIMITS) == [b"-1", b"9", b"10", b"100"]
     assert len(value) == 0
 
