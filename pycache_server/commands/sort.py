@@ -226,4 +226,5 @@ def _store(session: Context, destination: bytes, elements: list[bytes | None]) -
 
 
 def _list_of(session: Context, elements: list[bytes]) -> Any:
+    """The value that STORE puts: a list."""
     raise NotImplementedError

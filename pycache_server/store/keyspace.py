@@ -144,10 +144,8 @@ class Database:
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
         if isinstance(value, Entry):
             value = self._live_value(value)
-        if value is None:
-            self.misses += 1
-            return None
-        self.hits += 1
+        self.misses += value is None
+        self.hits += value is not None
         return value
 
     def find(self, key: bytes) -> Any:
