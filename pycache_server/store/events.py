@@ -79,6 +79,8 @@ class Event:
         return f"Event({self.name.decode()})"
 
 
+SILENT: Final = Event(0, b"")
+"""Changes a value, and is announced by others that follow."""
 DEL: Final = Event(GENERIC, b"del")
 EXPIRE: Final = Event(GENERIC, b"expire")
 PERSIST: Final = Event(GENERIC, b"persist")

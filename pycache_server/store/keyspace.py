@@ -141,6 +141,15 @@ class Database:
         self.hits += 1
         return as_bytes(value)
 
+    def look(self, key: bytes) -> Any:
+        """The value of ``key``, or None. Counts as a read, but not as an access: no engine hears of it."""
+        value = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if isinstance(value, Entry):
+            value = self._live_value(value)
+        self.misses += value is None
+        self.hits += value is not None
+        return value
+
     def find(self, key: bytes) -> Any:
         """The value of ``key``, or None, for a write: counts as no read."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
@@ -270,7 +279,8 @@ class Database:
         return True
 
     def take(self, key: bytes, event: Event) -> tuple[Any, int] | None:
-        """Remove ``key`` and hand over its value, which lives on, and its expiry time. None where it was not there."""
+        """Remove ``key`` and hand over its value and its expiry time, for a new place: that counts as the change. None
+        where it was not there."""
         bucket = self.buckets[hash(key) & SLOT_MASK]
         value = self.find(key)
         if value is None:
@@ -283,8 +293,13 @@ class Database:
         if type(value) is VolatileHash and value.times.next is not None:
             self.fields.remove(value.times)
         self.size -= 1
-        self.dirty += 1
         return value, expires
+
+    def vacate(self, key: bytes) -> None:
+        """Remove ``key`` without a word: something new is about to take its place."""
+        if self.expires_at(key) is not None:
+            self.size -= 1
+            self._let_go(self.buckets[hash(key) & SLOT_MASK].pop(key))
 
     def expire(self, key: bytes, expires: int, event: Event) -> bool:
         """Let ``key`` expire at ``expires``. Whether it was there."""
@@ -392,7 +407,7 @@ class Database:
             return 0, []
         cursor, keys = scan(self.buckets, 0, cursor, count)
         if self.wheel.size or self.fields.size:
-            keys = [key for key in keys if self.find(key) is not None]
+            keys = [key for key in keys if self.expires_at(key) is not None]
         return cursor, keys
 
     def random_key(self) -> bytes | None:
@@ -400,7 +415,7 @@ class Database:
         while self.size:
             bucket, place = choose_bucket(self.buckets, self.size, self.keyspace.choose)
             key = next(key for number, key in enumerate(bucket) if number == place)
-            if self.find(key) is not None:
+            if self.expires_at(key) is not None:
                 return key
         return None
 
@@ -555,6 +570,7 @@ class Keyspace:
     def swap(self, first: int, second: int) -> None:
         """Exchange the contents of two databases."""
         one, other = self.databases[first], self.databases[second]
+        one.dirty += 1
         if one is other:
             return
         if self.observer is not None:
@@ -563,7 +579,6 @@ class Keyspace:
             mine, theirs = getattr(one, name), getattr(other, name)
             setattr(one, name, theirs)
             setattr(other, name, mine)
-        one.dirty += 1
 
     def used(self) -> int:
         """Bytes of all keys and values, as far as they are counted (evicting.py)."""

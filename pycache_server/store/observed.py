@@ -56,6 +56,12 @@ class ObservedDatabase(Database):
             self._observer.changed(self, key, MISSED)
         return value
 
+    def look(self, key: bytes) -> Any:
+        value = super().look(key)
+        if value is None:
+            self._observer.changed(self, key, MISSED)
+        return value
+
     def read_string(self, key: bytes) -> bytes | None:
         value = super().read_string(key)
         if value is None:

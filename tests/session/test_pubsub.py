@@ -359,7 +359,7 @@ def test_an_expired_key_is_told_of_when_it_is_found(world: World) -> None:
 def test_the_order_of_the_events_of_one_command(world: World) -> None:
     assert heard(world, "EAn", "SET a v EX 100", "RENAME a b", "COPY b c", "GETDEL c", "PEXPIREAT b 1") == [
         *("__keyevent@0__:new a", "__keyevent@0__:set a", "__keyevent@0__:expire a"),
-        *("__keyevent@0__:rename_from a", "__keyevent@0__:new b", "__keyevent@0__:rename_to b"),
+        *("__keyevent@0__:new b", "__keyevent@0__:rename_from a", "__keyevent@0__:rename_to b"),
         *("__keyevent@0__:new c", "__keyevent@0__:copy_to c", "__keyevent@0__:del c", "__keyevent@0__:del b"),
     ]
 
