@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain, islice
+from sys import getsizeof
 from typing import Any, Generic, TypeVar
 
 from pycache_server.store.scan import SLOT_BITS, SLOT_MASK
@@ -152,6 +153,18 @@ def buckets_of(elements: Any) -> tuple[Sequence[Collection[bytes]], int]:
     if isinstance(elements, _Buckets):
         return elements.buckets, elements.shift
     return (elements,), SLOT_BITS
+
+
+_JUDGED = 4
+
+
+def overhead(elements: Any) -> int:
+    """Bytes of a dict, set, Table or Bag without its elements. The buckets of the latter two are judged by a few."""
+    if not isinstance(elements, _Buckets):
+        return getsizeof(elements)
+    count = len(elements.buckets)
+    judged = elements.buckets[:: count // _JUDGED]
+    return getsizeof(elements) + getsizeof(elements.buckets) + sum(map(getsizeof, judged)) * count // len(judged)
 
 
 def choose_bucket(buckets: Sequence[Collection[bytes]], total: int, choose: Choose) -> tuple[Collection[bytes], int]:
