@@ -2,8 +2,8 @@
 
 A command returns plain Python: bytes is a bulk string, int an integer, None a null, list or tuple an array, dict a
 map, set or frozenset a set, float a double, bool a boolean, an exception from errors.py an error. What Python has no
-type for is here: Wire (a reply in its final form), NULL_ARRAY, Verbatim, Push, Pairs, SetReply. The session loop
-encodes bytes, Wire and int itself; everything else comes through ``encode2`` or ``encode3``, whichever HELLO bound.
+type for is here: Wire (a reply in its final form), NULL_ARRAY, Verbatim, Push, Pairs, SetReply, Scored. The session
+loop encodes bytes, Wire and int itself; everything else comes through ``encode2`` or ``encode3``, whichever HELLO bound.
 
 Two sentinels are no replies: NO_REPLY (the command has sent what it had to send) and HALT (nothing more may be
 executed for this client for now).
@@ -65,6 +65,16 @@ class Pairs(list[tuple[Any, Any]]):
     __slots__ = ()
 
 
+class Scored:
+    """Members with their scores: one flat array in RESP2, an array of pairs in RESP3."""
+
+    __slots__ = ("members", "scores")
+
+    def __init__(self, members: list[bytes], scores: Iterable[float]) -> None:
+        self.members = members
+        self.scores = scores
+
+
 class _Sentinel:
     __slots__ = ("_name",)
 
@@ -90,18 +100,20 @@ def status(text: bytes) -> Wire:
     return Wire(b"+" + text + CRLF)
 
 
-_WHOLE_LIMIT = 2.0**52
+_WHOLE_LIMIT = 2.0**62
 
 
 def format_double(value: float) -> bytes:
-    """A double as Redis 7.2 and later print it (``d2string``): whole numbers up to 2^52 plainly, others with the
+    """A double as Redis 7.2 and later print it (``d2string``): whole numbers up to 2^62 plainly, others with the
     fewest digits that read back the same. Python's repr finds the same digits; the layout is that of fpconv."""
     if value != value:
         return b"nan"
-    if -_WHOLE_LIMIT < value <= _WHOLE_LIMIT:
+    if -_WHOLE_LIMIT <= value <= _WHOLE_LIMIT:
         whole = int(value)
         if whole == value:
             return b"-0" if not whole and repr(value)[0] == "-" else b"%d" % whole
+        if 0.001 <= value < 10000.0:  # where both lay out alike
+            return repr(value).encode()
     elif value in (float("inf"), float("-inf")):
         return b"inf" if value > 0 else b"-inf"
     return _lay_out(repr(value)).encode()
@@ -161,6 +173,21 @@ def _encode_pairs(marker: bytes, pairs: Iterable[tuple[Any, Any]], count: int, e
     return b"".join(parts)
 
 
+def _encode_scored2(value: Scored) -> bytes:
+    flat: list[bytes] = [b""] * (2 * len(value.members))
+    flat[::2] = value.members
+    flat[1::2] = map(format_double, value.scores)
+    return encode_array(flat, encode2)
+
+
+def _encode_scored3(value: Scored) -> bytes:
+    pairs = [
+        b"*2\r\n$%d\r\n%b\r\n,%b\r\n" % (len(member), member, format_double(score))
+        for member, score in zip(value.members, value.scores, strict=True)
+    ]
+    return b"*%d\r\n%b" % (len(pairs), b"".join(pairs))
+
+
 def _encode_int(value: int) -> bytes:
     return b":%d\r\n" % value
 
@@ -209,6 +236,7 @@ def _set_up_encoders() -> None:
             Push: lambda value: encode_array(value, encode2),
             SetReply: lambda value: encode_array(value, encode2),
             Verbatim: lambda value: encode_bulk(value.text),
+            Scored: _encode_scored2,
         }
     )
     _ENCODERS3.update(
@@ -224,6 +252,7 @@ def _set_up_encoders() -> None:
             Push: lambda value: b">" + encode_array(value, encode3)[1:],
             SetReply: lambda value: b"~" + encode_array(value, encode3)[1:],
             Verbatim: lambda value: b"=%d\r\n%b:%b\r\n" % (len(value.text) + 4, value.kind, value.text),
+            Scored: _encode_scored3,
         }
     )
 

@@ -415,6 +415,8 @@ class Database:
                     volatile += value.next is not None
                     value = value.value
                 assert value is not None and not isinstance(value, Entry)
+                if type(value) not in STRING_TYPES:
+                    value._check()
         assert volatile == self.wheel.size
         assert self.size == sum(map(len, self.buckets))
 

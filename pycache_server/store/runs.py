@@ -17,7 +17,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 from pycache_server.store.value import CONTAINER
 
@@ -258,7 +258,7 @@ class Runs:
         """Assert that pairs are in order, in their runs, and counted."""
         assert self.size == sum(map(len, self._members)) == sum(map(len, self._scores))
         pairs = list(zip(self.scores(), self, strict=True))
-        assert all(one < other for one, other in zip(pairs, pairs[1:], strict=False))
+        assert all(one < other for one, other in pairwise(pairs))
         assert len(self._members) == len(self._scores) == len(self._edge_members) + 1 == len(self._edge_scores) + 1
         edges = list(zip(self._edge_scores, self._edge_members, strict=True))
         for number, (members, scores) in enumerate(zip(self._members, self._scores, strict=True)):

@@ -16,6 +16,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from sys import getsizeof
 from typing import Any
 
@@ -33,8 +34,16 @@ _OWN_BYTES = 64
 _FLOAT_BYTES = 32
 
 
+def in_order(scores: dict[bytes, float]) -> list[bytes]:
+    """Members in the order of a sorted set."""
+    members = sorted(scores)
+    members.sort(key=scores.__getitem__)
+    return members
+
+
 class SortedSet:
-    """A sorted set of few members, or, as a LargeSortedSet, of many."""
+    """A sorted set of few members, or, as a LargeSortedSet, of many. Any change may exchange the class, so nobody may
+    keep a bound method over one."""
 
     __slots__ = ("_order", "_scores", "_text", "compact")
 
@@ -49,8 +58,7 @@ class SortedSet:
     @classmethod
     def of(cls, scores: dict[bytes, float], limits: Encodings) -> SortedSet:
         """A set of these members, with the encoding that such a set has when it is made at once."""
-        members = sorted(scores)
-        members.sort(key=scores.__getitem__)
+        members = in_order(scores)
         return cls.of_ordered(members, list(map(scores.__getitem__, members)), limits)
 
     @classmethod
@@ -117,27 +125,32 @@ class SortedSet:
         """Members and scores from rank ``start`` up to ``stop``, which is greater."""
         return self._order[start:stop], self._scores[start:stop]
 
-    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
-        """About ``count`` members from ``cursor`` on, and the cursor to go on with, 0 at the end; everything at once
-        where the set is compact."""
+    def scan(self, cursor: int, count: int) -> tuple[int, list[tuple[bytes, float]]]:
+        """The cursor to go on with, 0 at the end, and about ``count`` members from ``cursor`` on, with their scores;
+        everything at once where the set is compact."""
         if self.compact:
-            return 0, list(self)
-        return scan(*buckets_of(self._order), cursor, count)
+            return 0, list(self.items())
+        cursor, members = scan(*buckets_of(self._members()), cursor, count)
+        return cursor, [(member, score) for member in members if (score := self.score(member)) is not None]
+
+    def _members(self) -> Any:
+        """A container of the members, in any order."""
+        return self._order
 
     # Changes
 
     def put(self, member: bytes, score: float, limits: Encodings) -> float | None:
         """Give a member a score, a new one, too. Returns the score that it had, None where it is new."""
         members, scores = self._order, self._scores
+        old: float | None = None
         if member in members:
             index = members.index(member)
-            old: float = scores[index]
+            old = scores[index]
             if old == score:
                 return old
             member = members.pop(index)
             del scores[index]
         else:
-            old = None
             self._text += bytes_of(member)
             if self.compact:
                 self._admit(member, limits)
@@ -210,7 +223,7 @@ class SortedSet:
         members, scores = self._order, self._scores
         assert len(members) == len(scores) <= FEW and len(set(members)) == len(members)
         pairs = list(self.items())
-        assert all(one < other for one, other in zip(pairs, pairs[1:], strict=False))
+        assert all(one < other for one, other in pairwise(pairs))
         assert self._text == sum(map(bytes_of, members))
 
 
@@ -252,10 +265,8 @@ class LargeSortedSet(SortedSet):
     def between(self, start: int, stop: int) -> tuple[list[bytes], array[float]]:
         return self._order.between(start, stop)  # type: ignore[no-any-return]
 
-    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
-        if self.compact:
-            return 0, list(self)
-        return scan(*buckets_of(self._scores), cursor, count)
+    def _members(self) -> Any:
+        return self._scores
 
     def put(self, member: bytes, score: float, limits: Encodings) -> float | None:
         known, order = self._scores, self._order
