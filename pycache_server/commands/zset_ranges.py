@@ -137,8 +137,7 @@ class Query(NamedTuple):
 def _parse_options(
     argv: list[bytes], position: int, kind: Kind | None, reverse: bool | None, store: bool = False
 ) -> Query:
-    """The options from a position on. ``kind`` and ``reverse`` are None where they decide them."""
-    fixed_kind, fixed_direction = kind is not None, reverse is not None
+    """The options from a position on. ``kind`` and ``reverse`` are None where they may be decided once."""
     offset, limit, with_scores = 0, -1, False
     options = Options(argv, position)
     while (option := options.take()) is not None:
@@ -146,11 +145,11 @@ def _parse_options(
             with_scores = True
         elif option == b"LIMIT" and options.left() >= 2:
             offset, limit = integer(options.value()), integer(options.value())
-        elif option == b"REV" and not fixed_direction:
+        elif option == b"REV" and reverse is None:
             reverse = True
-        elif option == b"BYLEX" and not fixed_kind and kind in (None, LEX):
+        elif option == b"BYLEX" and kind is None:
             kind = LEX
-        elif option == b"BYSCORE" and not fixed_kind and kind in (None, SCORE):
+        elif option == b"BYSCORE" and kind is None:
             kind = SCORE
         else:
             options.fail()

@@ -3,7 +3,8 @@
 A command returns plain Python: bytes is a bulk string, int an integer, None a null, list or tuple an array, dict a
 map, set or frozenset a set, float a double, bool a boolean, an exception from errors.py an error. What Python has no
 type for is here: Wire (a reply in its final form), NULL_ARRAY, Verbatim, Push, Pairs, SetReply, Scored. The session
-loop encodes bytes, Wire and int itself; everything else comes through ``encode2`` or ``encode3``, whichever HELLO bound.
+loop encodes bytes, Wire and int itself; everything else comes through ``encode2`` or ``encode3``, whichever HELLO
+bound.
 
 Two sentinels are no replies: NO_REPLY (the command has sent what it had to send) and HALT (nothing more may be
 executed for this client for now).

@@ -258,7 +258,7 @@ class Runs:
         """Assert that pairs are in order, in their runs, and counted."""
         assert self.size == sum(map(len, self._members)) == sum(map(len, self._scores))
         pairs = list(zip(self.scores(), self, strict=True))
-        assert all(one < other for one, other in pairwise(pairs))
+        assert all(one < other for one, other in pairwise(zip(self.scores(), self, strict=True)))
         assert len(self._members) == len(self._scores) == len(self._edge_members) + 1 == len(self._edge_scores) + 1
         edges = list(zip(self._edge_scores, self._edge_members, strict=True))
         for number, (members, scores) in enumerate(zip(self._members, self._scores, strict=True)):

@@ -222,8 +222,7 @@ class SortedSet:
     def _check(self) -> None:
         members, scores = self._order, self._scores
         assert len(members) == len(scores) <= FEW and len(set(members)) == len(members)
-        pairs = list(self.items())
-        assert all(one < other for one, other in pairwise(pairs))
+        assert all(one < other for one, other in pairwise(zip(scores, members, strict=True)))
         assert self._text == sum(map(bytes_of, members))
 
 
