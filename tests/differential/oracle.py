@@ -155,6 +155,8 @@ def agree(argv: Command, theirs: Any, mine: Any) -> bool:
     if one == other:
         return True
     name = argv[0].upper()
+    if name in (b"ZRANK", b"ZREVRANK") and len(argv) == 4:
+        return True  # WITHSCORE came with 7.2
     if name in (b"PTTL", b"HPTTL") and isinstance(one, int) and isinstance(other, int):
         return one > 0 and other > 0 and abs(one - other) < 1000
     if name in (b"TTL", b"EXPIRETIME", b"HTTL") and isinstance(one, int) and isinstance(other, int):
