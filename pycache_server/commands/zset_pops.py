@@ -51,7 +51,7 @@ def zpopmax(session: Context, argv: list[bytes]) -> Any:
 def _zpop(session: Context, argv: list[bytes], last: bool) -> Any:
     if len(argv) == 2:
         zset = find_zset(session, argv[1])
-        return [] if zset is None else list(_pop_one(session, argv[1], zset, last))
+        return [] if zset is None else _pop_one(session, argv[1], zset, last)
     if len(argv) > 3:
         raise BadSyntax
     count = positive(argv[2])

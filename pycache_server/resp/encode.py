@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from math import copysign
 from typing import Any, Final
 
 from pycache_server.errors import RedisError
@@ -28,6 +29,7 @@ INTEGERS: Final = [b":%d\r\n" % value for value in range(HEADERS_UP_TO)]
 _joint = [b"\r\n$%d\r\n" % size for size in range(HEADERS_UP_TO)].__getitem__
 
 _BYTES_ONLY = {bytes}
+_FEW = 4
 
 Encoder = Callable[[Any], bytes]
 
@@ -112,12 +114,13 @@ def format_double(value: float) -> bytes:
     if -_WHOLE_LIMIT <= value <= _WHOLE_LIMIT:
         whole = int(value)
         if whole == value:
-            return b"-0" if not whole and repr(value)[0] == "-" else b"%d" % whole
-        if 0.001 <= value < 10000.0:  # where both lay out alike
-            return repr(value).encode()
+            return b"-0" if not whole and copysign(1.0, value) < 0 else b"%d" % whole
     elif value in (float("inf"), float("-inf")):
         return b"inf" if value > 0 else b"-inf"
-    return _lay_out(repr(value)).encode()
+    text = repr(value)
+    if 0.001 <= value < 10000.0 or (text.find(".", -7) >= 0 and "e" not in text):
+        return text.encode()  # both lay out alike
+    return _lay_out(text).encode()
 
 
 def _lay_out(text: str) -> str:
@@ -126,6 +129,8 @@ def _lay_out(text: str) -> str:
     sign = "-" if text[0] == "-" else ""
     mantissa, _, exponent = text.lstrip("-").partition("e")
     whole, _, fraction = mantissa.partition(".")
+    if not exponent and len(whole) > 4 and len(fraction) > 6:  # a time with its microseconds, say
+        return f"{sign}{whole[0]}.{whole[1:]}{fraction}e+{len(whole) - 1}"
     digits = (whole + fraction).rstrip("0")
     scale = int(exponent or 0) + len(whole) - len(digits)
     digits = digits.lstrip("0")
@@ -148,11 +153,11 @@ def encode_bulk(value: bytes | bytearray) -> bytes:
 
 def encode_array(values: Sequence[Any], encode: Encoder) -> bytes:
     """An array. One of bytes alone is laid out without a step of Python for each element (70 to 120 ns an element
-    against 300); any other goes through ``encode`` piece by piece."""
+    against 250, but 700 ns to begin with); any other goes through ``encode`` piece by piece."""
     count = len(values)
     if not count:
         return EMPTY_ARRAY
-    if type(values[0]) is bytes and set(map(type, values)) == _BYTES_ONLY:
+    if count > _FEW and type(values[0]) is bytes and set(map(type, values)) == _BYTES_ONLY:
         sizes = list(map(len, values))
         size = sizes[0]
         if sizes.count(size) == count:
@@ -187,6 +192,11 @@ def _encode_scored3(value: Scored) -> bytes:
         for member, score in zip(value.members, value.scores, strict=True)
     ]
     return b"*%d\r\n%b" % (len(pairs), b"".join(pairs))
+
+
+def _encode_double2(value: float) -> bytes:
+    text = format_double(value)
+    return b"$%d\r\n%b\r\n" % (len(text), text)
 
 
 def _encode_int(value: int) -> bytes:
@@ -229,7 +239,7 @@ def _set_up_encoders() -> None:
             type(None): lambda _: b"$-1\r\n",
             type(NULL_ARRAY): lambda _: b"*-1\r\n",
             bool: lambda value: b":1\r\n" if value else b":0\r\n",
-            float: lambda value: encode_bulk(format_double(value)),
+            float: _encode_double2,
             dict: lambda value: _encode_pairs(b"*", value.items(), 2 * len(value), encode2),
             Pairs: lambda value: _encode_pairs(b"*", value, 2 * len(value), encode2),
             set: lambda value: encode_array(list(value), encode2),

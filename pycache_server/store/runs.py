@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import chain, pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain, pairwise
 
 from pycache_server.store.value import CONTAINER
 
@@ -27,7 +27,7 @@ _SHORTEST = 32
 """A run that gets shorter is joined with a neighbour."""
 _FULL = 384
 """Pairs of a run that is made of pairs in order: some may be added before it is split."""
-_BLOCK_BITS = 6
+_BLOCK_BITS = 5
 _BLOCK = 1 << _BLOCK_BITS
 """Runs of a block."""
 _RUN_BYTES = 56 + CONTAINER + 64 + CONTAINER + 8 + 8 + 16 + 48
@@ -80,13 +80,20 @@ class Runs:
     def remove(self, score: float, member: bytes) -> bytes:
         """Remove a pair that is there. Returns its member, the very object."""
         run = self._run_of(score, member)
-        return self._remove_at(run, self._place_of(run, score, member))
+        place = self._place_of(run, score, member)
+        members = self._members[run]
+        member = members.pop(place)
+        del self._scores[run][place]
+        self._has_lost_one(run, members)
+        return member
 
     def pop(self, last: bool) -> tuple[bytes, float]:
         """Remove the first pair, or the last one."""
         run, place = (len(self._members) - 1, -1) if last else (0, 0)
-        score = self._scores[run][place]
-        return self._remove_at(run, place), score
+        members = self._members[run]
+        pair = members.pop(place), self._scores[run].pop(place)
+        self._has_lost_one(run, members)
+        return pair
 
     def rank(self, score: float, member: bytes) -> int:
         """How many pairs are before one that is there."""
@@ -111,16 +118,12 @@ class Runs:
             place = bisect_left(members, member, place, bisect_right(scores, score, place))
         return place
 
-    def _remove_at(self, run: int, place: int) -> bytes:
-        members = self._members[run]
-        member = members.pop(place)
-        del self._scores[run][place]
+    def _has_lost_one(self, run: int, members: list[bytes]) -> None:
         self.size -= 1
         if self._blocks:
             self._blocks[run >> _BLOCK_BITS] -= 1
         if len(members) < _SHORTEST:
             self._join(run)
-        return member
 
     # Runs
 
@@ -154,11 +157,15 @@ class Runs:
 
     def _before(self, run: int) -> int:
         """How many pairs are in the runs before one."""
-        if not self._blocks:
-            sizes = list(map(len, self._members))
-            self._blocks = [sum(sizes[start : start + _BLOCK]) for start in range(0, len(sizes), _BLOCK)]
         block = run >> _BLOCK_BITS
-        return sum(self._blocks[:block]) + sum(map(len, self._members[block << _BLOCK_BITS : run]))
+        blocks = self._blocks or self._count()
+        return sum(blocks[:block]) + sum(map(len, self._members[block << _BLOCK_BITS : run]))
+
+    def _count(self) -> list[int]:
+        """How many pairs are in each block of runs."""
+        sizes = list(map(len, self._members))
+        self._blocks = [sum(sizes[start : start + _BLOCK]) for start in range(0, len(sizes), _BLOCK)]
+        return self._blocks
 
     def _locate(self, rank: int) -> tuple[int, int]:
         """The run and the place in it of the pair of a rank."""
@@ -166,18 +173,12 @@ class Runs:
         place = rank - self.size + len(self._members[run])
         if place >= 0:
             return run, place
-        run, place = 0, rank
-        if rank >= len(self._members[0]):
-            self._before(0)
-            block = 0
-            while place >= self._blocks[block]:
-                place -= self._blocks[block]
-                block += 1
-            run = block << _BLOCK_BITS
-            while place >= len(self._members[run]):
-                place -= len(self._members[run])
-                run += 1
-        return run, place
+        if rank < len(self._members[0]):
+            return 0, rank
+        block, place = _find_part(self._blocks or self._count(), rank)
+        first = block << _BLOCK_BITS
+        run, place = _find_part(map(len, self._members[first : first + _BLOCK]), place)
+        return first + run, place
 
     def below(self, score: float, or_equal: bool) -> int:
         """How many pairs have a lower score, or one that is not higher."""
@@ -198,7 +199,7 @@ class Runs:
     # Ranges of ranks
 
     def between(self, start: int, stop: int) -> tuple[list[bytes], array[float]]:
-        """Members and scores of the pairs from a rank up to another one, which is greater."""
+        """Members and scores of the pairs from a rank up to another one, which is greater and within the runs."""
         run, place = self._locate(start)
         count = stop - start
         members = self._members[run][place : place + count]
@@ -257,7 +258,6 @@ class Runs:
     def _check(self) -> None:
         """Assert that pairs are in order, in their runs, and counted."""
         assert self.size == sum(map(len, self._members)) == sum(map(len, self._scores))
-        pairs = list(zip(self.scores(), self, strict=True))
         assert all(one < other for one, other in pairwise(zip(self.scores(), self, strict=True)))
         assert len(self._members) == len(self._scores) == len(self._edge_members) + 1 == len(self._edge_scores) + 1
         edges = list(zip(self._edge_scores, self._edge_members, strict=True))
@@ -265,6 +265,11 @@ class Runs:
             assert 0 < len(members) == len(scores) <= LONGEST
             assert not number or edges[number - 1] <= (scores[0], members[0])
             assert number == len(edges) or (scores[-1], members[-1]) < edges[number]
-        if self._blocks:
-            sizes = list(map(len, self._members))
-            assert self._blocks == [sum(sizes[start : start + _BLOCK]) for start in range(0, len(sizes), _BLOCK)]
+        assert not self._blocks or self._blocks == self._count()
+
+
+def _find_part(sizes: Iterable[int], place: int) -> tuple[int, int]:
+    """In which of the parts of these sizes a place is, and its place in that."""
+    ends = list(accumulate(sizes))
+    part = bisect_right(ends, place)
+    return part, place - ends[part - 1] if part else place

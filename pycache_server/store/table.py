@@ -155,7 +155,7 @@ def buckets_of(elements: Any) -> tuple[Sequence[Collection[bytes]], int]:
     return (elements,), SLOT_BITS
 
 
-_JUDGED = 4
+_JUDGED = 16
 
 
 def overhead(elements: Any) -> int:

@@ -1,8 +1,8 @@
 """Sorted sets: members with scores, ordered by score and, where scores are equal, by the members' bytes.
 
 A sorted set keeps two things: its members in order, and what knows the score of a member. Up to FEW members these are
-a list and, parallel to it, an array of doubles; a member is searched for in the list, which for so few costs about as
-much as hashing (5 to 1000 ns) and takes half of the memory. With more members it turns into a LargeSortedSet: a dict
+a list and, parallel to it, an array of doubles; a member is searched for in the list, which takes 0.1 to 0.8 us instead
+of 0.1 and saves half of the memory. With more members it turns into a LargeSortedSet: a dict
 (table.py) from member to score, and Runs (runs.py) for the order. The change is one of class, in place, so that nothing
 is tested for on the way.
 
@@ -30,6 +30,8 @@ FEW = 64
 """Most members of a set without a dict."""
 _FEW_AGAIN = 32
 """A set that has shrunk to this many members gives its dict up again."""
+_NARROW = SMALL // 2
+"""A set that has shrunk to this many members gives its Table up for a dict."""
 _OWN_BYTES = 64
 _FLOAT_BYTES = 32
 
@@ -122,7 +124,7 @@ class SortedSet:
         return scores[0] == scores[-1]
 
     def between(self, start: int, stop: int) -> tuple[list[bytes], array[float]]:
-        """Members and scores from rank ``start`` up to ``stop``, which is greater."""
+        """Members and scores from rank ``start`` up to ``stop``, which is greater and within the set."""
         return self._order[start:stop], self._scores[start:stop]
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[tuple[bytes, float]]]:
@@ -287,20 +289,24 @@ class LargeSortedSet(SortedSet):
         return old
 
     def remove(self, member: bytes) -> bool:
+        order = self._order
         score = self._scores.pop(member, None)
         if score is None:
             return False
-        self._order.remove(score, member)
+        order.remove(score, member)
         self._text -= bytes_of(member)
-        self._narrow()
+        if order.size <= _NARROW:
+            self._narrow()
         return True
 
     def pop(self, last: bool) -> tuple[bytes, float]:
-        member, score = self._order.pop(last)
-        self._scores.pop(member)
-        self._text -= bytes_of(member)
-        self._narrow()
-        return member, score
+        order = self._order
+        pair: tuple[bytes, float] = order.pop(last)
+        self._scores.pop(pair[0])
+        self._text -= bytes_of(pair[0])
+        if order.size <= _NARROW:
+            self._narrow()
+        return pair
 
     def cut(self, start: int, stop: int) -> None:
         removed = self._order.cut(start, stop)
@@ -315,7 +321,7 @@ class LargeSortedSet(SortedSet):
         size = self._order.size
         if size <= _FEW_AGAIN:
             self._become_small()
-        elif size <= SMALL // 2 and type(self._scores) is Table:
+        elif size <= _NARROW and type(self._scores) is Table:
             self._scores = dict(self._scores.items())
 
     def memory(self) -> int:
