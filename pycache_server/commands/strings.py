@@ -33,7 +33,7 @@ SETRANGE = Event(STRING, b"setrange")
 @command("GET key", READONLY, FAST, since="1.0.0", keys="RO ACCESS")
 def get(session: Context, argv: list[bytes]) -> bytes | None:
     """Return the string at a key."""
-    return session.db.read_string(argv[1])
+    return session.db.get_string(argv[1])
 
 
 @command(

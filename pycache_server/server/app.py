@@ -82,8 +82,8 @@ class App:
         if not self.embedded:
             self._loop.set_exception_handler(self._on_loop_exception)
         apply.apply_all(self)
-        await self.listen()
         await self._listen_unix()
+        await self.listen()
         if self.collector is not None:
             self.collector.start()
         self.cron.start()

@@ -204,7 +204,7 @@ def _stats(app: App) -> Fields:
     yield "evicted_keys", core.keyspace.evicted
     yield "evicted_clients", stats.evicted_clients
     yield from _zeros("total_eviction_exceeded_time", "current_eviction_exceeded_time")
-    yield "keyspace_hits", sum(database.hits for database in databases)
+    yield "keyspace_hits", core.tables.calls("get") + sum(database.hits for database in databases)
     yield "keyspace_misses", sum(database.misses for database in databases)
     yield "pubsub_channels", len(core.pubsub.channels)
     yield "pubsub_patterns", len(core.pubsub.patterns)

@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._app.log.write("verbose", f"Client closed connection {session.address}")
         session.on_lost()
-        self.write = _write_nowhere
+        self.write = self.data_received = _write_nowhere  # type: ignore[method-assign]
         self._transport = None
 
     def pause_writing(self) -> None:
@@ -118,7 +118,8 @@ class Connection(asyncio.Protocol):
 
 
 def _write_nowhere(data: bytes) -> None:
-    """Where a session writes whose connection has ended."""
+    """Where bytes go, in either direction, when the connection has ended. The session must not be referred to any
+    more: it would be a cycle, and those are not looked for (gc.py)."""
 
 
 def _family(transport: asyncio.Transport) -> str:

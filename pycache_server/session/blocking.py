@@ -116,7 +116,7 @@ class Blocking:
         try:
             answer = waiter.serve(key)
         except RedisError as error:
-            answer = error
+            answer = error.with_traceback(None)  # whose frames would refer to the answer: a cycle
         except Exception as error:
             self._core.report_failure("serving a blocked client", error)
             answer = RedisError(b"ERR internal error, see the server's log")

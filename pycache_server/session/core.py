@@ -6,7 +6,7 @@ because a session received something.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import REGISTRY, Command, Handler
@@ -49,7 +49,13 @@ class OutputLimit:
 class Core:
     """The shared part of a server."""
 
-    def __init__(self, host: Host, databases: int = 16, commands: Iterable[Command] | None = None) -> None:
+    def __init__(
+        self,
+        host: Host,
+        databases: int = 16,
+        commands: Iterable[Command] | None = None,
+        renamed: Mapping[str, str] | None = None,
+    ) -> None:
         self.host = host
         self.clock = Clock(host.time())
         self.keyspace = Keyspace(databases, self.clock, host.choose)
@@ -82,7 +88,7 @@ class Core:
         """The server that this is the core of (server/app.py), for commands of that layer."""
         self._next_client = 0
         self._to_flush: list[Session] = []
-        self.tables = Tables(self, REGISTRY.values() if commands is None else commands)
+        self.tables = Tables(self, REGISTRY.values() if commands is None else commands, renamed)
 
     # Sessions
 

@@ -41,6 +41,30 @@ class Link(Protocol):
         """End the connection at once."""
 
 
+class NoLink:
+    """The way out of a session whose connection has ended: everything goes nowhere. It takes the place of the
+    connection, which refers to the session: garbage collection never looks for such cycles (server/gc.py)."""
+
+    def write(self, data: bytes) -> None:
+        """See Link."""
+
+    def descriptor(self) -> int:
+        """See Link."""
+        return -1
+
+    def buffered(self) -> int:
+        """See Link."""
+        return 0
+
+    def pause_reading(self) -> None:
+        """See Link."""
+
+    resume_reading = close = abort = pause_reading
+
+
+NO_LINK = NoLink()
+
+
 class Host(Protocol):
     """The world around a Core."""
 

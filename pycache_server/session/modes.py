@@ -12,7 +12,7 @@ may refuse or postpone it. EXEC and scripts use ``call``: their commands have pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import Command, Flag, Handler
@@ -73,8 +73,11 @@ Gate = Callable[["Session", "Row", list[bytes]], Any]
 class Tables:
     """All rows of a server, and the tables made of them."""
 
-    def __init__(self, core: Core, commands: Iterable[Command]) -> None:
+    def __init__(self, core: Core, commands: Iterable[Command], renamed: Mapping[str, str] | None = None) -> None:
         self._core = core
+        self._renamed = renamed or {}
+        self.commands: dict[str, Command] = {}
+        """The commands that clients can call, by the names under which they can."""
         self.rows: dict[str, Row] = {}
         """The normal rows of all commands and subcommands, by name."""
         self._twins: dict[str, Row] = {}  # rows that time every call, for the sampled batches
@@ -89,13 +92,17 @@ class Tables:
         self.refresh()
 
     def add(self, command: Command) -> None:
-        """Make the rows of a command and its subcommands."""
+        """Make the rows of a command and its subcommands. A command that rename-command has taken away has its rows
+        all the same, but is in no table; a renamed one keeps its own name in statistics and errors, as in Redis."""
         row = self._add_row(command)
         twin = self._twins[command.name]
         for subcommand in command.subcommands.values():
             word = subcommand.name.partition("|")[2].encode()
             row.subrows[word] = self._add_row(subcommand)
             twin.subrows[word] = self._twins[subcommand.name]
+        name = self._renamed.get(command.name, command.name).lower()
+        if name:
+            self.commands[name] = command
         for table, entry in (
             (self.normal, row),
             (self.sampled, twin),
@@ -103,8 +110,8 @@ class Tables:
             (self.queueing, row if command.name in _RUN_IN_MULTI else Row(command, _queue(row), row.stats)),
             (self.subscribed, row if command.name in _RUN_SUBSCRIBED else Row(command, _refuse_subscribed, row.stats)),
         ):
-            for name in (row.name, row.name.upper()):
-                table[name] = entry
+            if name:
+                table[name.encode()] = table[name.upper().encode()] = entry
         self._derived.clear()
 
     def _add_row(self, command: Command) -> Row:
@@ -267,6 +274,7 @@ def _monitored(call: Handler, core: Core) -> Handler:
 def _gated(gate: Gate, call: Handler, row: Row) -> Handler:
     def run(session: Session, argv: list[bytes]) -> Any:
         if gate(session, row, argv) is HALT:
+            row.calls -= 1  # it will be called again
             return HALT
         return call(session, argv)
 

@@ -37,7 +37,7 @@ from pycache_server.resp.exact import QueryBufferExceeded
 from pycache_server.resp.parser import BROKEN, NOTHING, Parser, Source
 from pycache_server.session.core import Core, internal_error
 from pycache_server.session.describe import describe
-from pycache_server.session.host import Link
+from pycache_server.session.host import NO_LINK, Link
 from pycache_server.session.transactions import refuse_transaction
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Session(Context):
     def __init__(self, core: Core, link: Link, address: str = "", local_address: str = "", unix: bool = False) -> None:
         super().__init__(core.keyspace)
         self.core = core
-        self.link = link
+        self.link: Link = link
         self.address = address
         self.local_address = local_address
         self.unix = unix
@@ -186,6 +186,8 @@ class Session(Context):
         add = out.append
         parser = self.parser
         row: Row | None = None
+        last: Row | None = None
+        calls = 0
         large = 0
         while source is not None:
             # hot: what stands between here and "cold" costs about 1 us a command; see bench/hot_path.py
@@ -215,7 +217,13 @@ class Session(Context):
                     for argument in argv:
                         if type(argument) is not bytes:
                             raise TypeError
-                row.calls += 1
+                if row is last:
+                    calls += 1
+                else:
+                    if last is not None:
+                        last.calls += calls
+                    last = row
+                    calls = 1
                 if count != row.least and (count < row.least or not row.open):
                     raise arity_rejection(row.name)
                 value = row.run(self, argv)
@@ -225,7 +233,7 @@ class Session(Context):
             if kind is bytes:
                 size = len(value)
                 if size < HEADERS_UP_TO:
-                    add(BULK_HEADERS[size] + value + CRLF)
+                    out += (BULK_HEADERS[size], value, CRLF)
                     continue
             elif kind is Wire:
                 add(value)
@@ -250,6 +258,8 @@ class Session(Context):
                 if not self._make_way():
                     self._source = source
                     break
+        if last is not None:
+            last.calls += calls
         self.row = row
         self._out = None
         if out:
@@ -556,6 +566,7 @@ class Session(Context):
         self._source = None
         self._pushed = []
         self.core.forget(self)
+        self.link = NO_LINK
 
 
 def _prepend(argv: list[bytes], source: Source) -> Source:

@@ -79,6 +79,13 @@ class EvictingDatabase(Database):
             self.hits += 1
         return value
 
+    def get_string(self, key: bytes) -> bytes | None:
+        value = self.find(key)
+        if value is None:
+            self.hits -= 1
+            self.misses += 1
+        return value if type(value) is bytes or value is None else as_bytes(value)
+
     def read_string(self, key: bytes) -> bytes | None:
         value = self.read(key)
         return value if type(value) is bytes or value is None else as_bytes(value)

@@ -76,7 +76,7 @@ class Database:
         self.keyspace = keyspace
         self.clock = keyspace.clock
         self.hits = 0
-        """Reads that found their key, as INFO keyspace_hits counts them."""
+        """Reads that found their key, but for those of GET: see ``get_string``."""
         self.misses = 0
         self.dirty = 0
         """Changes since the start."""
@@ -104,6 +104,23 @@ class Database:
             return None
         self.hits += 1
         return value
+
+    def get_string(self, key: bytes) -> bytes | None:
+        """The string at ``key``, or None, for GET alone, whose calls are counted anyway: they stand for its hits, and
+        only a miss is counted here, as one hit less and one miss more. That is 50 ns of a GET.
+
+        Raises WrongType.
+        """
+        value = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if type(value) is bytes:
+            return value
+        if type(value) is Entry:
+            value = self._live_value(value)
+        if value is None:
+            self.hits -= 1
+            self.misses += 1
+            return None
+        return as_bytes(value)
 
     def read_string(self, key: bytes) -> bytes | None:
         """The string at ``key``, or None. Counts as a read.

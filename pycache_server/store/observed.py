@@ -40,6 +40,12 @@ class ObservedDatabase(Database):
             self._observer.changed(self, key, MISSED)
         return value
 
+    def get_string(self, key: bytes) -> bytes | None:
+        value = super().get_string(key)
+        if value is None:
+            self._observer.changed(self, key, MISSED)
+        return value
+
     def read_string(self, key: bytes) -> bytes | None:
         value = super().read_string(key)
         if value is None:

@@ -90,6 +90,7 @@ def cut(data: bytes, chance: random.Random) -> list[bytes]:
 def test_any_mixture_cut_anywhere_is_read_as_by_the_exact_grammar(
     seed: int, bounded: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(parser_module, "WATCHED", 1 << 60)
     if not bounded:
         monkeypatch.setattr(parser_module, "_trusted_inside", False)
     chance = random.Random(seed)
@@ -123,6 +124,18 @@ def test_one_cut_at_every_position_changes_nothing(seed: int) -> None:
     whole = commands_of([data])
     for position in range(1, len(data)):
         assert commands_of([data[:position], data[position:]]) == whole, position
+
+
+@pytest.mark.parametrize("line", [b"+k", b"=5\r\ntxt:k", b"(5"])
+def test_disguised_arguments_are_refused_while_a_connection_is_young(line: bytes) -> None:
+    disguised = b"*2\r\n$3\r\nGET\r\n" + line + b"\r\n"
+    error = b"ERR Protocol error: expected '$', got '%c'" % line[0]
+    few = GET * 100
+    assert commands_of([few, disguised])[-1] == error
+    many = [few] * (parser_module.WATCHED // len(few) + 1)
+    found = commands_of([*many, disguised, PING])
+    assert found[-1] == [b"PING"]
+    assert found[-2] in ([b"GET", b"k"], [b"GET", b"5"])
 
 
 def test_the_inside_of_the_reader_can_be_trusted_here() -> None:

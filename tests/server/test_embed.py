@@ -11,6 +11,7 @@ import redis
 import redis.asyncio
 
 from pycache_server import Server, ThreadedServer
+from pycache_server.session.session import Session
 from pycache_server.settings.config import ConfigError
 
 
@@ -93,3 +94,31 @@ def test_it_can_be_started_again() -> None:
             assert client.dbsize() == 0
             client.set("a", 1)
             client.close()
+
+
+def sessions() -> int:
+    return sum(type(each) is Session for each in gc.get_objects())
+
+
+def test_a_connection_that_has_ended_leaves_no_cycle_behind() -> None:
+    async def program() -> int:
+        async with Server() as server:
+            before = sessions()
+            for ending in (b"", b"QUIT\r\n", b"*1\r\n+x\r\n", b"nope\r\n", b"BLPOP l 0\r\n", b"MULTI\r\nGET x\r\n"):
+                reader, writer = await asyncio.open_connection(server.host, server.port)
+                writer.write(b"PING\r\nSUBSCRIBE c\r\nRESET\r\n" + ending)
+                await reader.readuntil(b"+RESET\r\n")
+                writer.close()
+                await writer.wait_closed()
+            while server.app.core.sessions:
+                await asyncio.sleep(0.01)
+            del reader, writer
+            await asyncio.sleep(0.01)
+            return sessions() - before
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(program()) == 0
+    finally:
+        gc.enable()
