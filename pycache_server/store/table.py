@@ -19,6 +19,7 @@ SMALL = 1024
 """Most elements of a plain dict or set before it becomes a Table or a Bag."""
 _FEW_BITS = 6
 _MANY_FROM = 32768
+_MEASURED = 32
 
 T = TypeVar("T", dict[bytes, Any], set[bytes])
 Choose = Callable[[int], int]
@@ -155,18 +156,6 @@ def buckets_of(elements: Any) -> tuple[Sequence[Collection[bytes]], int]:
     return (elements,), SLOT_BITS
 
 
-_JUDGED = 16
-
-
-def overhead(elements: Any) -> int:
-    """Bytes of a dict, set, Table or Bag without its elements. The buckets of the latter two are judged by a few."""
-    if not isinstance(elements, _Buckets):
-        return getsizeof(elements)
-    count = len(elements.buckets)
-    judged = elements.buckets[:: count // _JUDGED]
-    return getsizeof(elements) + getsizeof(elements.buckets) + sum(map(getsizeof, judged)) * count // len(judged)
-
-
 def choose_bucket(buckets: Sequence[Collection[bytes]], total: int, choose: Choose) -> tuple[Collection[bytes], int]:
     """A bucket and an index in it, such that each of ``total`` elements is equally likely.
 
@@ -195,3 +184,27 @@ def random_element(elements: Any, choose: Choose) -> bytes:
     buckets, _ = buckets_of(elements)
     bucket, place = choose_bucket(buckets, len(elements), choose)
     return next(islice(bucket, place, None))
+
+
+def size_of_buckets(elements: Any) -> int:
+    """Bytes of a dict, set, Table or Bag without its elements. Of many buckets some stand for all, so that it takes the
+    same time for any number."""
+    if not isinstance(elements, _Buckets):
+        return (getsizeof(elements) + 15) & ~15
+    buckets = elements.buckets
+    measured = sum([getsizeof(bucket) + 15 & ~15 for bucket in buckets[:_MEASURED]])
+    return getsizeof(elements) + getsizeof(buckets) + measured * len(buckets) // _MEASURED
+
+
+def free_buckets(elements: Any, budget: int) -> int:
+    """Drop about ``budget`` elements of a dict, set, Table or Bag that is of no other use any more. Returns how
+    many."""
+    if not isinstance(elements, _Buckets):
+        done = len(elements)
+        elements.clear()
+        return done
+    done = 0
+    while elements.buckets and done < budget:
+        done += len(elements.buckets.pop())
+    elements.size -= done
+    return done

@@ -18,13 +18,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from sys import getsizeof
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pycache_server.store.keyspace import Encodings
 from pycache_server.store.runs import Runs
 from pycache_server.store.scan import scan
-from pycache_server.store.table import SMALL, Table, buckets_of, overhead
+from pycache_server.store.table import SMALL, Table, buckets_of, free_buckets, size_of_buckets
 from pycache_server.store.value import bytes_of
+
+if TYPE_CHECKING:
+    from pycache_server.store.keyspace import Encodings
 
 FEW = 64
 """Most members of a set without a dict."""
@@ -326,17 +328,14 @@ class LargeSortedSet(SortedSet):
 
     def memory(self) -> int:
         own = _OWN_BYTES + self._text + _FLOAT_BYTES * len(self)
-        return own + overhead(self._scores) + self._order.memory()  # type: ignore[no-any-return]
+        return own + size_of_buckets(self._scores) + self._order.memory()  # type: ignore[no-any-return]
 
     def free(self, budget: int) -> int:
         order = self._order
         order.free(budget)
-        buckets = self._scores.buckets if isinstance(self._scores, Table) else [self._scores]
-        done = 0
-        while buckets and done < budget:
-            done += len(buckets.pop())
-        order.size -= done
-        return done
+        freed = free_buckets(self._scores, budget)
+        order.size -= freed
+        return freed
 
     def copy(self) -> SortedSet:
         twin = SortedSet()
