@@ -45,6 +45,11 @@ def in_order(scores: dict[bytes, float]) -> list[bytes]:
     return members
 
 
+def _by_member(members: Iterable[bytes], scores: Iterable[float]) -> dict[bytes, float] | Table:
+    found = dict(zip(members, scores, strict=True))
+    return found if len(found) <= SMALL else Table(found)
+
+
 class SortedSet:
     """A sorted set of few members, or, as a LargeSortedSet, of many. Any change may exchange the class, so nobody may
     keep a bound method over one."""
@@ -82,9 +87,7 @@ class SortedSet:
     def _become_large(self) -> None:
         members, scores = self._order, self._scores
         self.__class__ = LargeSortedSet
-        known = dict(zip(members, scores, strict=True))
-        self._scores = known if len(known) <= SMALL else Table(known)
-        self._order = Runs(members, scores)
+        self._order, self._scores = Runs(members, scores), _by_member(members, scores)
 
     # What is there
 
@@ -213,11 +216,8 @@ class SortedSet:
 
     def copy(self) -> SortedSet:
         twin = SortedSet()
-        twin.__class__ = self.__class__
-        twin._order = self._order.copy()
-        twin._scores = self._scores[:]
-        twin._text = self._text
-        twin.compact = self.compact
+        twin._order, twin._scores = self._order.copy(), self._scores[:]
+        twin._text, twin.compact = self._text, self.compact
         return twin
 
     def digest_parts(self) -> Iterable[tuple[bytes, bytes]]:
@@ -311,11 +311,15 @@ class LargeSortedSet(SortedSet):
         return pair
 
     def cut(self, start: int, stop: int) -> None:
-        removed = self._order.cut(start, stop)
-        forget = self._scores.pop
-        for member in removed:
-            forget(member)
+        order = self._order
+        removed = order.cut(start, stop)
         self._text -= sum(map(bytes_of, removed))
+        if len(removed) > 2 * order.size:  # then making a table takes less time than emptying one
+            self._scores = _by_member(order, order.scores())
+        else:
+            forget = self._scores.pop
+            for member in removed:
+                forget(member)
         self._narrow()
 
     def _narrow(self) -> None:
