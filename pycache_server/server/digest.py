@@ -29,7 +29,7 @@ def dataset_digest(keyspace: Keyspace) -> bytes:
             continue
         final = _mix(final, pack(">I", database.index))
         for key in keys:
-            final = _xor(final, _value_digest(database, key, _mix(_NOTHING, key)))
+            final = _blend(final, _value_digest(database, key, _mix(_NOTHING, key)))
     return final
 
 
@@ -49,17 +49,17 @@ def _value_digest(database: Database, key: bytes, digest: bytes) -> bytes:
             digest = _mix(digest, part)
     else:
         for element in value.digest_parts():
-            digest = _xor(digest, _element_digest(kind, element))
-    return digest if database.expires_at(key) == NEVER else _xor(digest, sha1(b"!!expire!!").digest())
+            digest = _blend(digest, _element_digest(kind, element))
+    return digest if database.expires_at(key) == NEVER else _blend(digest, b"!!expire!!")
 
 
 def _element_digest(kind: bytes, element: Any) -> bytes:
-    """The digest of an element of an unordered value, made of one part or of several."""
+    """What stands for an element of an unordered value: itself, or a digest of its parts."""
     if kind == b"set":
-        return sha1(element).digest()
+        return bytes(element)
     if kind == b"hash" and len(element) == 3:
         *element, expires = element
-        return _xor(_mixed(element), sha1(expires).digest())
+        return _blend(_mixed(element), expires)
     return _mixed(element)
 
 
@@ -71,7 +71,13 @@ def _mixed(parts: Iterable[bytes]) -> bytes:
 
 
 def _mix(digest: bytes, data: bytes) -> bytes:
-    return sha1(_xor(digest, sha1(data).digest())).digest()
+    """Where order matters."""
+    return sha1(_blend(digest, data)).digest()
+
+
+def _blend(digest: bytes, data: bytes) -> bytes:
+    """Where order does not matter."""
+    return _xor(digest, sha1(data).digest())
 
 
 def _xor(one: bytes, other: bytes) -> bytes:

@@ -19,6 +19,9 @@ _FLOAT = re.compile(
 )
 _LONGEST_INT = 20
 _LONGEST_FLOAT = 5 * 1024
+_PLAIN = (b"", b".", b"-", b"-.")
+"""What a number without exponent has besides digits."""
+_CANNOT_OVERFLOW = 300
 
 
 def parse_int(text: bytes | bytearray) -> int | None:
@@ -34,6 +37,11 @@ def parse_int(text: bytes | bytearray) -> int | None:
 
 def parse_float(text: bytes | bytearray) -> float | None:
     """The double that C's ``strtod`` finds in all of ``text``, or None; NaN and what does not fit are None."""
+    if len(text) < _CANNOT_OVERFLOW and text.translate(None, b"0123456789") in _PLAIN:
+        try:  # most numbers: a quarter of the time that the rest takes
+            return float(text)
+        except ValueError:
+            return None
     if len(text) > _LONGEST_FLOAT or (found := _FLOAT.fullmatch(text)) is None:
         return None
     if found["hex"]:
@@ -46,6 +54,24 @@ def parse_float(text: bytes | bytearray) -> float | None:
     if digits and (value in (float("inf"), float("-inf")) or (value == 0 and digits.strip(b"0."))):
         return None
     return value
+
+
+def parse_float_leniently(text: bytes) -> float | None:
+    """The same where Redis uses ``strtod`` without looking closely: spaces in front are allowed, an empty text is 0,
+    the text ends at a NUL, and what is too large is infinite."""
+    value = parse_float(text)
+    if value is not None:
+        return value
+    text = text.split(b"\0", 1)[0]
+    if not text:
+        return 0.0
+    found = _FLOAT.fullmatch(text.lstrip(b" \t\n\v\f\r"))
+    if found is None:
+        return None
+    try:
+        return float.fromhex(found[0].decode("ascii")) if found["hex"] else float(found[0])
+    except OverflowError:
+        return float("-inf") if found[0].startswith(b"-") else float("inf")
 
 
 MANTISSA_BITS = 64

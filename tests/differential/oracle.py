@@ -108,7 +108,7 @@ def _hashable(value: Any) -> Any:
 
 UNORDERED = frozenset((b"SMEMBERS", b"SUNION", b"SINTER", b"SDIFF", b"KEYS", b"HKEYS", b"HVALS"))
 """Arrays that are sets."""
-CHANCE = frozenset((b"SPOP", b"SRANDMEMBER", b"RANDOMKEY"))
+CHANCE = frozenset((b"SPOP", b"SRANDMEMBER", b"RANDOMKEY", b"ZRANDMEMBER"))
 """Commands that choose at random: their replies are compared by length."""
 PAIRED = frozenset((b"HGETALL", b"CONFIG"))
 """Flat arrays that are maps."""
@@ -130,6 +130,8 @@ def canonical(argv: Command, reply: Any) -> Any:
     value = show(reply)
     if isinstance(value, tuple) and value[0] == "error":
         return ("error", ERRORS_OF_7_0.get(value[1], value[1]))
+    if name == b"ZSCAN" and isinstance(value, list):
+        return [value[0], sorted(zip(_floats(value[1][::2]), _floats(value[1][1::2]), strict=True), key=repr)]
     if name in UNORDERED and isinstance(value, list):
         return sorted(value, key=repr)
     if name in (b"SCAN", b"SSCAN") and isinstance(value, list):
@@ -222,6 +224,8 @@ def agree(argv: Command, theirs: Any, mine: Any) -> bool:
     name = argv[0].upper()
     if name == b"OBJECT":
         return bool(mine == b"listpack" and theirs in ENCODINGS_OF_7_0)
+    if name in (b"ZRANK", b"ZREVRANK") and len(argv) == 4:
+        return True  # WITHSCORE came with 7.2
     if name in (b"PTTL", b"HPTTL") and isinstance(one, int) and isinstance(other, int):
         return one > 0 and other > 0 and abs(one - other) < 1000
     if name in (b"TTL", b"EXPIRETIME", b"HTTL") and isinstance(one, int) and isinstance(other, int):

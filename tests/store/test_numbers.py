@@ -10,6 +10,7 @@ import pytest
 from pycache_server.store.numbers import (
     format_long_double,
     parse_float,
+    parse_float_leniently,
     parse_int,
     parse_long_double,
     round_long_double,
@@ -39,6 +40,36 @@ def test_what_is_no_double(text: bytes) -> None:
 )
 def test_what_is_a_double(text: bytes, value: float) -> None:
     assert parse_float(text) == value
+
+
+@pytest.mark.parametrize("text", [b"nan", b"x", b" ", b"1 ", b"1_0", b"--1"])
+def test_what_is_no_double_even_to_a_lenient_reader(text: bytes) -> None:
+    assert parse_float_leniently(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b"1.5", 1.5),
+        (b"", 0.0),
+        (b" \t\n1", 1.0),
+        (b"2\0x", 2.0),
+        (b"\0", 0.0),
+        (b"1e400", float("inf")),
+        (b"-1e400", float("-inf")),
+        (b"1e-400", 0.0),
+        (b"-0x1p5000", float("-inf")),
+        (b"0x10", 16.0),
+    ],
+)
+def test_what_is_a_double_to_a_lenient_reader(text: bytes, value: float) -> None:
+    assert parse_float_leniently(text) == value
+
+
+def test_long_numbers_without_exponent_do_not_become_infinite() -> None:
+    assert parse_float(b"9" * 299) == float("9" * 299)
+    assert parse_float(b"9" * 400) is None
+    assert parse_float(b"0." + b"0" * 400 + b"1") is None
 
 
 def test_hexadecimal_doubles_are_read_as_strtod_does() -> None:
