@@ -1,6 +1,6 @@
 """SORT: the elements of a list, set or sorted set, in order, or what other keys hold for them.
 
-Contents: SORT SORT_RO. A value that can be sorted has ``sort_elements()``, a new list of its elements in their order.
+Contents: SORT SORT_RO. The kinds of value that can be sorted have ``sort_elements()``, a new list of the elements.
 
 A pattern as in ``BY weight_*->field`` names a key, or a field of a hash, for each element, which takes the place of the
 first star. Text ends at a NUL for what Redis does with C's string functions: finding the star, reading a number, and
@@ -15,12 +15,15 @@ from pycache_server.commands.args import Options, integer
 from pycache_server.commands.context import Context
 from pycache_server.commands.registry import DENYOOM, READONLY, WRITE, Family
 from pycache_server.commands.syntax import KeySpec
-from pycache_server.commands.types import type_name
 from pycache_server.errors import RedisError, WrongType
 from pycache_server.store.events import DEL, LIST, Event
+from pycache_server.store.hash import Hash
 from pycache_server.store.keyspace import Database
+from pycache_server.store.list import List
 from pycache_server.store.numbers import parse_float
+from pycache_server.store.set import Set
 from pycache_server.store.strings import STRING_TYPES, as_bytes
+from pycache_server.store.zset import SortedSet
 
 family = Family("generic")
 command = family.command
@@ -146,20 +149,17 @@ class _Pattern:
         value = db.read(self._prefix + element + self._suffix)
         if self._field is None:
             return as_bytes(value) if type(value) in STRING_TYPES else None
-        if value is None or type_name(value) != b"hash":
-            return None
-        found: bytes | None = value.get(self._field)
-        return found
+        return value.get(self._field) if isinstance(value, Hash) else None
 
 
 def _sort(session: Context, key: bytes, wishes: _Wishes) -> Any:
     value = session.db.read(key)
-    if value is not None and not hasattr(value, "sort_elements"):
+    if value is not None and not isinstance(value, (List, Set, SortedSet)):
         raise WrongType
-    unordered = value is not None and type_name(value) == b"set"
+    unordered = isinstance(value, Set)
     if unordered and wishes.destination is not None and not wishes.sorts:
         wishes.sorts, wishes.alpha, wishes.by = True, True, None  # so that followers store the same
-    elements = [] if value is None else value.sort_elements()
+    elements: list[Any] = [] if value is None else value.sort_elements()
     if wishes.sorts:
         elements = _in_order(session.db, elements, wishes)
     elif wishes.descending and not unordered:
@@ -218,13 +218,9 @@ def _c_string(text: bytes) -> bytes:
 def _store(session: Context, destination: bytes, elements: list[bytes | None]) -> int:
     """Set a key to a list of the elements, empty strings for what was not found, or delete it where there are none."""
     if elements:
-        session.db.put(destination, _list_of(session, [element or b"" for element in elements]), SORTSTORE)
+        fill = session.keyspace.encodings.list_max_listpack_size
+        session.db.put(destination, List.built([element or b"" for element in elements], fill), SORTSTORE)
         session.db.dirty += len(elements) - 1
     else:
         session.db.delete(destination, DEL)
     return len(elements)
-
-
-def _list_of(session: Context, elements: list[bytes]) -> Any:
-    """The value that STORE puts: a list."""
-    raise NotImplementedError

@@ -140,6 +140,10 @@ class List(list[bytes]):
         """The elements in parts, which come from one end."""
         return (self,)
 
+    def sort_elements(self) -> list[bytes]:
+        """What SORT sorts: all elements in their order."""
+        return list(self)
+
     # The middle
 
     def replace(self, index: int, element: bytes, fill: int) -> bool:

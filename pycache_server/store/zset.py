@@ -140,6 +140,11 @@ class SortedSet:
         cursor, members = scan(*buckets_of(self._members()), cursor, count)
         return cursor, [(member, score) for member in members if (score := self.score(member)) is not None]
 
+    def sort_elements(self) -> list[bytes]:
+        """What SORT sorts: all members in their order. Redis takes a set out of its listpack for that, for good."""
+        self.compact = False
+        return list(self)
+
     def _members(self) -> Any:
         """A container of the members, in any order."""
         return self._order

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pycache_server.commands.registry import REGISTRY
 from pycache_server.testing.inprocess import Client, World
 from tests.commands.conftest import Heard, outcome
 
@@ -12,10 +11,6 @@ NO_NUMBER = "ERR One or more scores can't be converted into double"
 SYNTAX = "ERR syntax error"
 NOT_AN_INTEGER = "ERR value is not an integer or out of range"
 WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
-
-lists = pytest.mark.skipif("rpush" not in REGISTRY, reason="there are no lists")
-hashes = pytest.mark.skipif("hset" not in REGISTRY, reason="there are no hashes")
-sorted_sets = pytest.mark.skipif("zadd" not in REGISTRY, reason="there are no sorted sets")
 
 
 @pytest.fixture
@@ -183,7 +178,6 @@ def test_keys_are_found(client: Client, words: list[str], keys: list[str]) -> No
 # Other values, and STORE
 
 
-@lists
 def test_a_list_is_sorted_and_stays_in_order_where_nothing_is_to_be_sorted(client: Client) -> None:
     client.call("RPUSH", "l", "3", "1", "2", "1")
     assert client.call("SORT", "l") == ["1", "1", "2", "3"]
@@ -194,7 +188,6 @@ def test_a_list_is_sorted_and_stays_in_order_where_nothing_is_to_be_sorted(clien
     assert client.call("LRANGE", "l", 0, -1) == ["3", "1", "2", "1"]
 
 
-@sorted_sets
 def test_a_sorted_set_is_sorted_or_stays_in_order(client: Client) -> None:
     client.call("ZADD", "z", "1", "10", "2", "9", "3", "x")
     assert client.call("OBJECT", "ENCODING", "z") == "listpack"
@@ -205,7 +198,6 @@ def test_a_sorted_set_is_sorted_or_stays_in_order(client: Client) -> None:
     assert outcome(client.call("SORT", "z")) == NO_NUMBER
 
 
-@hashes
 def test_fields_of_hashes(client: Client) -> None:
     client.call("SADD", "s", "a", "b", "c")
     client.call("HSET", "h_a_x", "w", "2", "n->", "Anna")
@@ -217,7 +209,6 @@ def test_fields_of_hashes(client: Client) -> None:
     assert outcome(client.call("SORT", "h_a_x")) == WRONG_TYPE
 
 
-@lists
 def test_store(world: World, weighed: Client, heard: Heard) -> None:
     before = sum(database.dirty for database in world.core.keyspace.databases)
     assert weighed.call("SORT", "s", "BY", "w_*", "GET", "#", "GET", "n_*", "STORE", "d") == 8
@@ -227,7 +218,6 @@ def test_store(world: World, weighed: Client, heard: Heard) -> None:
     assert weighed.call("TYPE", "d") == "list"
 
 
-@lists
 def test_storing_nothing_deletes_the_destination(client: Client, heard: Heard) -> None:
     client.call("SET", "d", "x")
     heard()
@@ -237,7 +227,6 @@ def test_storing_nothing_deletes_the_destination(client: Client, heard: Heard) -
     assert client.call("SORT", "none", "STORE", "d") == 0
 
 
-@lists
 def test_a_set_that_is_stored_unsorted_is_stored_in_the_order_of_its_text(client: Client) -> None:
     client.call("SADD", "s", "b", "10", "9", "a")
     client.call("SORT", "s", "BY", "nosort", "STORE", "d")
@@ -246,7 +235,6 @@ def test_a_set_that_is_stored_unsorted_is_stored_in_the_order_of_its_text(client
     assert client.call("LRANGE", "s", 0, -1) == ["b", "a", "9", "10"]
 
 
-@lists
 def test_a_client_that_waits_for_the_destination_is_served(world: World, weighed: Client) -> None:
     waiting = world.connect()
     waiting.start("BLPOP", "d", 0)
