@@ -27,7 +27,7 @@ def test_the_default_options_connect(server: Running) -> None:
         assert about["redis_version"].startswith("7.4")
         assert about["server_name"] == "pycache"
     with redis.Redis.from_url(f"redis://127.0.0.1:{server.port}/3", client_name="me", protocol=3) as client:
-        assert client.client_getname() == "me"
+        assert client.client_info()["name"] == "me"
         assert client.client_info()["lib-name"].startswith("redis-py")
 
 

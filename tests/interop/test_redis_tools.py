@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -47,7 +50,7 @@ def test_scripts_from_the_standard_input_and_mass_insertion(server: Running) -> 
 
 def test_what_looks_at_the_whole_keyspace(server: Running) -> None:
     cli(server, text="SET a 1\nRPUSH l 1 2 3\nSADD s 1\nHSET h f v\nZADD z 1 m\nXADD st * f v\n")
-    assert 'Biggest   list found "l" has 3 items' in cli(server, "--bigkeys").replace("'", '"')
+    assert 'Biggest   list found \'"l"\' has 3 items' in cli(server, "--bigkeys")
     assert "Sampled 6 keys" in cli(server, "--memkeys")
 
 
@@ -60,6 +63,7 @@ class Terminal:
             os.environ["TERM"] = "xterm"
             os.execvp("redis-cli", ["redis-cli", *arguments])
         self.seen = b""
+        fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
 
     def expect(self, text: bytes) -> None:
         """Wait until something is shown."""
@@ -93,7 +97,7 @@ def test_by_hand(server: Running) -> None:
     terminal.type(b"zscore z m\r")
     terminal.expect(b"(double) 1.5")
     terminal.type(b"help setex\r")
-    terminal.expect(b"SETEX key seconds value")
+    terminal.expect(b"key seconds value")
     terminal.type(b"multi\r")
     terminal.expect(b"(TX)> ")
     terminal.type(b"discard\r")
@@ -124,7 +128,7 @@ TESTS = (
     "PING_INLINE", "PING_MBULK", "SET", "GET", "INCR", "LPUSH", "RPUSH", "LPOP", "RPOP", "SADD", "HSET", "SPOP", "ZADD",
     "ZPOPMIN", "LPUSH (needed to benchmark LRANGE)", "LRANGE_100 (first 100 elements)",
     "LRANGE_300 (first 300 elements)", "LRANGE_500 (first 500 elements)", "LRANGE_600 (first 600 elements)",
-    "MSET (10 keys)", "XADD",
+    "MSET (10 keys)",
 )  # fmt: skip
 
 
