@@ -60,6 +60,19 @@ def retime(db: Database, key: bytes, value: VolatileHash) -> None:
             db.forget_expiry(bucket, entry)
 
 
+def leave(db: Database, value: VolatileHash) -> None:
+    """Take the timer of a hash that is no longer in its database out of the wheel."""
+    if value.times.next is not None:
+        db.fields.remove(value.times)
+
+
+def dead_hashes(db: Database) -> int:
+    """How many hashes are still there without a field that has not expired, but for those that the keys' wheel has."""
+    now = db.clock.now()
+    entries = [db.stored_entry(times.key) for times in db.fields.late(now)]
+    return sum(entry is not None and entry.next is None and entry.expires <= now for entry in entries)
+
+
 def drop_some_due(db: Database, key: bytes, value: VolatileHash, limit: int = SOME) -> int:
     """Remove up to ``limit`` fields that have expired of the hash at ``key``, which has others. Returns how many."""
     dropped = value.drop_due(limit)

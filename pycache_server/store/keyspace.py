@@ -33,7 +33,7 @@ from pycache_server.store.clock import Clock
 from pycache_server.store.encodings import Encodings
 from pycache_server.store.events import DEL, EXPIRED_KEY, FIELDS_EXPIRED, Event
 from pycache_server.store.expiry import Wheel
-from pycache_server.store.field_expiry import drop_due_fields, retime
+from pycache_server.store.field_expiry import dead_hashes, drop_due_fields, leave, retime
 from pycache_server.store.hash import VolatileHash
 from pycache_server.store.numbers import INT_MAX, INT_MIN
 from pycache_server.store.scan import END, SLOT_MASK, SLOTS, scan
@@ -290,8 +290,8 @@ class Database:
         entry = bucket.pop(key)
         if isinstance(entry, Entry) and entry.next is not None:
             self.wheel.remove(entry)
-        if type(value) is VolatileHash and value.times.next is not None:
-            self.fields.remove(value.times)
+        if type(value) is VolatileHash:
+            leave(self, value)
         self.size -= 1
         return value, expires
 
@@ -375,13 +375,8 @@ class Database:
 
     def live_size(self) -> int:
         """How many keys there are that have not expired."""
-        size, now = self.size, self.clock.now()
-        if self.wheel.size:
-            size -= self.wheel.overdue(now)
-        if self.fields.size:  # hashes without any field left, unless the wheel has them
-            entries = [self.stored_entry(times.key) for times in self.fields.late(now)]
-            size -= sum(entry is not None and entry.next is None and entry.expires <= now for entry in entries)
-        return size
+        overdue = self.wheel.overdue(self.clock.now()) if self.wheel.size else 0
+        return self.size - overdue - (dead_hashes(self) if self.fields.size else 0)
 
     def volatile(self) -> int:
         """How many keys there are that will expire."""
@@ -485,9 +480,8 @@ class Database:
             return
         size = len(value)
         if type(value) is VolatileHash:
-            size = len(value.fields)
-            if value.times.next is not None:
-                self.fields.remove(value.times)
+            leave(self, value)
+            size = len(value.fields)  # with those that have expired
         if size > HEAVY:
             self.keyspace.discard(value)
 
