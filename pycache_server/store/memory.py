@@ -1,8 +1,8 @@
 """How many bytes a key holds, and how they are given back.
 
 The measure is what CPython allocates: every object's size as ``sys.getsizeof`` gives it, rounded up to the 16 bytes of
-its allocator, with the 16 bytes of the garbage collector where it has a part in it, and the key's share of the buckets.
-Collections keep the account of their elements themselves (value.py), so measuring one costs the same for any size.
+its allocator, and the key's share of the buckets. Collections keep the account of their elements themselves (value.py),
+so measuring one costs the same for any size.
 
 Freeing a collection of a million elements, or a database, takes a large part of a second: what is discarded is taken
 apart in slices.
@@ -10,15 +10,13 @@ apart in slices.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from sys import getsizeof
 from typing import Any
 
 from pycache_server.entry import Entry
 from pycache_server.store.hash import VolatileHash
-from pycache_server.store.keyspace import Keyspace
+from pycache_server.store.keyspace import HEAVY, Keyspace
 from pycache_server.store.strings import STRING_TYPES
-from pycache_server.store.value import CONTAINER
 
 BUCKET_SHARE = 38
 """Bytes of the keyspace's dicts for each key: 24 of the item, the rest for the share that is free."""
@@ -36,7 +34,7 @@ def size_of_value(value: Any) -> int:
 
 def size_of_key(key: bytes, value: Any, entry: Entry | None) -> int:
     """Bytes that a key holds with its value, its entry where it has one, and its share of the buckets."""
-    held = size_of(entry.expires) + size_of(entry) + CONTAINER if entry is not None else 0
+    held = size_of(entry.expires) + size_of(entry) if entry is not None else 0
     return BUCKET_SHARE + size_of(key) + held + size_of_value(value)
 
 
@@ -46,7 +44,7 @@ def free_slice(keyspace: Keyspace, budget: int) -> bool:
     while discarded and budget > 0:
         thing = discarded[-1]
         if type(thing) is list:
-            budget -= _free_buckets(thing, budget)
+            budget -= _free_buckets(keyspace, thing, budget)
             if not thing:
                 discarded.pop()
                 keyspace.freed += 1
@@ -58,21 +56,27 @@ def free_slice(keyspace: Keyspace, budget: int) -> bool:
     return bool(discarded)
 
 
-def _free_buckets(buckets: list[dict[bytes, Any]], budget: int) -> int:
-    """Drop whole buckets from the end of the list. Returns the number of elements."""
+def _free_buckets(keyspace: Keyspace, buckets: list[dict[bytes, Any]], budget: int) -> int:
+    """Drop whole buckets from the end of the list, but for what is big in them, which waits for its own turn. Returns
+    the number of elements."""
     done = 0
     while buckets and done < budget:
         bucket = buckets.pop()
         done += len(bucket) + 1
-        _unlink(bucket.values())
+        for value in bucket.values():
+            if type(value) is not bytes:
+                value = _unlinked(value)
+                if type(value) not in STRING_TYPES and len(value) > HEAVY:
+                    keyspace.discarded.insert(0, value)
     return done
 
 
-def _unlink(values: Iterable[Any]) -> None:
-    """Entries of a dropped database hang in rings of dropped wheels: break the cycles."""
-    for value in values:
-        if isinstance(value, Entry):
-            value.prev = value.next = None
-            value = value.value
-        if type(value) is VolatileHash:
-            value.times.prev = value.times.next = None
+def _unlinked(value: Any) -> Any:
+    """The value of an entry, or a bare one. Entries of a dropped database hang in rings of dropped wheels: breaks the
+    cycles."""
+    if isinstance(value, Entry):
+        value.prev = value.next = None
+        value = value.value
+    if type(value) is VolatileHash:
+        value.times.prev = value.times.next = None
+    return value

@@ -19,8 +19,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise
 
-from pycache_server.store.value import CONTAINER
-
 LONGEST = 512
 """Most pairs of a run. Longer ones make insertion move more memory, shorter ones make the edges more."""
 _SHORTEST = 32
@@ -30,7 +28,7 @@ _FULL = 384
 _BLOCK_BITS = 5
 _BLOCK = 1 << _BLOCK_BITS
 """Runs of a block."""
-_RUN_BYTES = 56 + CONTAINER + 64 + CONTAINER + 8 + 8 + 16 + 48
+_RUN_BYTES = 56 + 80 + 8 + 8 + 16 + 48
 """Bytes of a run's list and array, and of its edge."""
 _PAIR_BYTES = 17
 """Bytes of a pair in a run: a pointer, a double, and some room to grow."""

@@ -19,7 +19,7 @@ from pycache_server.store.memory import size_of
 from pycache_server.store.radix import nodes_added, nodes_of
 from pycache_server.store.stream_id import LARGEST_ID, LARGEST_SEQ, SEQ_BITS
 from pycache_server.store.stream_node import Node, Record
-from pycache_server.store.value import CONTAINER, bytes_of
+from pycache_server.store.value import bytes_of
 
 if TYPE_CHECKING:
     from pycache_server.store.encodings import Encodings
@@ -252,8 +252,8 @@ class Stream:
         """See value.py."""
         if self.nodes:
             self._recount(self.nodes[-1])
-        lists = size_of(self.nodes) + size_of(self.starts) + 2 * CONTAINER
-        return size_of(self) + CONTAINER + _NUMBERS_BYTES + lists + self._counted + self._fields
+        lists = size_of(self.nodes) + size_of(self.starts)
+        return size_of(self) + _NUMBERS_BYTES + lists + self._counted + self._fields
 
     def free(self, budget: int) -> int:
         """See value.py."""
@@ -307,4 +307,4 @@ def _is_full(node: Node, size: int, limits: Encodings) -> bool:
 
 
 def _bytes_of_fields(fields: tuple[bytes, ...]) -> int:
-    return size_of(fields) + CONTAINER + sum(map(bytes_of, fields))
+    return size_of(fields) + sum(map(bytes_of, fields))

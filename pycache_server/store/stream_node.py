@@ -24,7 +24,6 @@ from itertools import chain, compress, pairwise, repeat
 from pycache_server.store.listpack import FRAME, element_bytes, integer_bytes
 from pycache_server.store.memory import size_of
 from pycache_server.store.stream_id import LARGEST_SEQ, SEQ_BITS
-from pycache_server.store.value import CONTAINER
 
 Record = tuple[bytes, tuple[bytes, ...]]
 """An id and the fields and values alternately, as clients get them."""
@@ -266,7 +265,7 @@ class Node:
             arrays += size_of(self.live)
         if self.marks is not None:
             arrays += size_of(self.marks)
-        return size_of(self) + CONTAINER + _NUMBERS_BYTES + size_of(self.data) + arrays
+        return size_of(self) + _NUMBERS_BYTES + size_of(self.data) + arrays
 
     def copy(self) -> Node:
         """A node of the same entries, open where this one is."""

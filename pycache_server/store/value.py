@@ -17,9 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 if TYPE_CHECKING:
     from pycache_server.store.encodings import Encodings
 
-CONTAINER = 16
-"""Bytes in front of an object that the garbage collector knows."""
-
 
 class Value(Protocol):
     """A list, set, sorted set, hash or stream."""
