@@ -82,8 +82,8 @@ def _hashable(value: Any) -> Any:
 
 UNORDERED = frozenset((b"SMEMBERS", b"SUNION", b"SINTER", b"SDIFF", b"KEYS", b"HKEYS", b"HVALS"))
 """Arrays that are sets."""
-RANDOM = frozenset((b"ZRANDMEMBER",))
-"""Replies that are up to chance, but for their length."""
+CHANCE = frozenset((b"ZRANDMEMBER",))
+"""Commands that choose at random: their replies are compared by length."""
 PAIRED = frozenset((b"HGETALL", b"CONFIG"))
 """Flat arrays that are maps."""
 DOUBLES = frozenset((b"ZSCORE", b"ZINCRBY", b"ZADD", b"ZMSCORE"))
@@ -94,8 +94,8 @@ def canonical(argv: Command, reply: Any) -> Any:
     prints with 17 of them and 7.2 with as many as needed."""
     name = argv[0].upper()
     value = show(reply)
-    if name in RANDOM and isinstance(value, (list, bytes)):
-        return len(value) if isinstance(value, list) else "something"
+    if name in CHANCE and not isinstance(value, tuple):
+        return (type(value).__name__, len(value)) if isinstance(value, (list, set)) else value is None
     if name == b"ZSCAN" and isinstance(value, list):
         return [value[0], sorted(zip(_floats(value[1][::2]), _floats(value[1][1::2]), strict=True), key=repr)]
     if name in UNORDERED and isinstance(value, list):
