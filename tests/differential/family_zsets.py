@@ -46,8 +46,9 @@ _LEX_BOUNDS = st.one_of(
 )
 _LEX = st.sampled_from([b"lex", b"lex2"])
 _MIXED = st.sampled_from([b"mixed", b"lex"])
-_LIMIT = words(b"LIMIT", INTEGERS, INTEGERS)
-_FEW = words(b"LIMIT", st.sampled_from([b"0", b"1", b"2", b"-1"]), st.sampled_from([b"1", b"2", b"-1", b"0"]))
+_OFFSETS = INTEGERS.filter(lambda text: not text.startswith(b"-"))  # 7.4 counts those from the end of a skiplist
+_LIMIT = words(b"LIMIT", _OFFSETS, INTEGERS)
+_FEW = words(b"LIMIT", st.sampled_from([b"0", b"1", b"2"]), st.sampled_from([b"1", b"2", b"-1", b"0"]))
 _SCORES_WANTED = st.sampled_from([b"WITHSCORES", b"withscores", b"WITHSCORE"])
 _ADD_OPTIONS = shuffled(b"NX", b"XX", b"GT", b"LT", b"CH", b"INCR", b"ch")
 _NUMKEYS = st.one_of(st.sampled_from([b"1", b"2", b"2", b"3"]), INTEGERS)
