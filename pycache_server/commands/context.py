@@ -48,6 +48,7 @@ class Context:
 
         ``serve(key)`` is called when ``key`` has changed; it does the command's work and returns its value, or
         NOT_READY where there is nothing to take yet. ``timeout`` is in seconds, 0 for ever; ``on_timeout`` is the
-        value then. ``wants`` is the type of value that the key must hold.
+        value then. ``wants`` is the type of value that the key must hold; where it is None, ``serve`` is also called
+        when the key holds something else or is gone.
         """
         raise NotImplementedError

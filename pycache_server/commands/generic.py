@@ -7,6 +7,7 @@ sort.py.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pycache_server.commands.args import Options, int32, integer, integer_in
@@ -32,9 +33,11 @@ from pycache_server.store.events import (
     PERSIST,
     RENAME_FROM,
     RENAME_TO,
+    SILENT,
 )
 from pycache_server.store.glob import compile_glob, is_literal
 from pycache_server.store.keyspace import Database
+from pycache_server.store.numbers import parse_int
 
 family = Family("generic")
 command = family.command
@@ -88,8 +91,8 @@ def unlink(session: Context, argv: list[bytes]) -> int:
 )
 def exists(session: Context, argv: list[bytes]) -> int:
     """Count how many of the keys exist; one that is named twice counts twice."""
-    read = session.db.read
-    return sum(read(key) is not None for key in argv[1:])
+    look = session.db.look
+    return sum(look(key) is not None for key in argv[1:])
 
 
 @command(
@@ -103,13 +106,14 @@ def exists(session: Context, argv: list[bytes]) -> int:
 )
 def touch(session: Context, argv: list[bytes]) -> int:
     """Count how many of the keys exist, and let that be an access to them."""
-    return exists(session, argv)
+    read = session.db.read
+    return sum(read(key) is not None for key in argv[1:])
 
 
 @command("TYPE key", READONLY, FAST, since="1.0.0", keys="RO")
 def type_(session: Context, argv: list[bytes]) -> Wire:
     """Return what kind of value a key holds."""
-    value = session.db.find(argv[1])
+    value = session.db.look(argv[1])
     return NONE if value is None else status(type_name(value))
 
 
@@ -185,14 +189,18 @@ def pexpireat(session: Context, argv: list[bytes]) -> int:
 
 
 def _time_left(session: Context, key: bytes) -> int:
-    """Milliseconds until a key expires, -1 where it does not, -2 where it does not exist. No access to the key."""
-    db = session.db
-    expires = db.expires_at(key)
-    if expires is None:
-        db.misses += 1
+    """Milliseconds until a key expires, -1 where it does not, -2 where it does not exist."""
+    expires = _expires_at(session, key)
+    return expires if expires < 0 else max(0, expires - session.keyspace.clock.now())
+
+
+def _expires_at(session: Context, key: bytes) -> int:
+    """When a key expires, in ms since 1970, -1 where it does not, -2 where it does not exist."""
+    if session.db.look(key) is None:
         return -2
-    db.hits += 1
-    return -1 if expires == NEVER else max(0, expires - session.keyspace.clock.now())
+    expires = session.db.expires_at(key)
+    assert expires is not None
+    return -1 if expires == NEVER else expires
 
 
 @command("TTL key", READONLY, FAST, since="1.0.0", keys="RO ACCESS", tips=("nondeterministic_output",))
@@ -218,12 +226,7 @@ def expiretime(session: Context, argv: list[bytes]) -> int:
 @command("PEXPIRETIME key", READONLY, FAST, since="7.0.0", keys="RO ACCESS")
 def pexpiretime(session: Context, argv: list[bytes]) -> int:
     """Return when a key expires, in milliseconds since 1970."""
-    left = _time_left(session, argv[1])
-    if left < 0:
-        return left
-    expires = session.db.expires_at(argv[1])
-    assert expires is not None
-    return expires
+    return _expires_at(session, argv[1])
 
 
 @command("PERSIST key", WRITE, FAST, since="2.2.0", keys="RW UPDATE")
@@ -259,16 +262,17 @@ def renamenx(session: Context, argv: list[bytes]) -> int:
 
 
 def _rename(db: Database, key: bytes, new: bytes) -> None:
-    taken = db.take(key, RENAME_FROM)
+    _transfer(db, key, db, new)
+    db.announce(key, RENAME_FROM)
+    db.announce(new, RENAME_TO)
+
+
+def _transfer(source: Database, key: bytes, target: Database, new: bytes) -> None:
+    """Give what a key holds, with its time to live, to another instead, whatever that holds."""
+    taken = source.take(key, SILENT)
     assert taken is not None
-    _place(db, new, *taken, RENAME_TO)
-
-
-def _place(db: Database, key: bytes, value: Any, expires: int, event: Any) -> None:
-    if expires == NEVER:
-        db.put(key, value, event)
-    else:
-        db.put_until(key, value, expires, event)
+    target.vacate(new)
+    target.place(new, *taken, SILENT)
 
 
 def _database(session: Context, word: bytes) -> Database:
@@ -290,9 +294,9 @@ def move(session: Context, argv: list[bytes]) -> int:
         raise SameObject
     if session.db.find(key) is None or target.find(key) is not None:
         return 0
-    taken = session.db.take(key, MOVE_FROM)
-    assert taken is not None
-    _place(target, key, *taken, MOVE_TO)
+    _transfer(session.db, key, target, key)
+    session.db.announce(key, MOVE_FROM)
+    target.announce(key, MOVE_TO)
     return 1
 
 
@@ -321,9 +325,8 @@ def copy(session: Context, argv: list[bytes]) -> int:
     value, expires = session.db.read(source), session.db.expires_at(source)
     if value is None or expires is None or (target.find(destination) is not None and not replace):
         return 0
-    if target.find(destination) is not None:
-        target.delete(destination, DEL)
-    _place(target, destination, copied(value), expires, COPY_TO)
+    target.vacate(destination)
+    target.place(destination, copied(value), expires, COPY_TO)
     return 1
 
 
@@ -349,7 +352,7 @@ def keys(session: Context, argv: list[bytes]) -> list[bytes]:
     if pattern == b"*":
         return list(session.db.keys())
     if is_literal(pattern):
-        return [pattern] if session.db.find(pattern) is not None else []
+        return [pattern] if session.db.peek(pattern) is not None else []
     return list(filter(compile_glob(pattern), session.db.keys()))
 
 
@@ -374,23 +377,29 @@ def scan(session: Context, argv: list[bytes]) -> list[Any]:
     if pattern is not None:
         found = list(filter(compile_glob(pattern), found))
     if kind is not None:
-        peek = session.db.peek
-        found = [key for key in found if (value := peek(key)) is not None and type_name(value) == kind]
+        found = [key for key in found if (value := _peek(session, key)) is not None and type_name(value) == kind]
     return [b"%d" % cursor, found]
 
 
+_CURSOR = re.compile(rb"[ \t-\r]*([+-]?)0*(\d{1,20})")
+
+
 def scan_cursor(word: bytes) -> int:
-    """The cursor of a scan.
+    """The cursor of a scan, as C's ``strtoull`` reads it: behind blanks, with a sign, zeros in front. Only a negative
+    number in its plain spelling is refused.
 
     Raises RedisError.
     """
-    if not word.isdigit() or int(word) >= 2**64:
+    found = _CURSOR.fullmatch(word.split(b"\0", 1)[0])
+    if found is None or int(found[2]) >= 2**64 or (found[1] == b"-" and parse_int(word) is not None):
         raise RedisError(b"ERR invalid cursor")
-    return int(word)
+    return -int(found[2]) % 2**64 if found[1] == b"-" else int(found[2])
 
 
-def scan_options(argv: list[bytes], position: int, with_type: bool = False) -> tuple[bytes | None, int, bytes | None]:
-    """Pattern (None for all), count and type of a scan.
+def scan_options(
+    argv: list[bytes], position: int, with_type: bool = False, with_novalues: bool = False
+) -> tuple[bytes | None, int, bytes | None]:
+    """Pattern (None for all), count and type of a scan; where NOVALUES is allowed, it takes the place of the type.
 
     Raises RedisError.
     """
@@ -406,6 +415,10 @@ def scan_options(argv: list[bytes], position: int, with_type: bool = False) -> t
             pattern = options.value()
         elif option == b"TYPE" and with_type and options.left():
             kind = options.value().lower()
+        elif option == b"NOVALUES":
+            if not with_novalues:
+                raise RedisError(b"ERR NOVALUES option can only be used in HSCAN")
+            kind = option
         else:
             options.fail()
     return (None if pattern == b"*" else pattern), count, kind
@@ -416,27 +429,33 @@ def scan_options(argv: list[bytes], position: int, with_type: bool = False) -> t
 family.container("OBJECT", since="2.2.3", help_since="6.2.0", summary="Commands that look behind a value.")
 
 
-def _object_of(session: Context, key: bytes) -> Any:
-    return session.db.peek(key)
+def _peek(session: Context, key: bytes) -> Any:
+    """The value at a key, None where there is none. Counts as a read, but nobody hears of it."""
+    value = session.db.peek(key)
+    if value is None:
+        session.db.misses += 1
+    else:
+        session.db.hits += 1
+    return value
 
 
 @command("OBJECT ENCODING key", READONLY, since="2.2.3", keys="RO", tips=("nondeterministic_output",))
 def object_encoding(session: Context, argv: list[bytes]) -> bytes | None:
     """Return how Redis would keep the value."""
-    value = _object_of(session, argv[2])
+    value = _peek(session, argv[2])
     return None if value is None else encoding_of(value, session.keyspace.encodings)
 
 
 @command("OBJECT REFCOUNT key", READONLY, since="2.2.3", keys="RO", tips=("nondeterministic_output",))
 def object_refcount(session: Context, argv: list[bytes]) -> int | None:
     """Return how many references there are to the value, which is one: values are not shared."""
-    return None if _object_of(session, argv[2]) is None else 1
+    return None if _peek(session, argv[2]) is None else 1
 
 
 @command("OBJECT IDLETIME key", READONLY, since="2.2.3", keys="RO", tips=("nondeterministic_output",))
 def object_idletime(session: Context, argv: list[bytes]) -> int | None:
     """Return how many seconds ago a key was accessed last: 0 where no eviction engine keeps account of that."""
-    if _object_of(session, argv[2]) is None:
+    if _peek(session, argv[2]) is None:
         return None
     db = session.db
     if db.engine is None:
@@ -453,7 +472,7 @@ def object_idletime(session: Context, argv: list[bytes]) -> int | None:
 @command("OBJECT FREQ key", READONLY, since="4.0.0", keys="RO", tips=("nondeterministic_output",))
 def object_freq(session: Context, argv: list[bytes]) -> int | None:
     """Return how often a key is accessed, on the logarithmic scale of LFU."""
-    if _object_of(session, argv[2]) is None:
+    if _peek(session, argv[2]) is None:
         return None
     db = session.db
     frequency = db.engine_knows(argv[2], db.engine.frequency) if db.engine is not None else None

@@ -133,15 +133,15 @@ class Command:
 
     def legacy_range(self) -> tuple[int, int, int]:
         """First key, last key and step as COMMAND INFO gives them; zeros where they depend on the arguments."""
-        plain = [spec for spec in self.keys if not spec.keyword and not spec.counted]
+        plain = [spec for spec in self.keys if not spec.keyword and not spec.counted and spec.finder is None]
         if not plain:
             return 0, 0, 0
         first = plain[0]
         last = first.last if first.last < 0 else first.begin + first.last
         if first.last == 0:
             for spec in plain[1:]:
-                if spec.begin == last + 1 and spec.last == 0:
-                    last = spec.begin
+                if spec.begin == last + 1:
+                    last = spec.last if spec.last < 0 else spec.begin + spec.last
         return first.begin, last, first.step
 
 
@@ -183,7 +183,7 @@ class Family:
             else specs
         )
         found = frozenset(flags)
-        if any(spec.counted or spec.keyword for spec in specs):
+        if any(spec.counted or spec.keyword or spec.finder for spec in specs):
             found |= {Flag.MOVABLEKEYS}
 
         def register(function: F) -> F:

@@ -11,6 +11,7 @@ dots repeats what stands before it::
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 _WORD = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
@@ -70,7 +71,8 @@ class KeySpec:
 
     ``begin`` is the index of the first one, or of the word behind ``keyword``. The keys reach to ``last`` (relative to
     the first; negative from the end) in steps of ``step``, to one ``limit``-th of the rest where that is not 0; with
-    ``counted`` their number stands at ``begin`` instead.
+    ``counted`` their number stands at ``begin`` instead. Where keys stand as no such terms can say, ``finder`` finds
+    them; Redis calls that unknown.
     """
 
     begin: int = 1
@@ -81,9 +83,12 @@ class KeySpec:
     keyword: str = ""
     flags: tuple[str, ...] = ()
     notes: str = ""
+    finder: Callable[[list[bytes]], list[int]] | None = None
 
     def find(self, argv: list[bytes]) -> list[int] | None:
         """The indices of the keys in ``argv``; None where the arguments do not fit."""
+        if self.finder is not None:
+            return self.finder(argv)
         first = self.begin
         if self.keyword:
             first = next(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pycache_server.store.keyspace import Encodings
+from pycache_server.store.encodings import Encodings
 from pycache_server.store.strings import STRING_TYPES, string_encoding
 
 

@@ -57,6 +57,9 @@ def _element_digest(kind: bytes, element: Any) -> bytes:
     """What stands for an element of an unordered value: itself, or a digest of its parts."""
     if kind == b"set":
         return bytes(element)
+    if kind == b"hash" and len(element) == 3:
+        *element, expires = element
+        return _blend(_mixed(element), expires)
     return _mixed(element)
 
 

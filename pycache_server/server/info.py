@@ -197,6 +197,7 @@ def _stats(app: App) -> Fields:
     yield "instantaneous_output_repl_kbps", "0.00"
     yield "rejected_connections", stats.rejected_connections
     yield from _zeros("sync_full", "sync_partial_ok", "sync_partial_err")
+    yield "expired_subkeys", sum(database.expired_fields for database in databases)
     yield "expired_keys", sum(database.expired for database in databases)
     yield "expired_stale_perc", "0.00"
     yield "expired_time_cap_reached_count", 0
@@ -293,8 +294,8 @@ def _keyspace(app: App) -> Fields:
     for database in app.core.keyspace.databases:
         keys = database.live_size()
         if keys:
-            volatile, mean = database.volatile(), database.mean_ttl()
-            yield f"db{database.index}", f"keys={keys},expires={volatile},avg_ttl={mean}"
+            times = f"expires={database.volatile()},avg_ttl={database.mean_ttl()},subexpiry={database.fields.size}"
+            yield f"db{database.index}", f"keys={keys},{times}"
 
 
 def _eviction(app: App) -> Fields:

@@ -81,21 +81,21 @@ class Upkeep:
         return True
 
     def _expire(self, until: float) -> bool:
-        """Remove due keys until a time in ticks. Whether there are more."""
+        """Remove due keys and fields until a time in ticks. Whether there are more."""
         core = self._core
         if not self.expires_actively or core.pause.mode:
             return False
         for database in core.keyspace.databases:
-            while database.wheel.size and database.expire_due(EXPIRE_BATCH):
+            while (database.wheel.size or database.fields.size) and database.expire_due(EXPIRE_BATCH):
                 if core.host.ticks() >= until:
                     return True
         return False
 
     def _until_due(self) -> float | None:
-        """Seconds until the next key is due, None where none will be."""
+        """Seconds until the next key or field is due, None where none will be."""
         if not self.expires_actively:
             return None
-        dues = [due for database in self._core.keyspace.databases if (due := database.wheel.next_due()) is not None]
+        dues = [due for database in self._core.keyspace.databases if (due := database.next_due()) is not None]
         if not dues:
             return None
         now = self._core.host.time()

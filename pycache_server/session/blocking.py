@@ -10,12 +10,14 @@ While nobody waits, nothing is observed and no write looks anywhere: ``Core.serv
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.context import NOT_READY
 from pycache_server.errors import RedisError
 from pycache_server.resp.encode import HALT
+from pycache_server.store.events import KEY_MISS, LIST, NEW_KEY, ZSET, Event
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 Place = tuple[int, bytes]
 """A key of a database, by its index."""
+_WAKES_NOBODY = LIST | ZSET | KEY_MISS  # the kinds of events that do not, unless the key is new
 
 
 class Waiter:
@@ -53,11 +56,12 @@ class Blocking:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._queues: dict[Place, dict[Waiter, None]] = {}
+        self._queues: dict[Place, OrderedDict[Waiter, None]] = {}  # a dict would search for its first one
         self.ready: dict[Place, None] = {}
         """Keys that have changed and that somebody waits for, in the order of their change."""
         self.count = 0
         """How many clients are blocked."""
+        self._curious = 0  # how many of them want to hear of any change of their keys, even of their end
 
     def block(
         self,
@@ -73,46 +77,55 @@ class Blocking:
         places = [(index, key) for key in dict.fromkeys(keys)]
         waiter = session.waiter = Waiter(session, places, serve, on_timeout, wants)
         for place in places:
-            self._queues.setdefault(place, {})[waiter] = None
+            self._queues.setdefault(place, OrderedDict())[waiter] = None
         if timeout:
             waiter.timer = self._core.host.call_later(timeout, lambda: self._time_out(waiter))
         self.count += 1
+        self._curious += wants is None
         if not self._core.serving:
             self._core.serving = True
             self._core.shape.observe("blocked clients")
             self._core.tables.refresh()
         return HALT
 
-    def changed(self, place: Place) -> None:
-        """A key has changed."""
-        if place in self._queues:
+    def changed(self, place: Place, event: Event) -> None:
+        """A key has changed. Whoever waits for a list or a sorted set waits for a new one: with Redis, what happens to
+        one that is there wakes nobody, even where it has just taken the place of another value (SORT STORE)."""
+        if place in self._queues and (event is NEW_KEY or not event.kind & _WAKES_NOBODY):
             self.ready[place] = None
+
+    def changed_all(self, index: int) -> None:
+        """A whole database has been emptied or exchanged."""
+        for place in self._queues:
+            if place[0] == index:
+                self.ready[place] = None
 
     def keys(self) -> int:
         """How many keys somebody waits for."""
         return len(self._queues)
-
-    def waits_for(self, index: int) -> list[bytes]:
-        """The keys of a database that somebody waits for."""
-        return [key for database, key in self._queues if database == index]
 
     def serve_ready(self) -> None:
         """Serve whoever waits for keys that have become ready."""
         while self.ready:
             place = next(iter(self.ready))
             del self.ready[place]
-            for waiter in list(self._queues.get(place, ())):
-                if waiter.session.waiter is waiter and not self._serve(waiter, place):
-                    break
+            if place in self._queues:
+                self._serve_queue(self._queues[place], *place)
 
-    def _serve(self, waiter: Waiter, place: Place) -> bool:
-        """Serve one client, if its key has what it waits for. Whether it is worth asking the next one."""
-        session, key = waiter.session, place[1]
-        value = session.db.peek(key)
-        if value is None:
-            return False
+    def _serve_queue(self, queue: OrderedDict[Waiter, None], index: int, key: bytes) -> None:
+        """Serve those who wait for a key, until it holds nothing any more."""
+        database = self._core.keyspace.databases[index]
+        while queue and self._serve(next(iter(queue)), key, database.peek(key)):
+            pass
+        if database.peek(key) is None and not self._curious:
+            return
+        for waiter in list(queue)[1:]:  # the first one waits for another kind of value, or for more
+            self._serve(waiter, key, database.peek(key))
+
+    def _serve(self, waiter: Waiter, key: bytes, value: Any) -> bool:
+        """Serve one client, if the value of the key is what it waits for. Whether it was."""
         if waiter.wants is not None and not isinstance(value, waiter.wants):
-            return True
+            return False
         try:
             answer = waiter.serve(key)
         except RedisError as error:
@@ -120,9 +133,10 @@ class Blocking:
         except Exception as error:
             self._core.report_failure("serving a blocked client", error)
             answer = RedisError(b"ERR internal error, see the server's log")
-        if answer is not NOT_READY:
-            self.release(waiter)
-            session.reply(answer)
+        if answer is NOT_READY:
+            return False
+        self.release(waiter)
+        waiter.session.reply(answer)
         return True
 
     def _time_out(self, waiter: Waiter) -> None:
@@ -155,6 +169,7 @@ class Blocking:
             waiter.timer.cancel()
         waiter.session.waiter = None
         self.count -= 1
+        self._curious -= waiter.wants is None
 
     def rest(self) -> None:
         """Stop observing where nobody has waited for a while; called by maintenance."""
@@ -168,6 +183,7 @@ class Blocking:
         """Assert that queues and sessions agree."""
         waiters = {waiter for queue in self._queues.values() for waiter in queue}
         assert len(waiters) == self.count
+        assert len([waiter for waiter in waiters if waiter.wants is None]) == self._curious
         for waiter in waiters:
             assert waiter.session.waiter is waiter
             assert all(waiter in self._queues[place] for place in waiter.places)

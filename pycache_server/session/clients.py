@@ -190,7 +190,8 @@ def client_reply(session: Session, argv: list[bytes]) -> Any:
     if mode == b"OFF":
         session.silence = "off"
     elif mode == b"SKIP":
-        session.silence = session.silence or "skip"
+        if session.silence != "off":
+            session.silence = "skip next" if session.silence else "skip"
     else:
         raise BadSyntax
     session.choose_table()

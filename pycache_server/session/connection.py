@@ -131,14 +131,10 @@ def _hello_options(argv: list[bytes]) -> tuple[tuple[bytes, bytes] | None, bytes
 def ping(session: Session, argv: list[bytes]) -> Any:
     """Answer, with what was sent or PONG."""
     if len(argv) == 1:
-        if session.table is session.core.tables.subscribed:
-            return [b"pong", b""]
-        return PONG
+        return [b"pong", b""] if session.is_restricted() else PONG
     if len(argv) > 2:
         raise wrong_arity(b"ping")
-    if session.table is session.core.tables.subscribed:
-        return [b"pong", argv[1]]
-    return argv[1]
+    return [b"pong", argv[1]] if session.is_restricted() else argv[1]
 
 
 @command("ECHO message", FAST, LOADING, STALE, since="1.0.0")

@@ -180,6 +180,8 @@ def _describe_keys(spec: KeySpec) -> dict[bytes, Any]:
     }
     if spec.counted:
         keys = {b"type": b"keynum", b"spec": {b"keynumidx": 0, b"firstkey": 1, b"keystep": spec.step}}
+    if spec.finder is not None:
+        begin = keys = {b"type": b"unknown", b"spec": {}}
     described: dict[bytes, Any] = {}
     if spec.notes:
         described[b"notes"] = spec.notes.encode()

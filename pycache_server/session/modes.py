@@ -1,10 +1,10 @@
 """Which function a command name stands for, in which state of server and client.
 
 A state is a table, not a test. The server has one Row for each command; the session loop calls ``row.run``. What a
-client's state changes (not authenticated, in MULTI, subscribed in RESP2, told to be silent) is another table with other
-rows under the same names. What the server's state changes (somebody monitors, clients are blocked, memory is limited,
-everything is to be timed, clients are paused) is another function in the same rows: ``Tables.refresh`` binds them anew.
-So a feature that is off costs nothing, and all of its machinery stands here.
+client's state changes (not authenticated, in MULTI, subscribed in RESP2 or in RESP3, told to be silent) is another
+table with other rows under the same names. What the server's state changes (somebody monitors, clients are blocked,
+memory is limited, everything is to be timed, clients are paused) is another function in the same rows:
+``Tables.refresh`` binds them anew. So a feature that is off costs nothing, and all of its machinery stands here.
 
 A row's ``call`` is the command with everything that belongs to its execution; ``run`` has the gates in front of it that
 may refuse or postpone it. EXEC and scripts use ``call``: their commands have passed the gates together.
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import Command, Flag, Handler
-from pycache_server.errors import NoAuth, OutOfMemory, Rejection, arity_rejection, unknown_subcommand
+from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection, arity_rejection, unknown_subcommand
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.session.stats import CommandStats
 from pycache_server.store.keyspace import not_counted
@@ -127,6 +127,10 @@ class Tables:
         """The twin of a table whose commands are no access to the eviction engine."""
         return self._derive(table, _untouching)
 
+    def listening(self, table: Table) -> Table:
+        """The twin of a table for a client that listens: messages that its commands cause follow their replies."""
+        return self._derive(table, _listening)
+
     def _derive(self, table: Table, wrap: Callable[[Row], Handler]) -> Table:
         twin = self._derived.get((id(table), wrap))
         if twin is None:
@@ -211,10 +215,25 @@ def _queue(row: Row) -> Handler:
     return queue
 
 
-def _silenced(row: Row) -> Handler:
-    def run(session: Session, argv: list[bytes]) -> Any:
+def _counted(row: Row) -> Handler:
+    """A row's ``run`` for another row that stands in front of it: the call counts, unless it is refused."""
+
+    def call(session: Session, argv: list[bytes]) -> Any:
         row.calls += 1
-        value = row.run(session, argv)
+        try:
+            return row.run(session, argv)
+        except Rejection:
+            row.calls -= 1
+            raise
+
+    return call
+
+
+def _silenced(row: Row) -> Handler:
+    call = _counted(row)
+
+    def run(session: Session, argv: list[bytes]) -> Any:
+        value = call(session, argv)
         if value is HALT or not session.silence:  # halted, or CLIENT REPLY ON
             return value
         session.spoke()
@@ -223,16 +242,31 @@ def _silenced(row: Row) -> Handler:
     return run
 
 
-def _untouching(row: Row) -> Handler:
-    if row.command.name == "touch":
-        return row.run
+def _listening(row: Row) -> Handler:
+    call = _counted(row)
 
     def run(session: Session, argv: list[bytes]) -> Any:
-        row.calls += 1
+        try:
+            value = call(session, argv)
+        except RedisError as error:
+            if not session.late:
+                raise
+            value = session.failed(row, error)
+        return session.with_late(value) if session.late else value
+
+    return run
+
+
+def _untouching(row: Row) -> Handler:
+    call = _counted(row)
+    if row.command.name == "touch":
+        return call
+
+    def run(session: Session, argv: list[bytes]) -> Any:
         database = session.db
         on_access, database.on_access = database.on_access, not_counted
         try:
-            return row.run(session, argv)
+            return call(session, argv)
         finally:
             database.on_access = on_access
 

@@ -85,21 +85,22 @@ class Observers:
     # Observer
 
     def changed(self, database: Database, key: bytes, event: Event) -> None:
-        """See store/keyspace.py."""
+        """See store/observed.py."""
         place = (database.index, key)
-        if not event.kind & _SILENT:
-            if place in self._watchers:
-                self._touch(database, place)
-            if self._core.serving:
-                self._core.blocking.changed(place)
+        if place in self._watchers and not event.kind & _SILENT:
+            self._touch(database, place)
+        if self._core.serving:
+            self._core.blocking.changed(place, event)
         if self.flags & event.kind:
             self._announce(database, key, event)
 
     def flushed(self, database: Database) -> None:
-        """See store/keyspace.py."""
+        """See store/observed.py."""
         for place in self._watchers:
             if place[0] == database.index and database.find(place[1]) is not None:
                 self._touch(database, place)
+        if self._core.serving:
+            self._core.blocking.changed_all(database.index)
 
     def swapped(self, first: Database, second: Database) -> None:
         """Two databases are about to be exchanged."""
@@ -108,8 +109,7 @@ class Observers:
                 self._touch(first if index == first.index else second, (index, key))
         if self._core.serving:
             for database in (first, second):
-                for key in self._core.blocking.waits_for(database.index):
-                    self._core.blocking.changed((database.index, key))
+                self._core.blocking.changed_all(database.index)
 
     def _touch(self, database: Database, place: tuple[int, bytes]) -> None:
         for session in self._watchers[place]:

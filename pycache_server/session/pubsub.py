@@ -18,7 +18,7 @@ from pycache_server.commands.registry import (
     STALE,
     Family,
 )
-from pycache_server.errors import RedisError
+from pycache_server.errors import RedisError, bad_subcommand
 from pycache_server.resp.encode import NO_REPLY, Push, encode2, encode3
 from pycache_server.store.glob import Matcher, compile_glob
 
@@ -90,7 +90,7 @@ def _send(listeners: Iterable[Session], message: Push) -> int:
         wire = wires.get(listener.resp)
         if wire is None:
             wire = wires[listener.resp] = encode3(message) if listener.resp == 3 else encode2(message)
-        listener.push_wire(wire)
+        listener.push_message(wire)
     return count
 
 
@@ -98,11 +98,11 @@ def _total(session: Session) -> int:
     return len(session.subscriptions) + len(session.patterns)
 
 
-def _check_context(session: Session) -> None:
+def _check_context(session: Session, name: bytes) -> None:
     """A client that must get a reply to each command at once cannot subscribe, as within a MULTI in RESP2 of a
     client that may not block."""
     if session.deny_blocking and not session.executing:
-        raise RedisError(b"ERR SUBSCRIBE isn't allowed for a DENY BLOCKING client")
+        raise RedisError(b"ERR " + name + b" isn't allowed for a DENY BLOCKING client")
 
 
 @command(
@@ -110,7 +110,7 @@ def _check_context(session: Session) -> None:
 )
 def subscribe(session: Session, argv: list[bytes]) -> Any:
     """Listen to channels."""
-    _check_context(session)
+    _check_context(session, b"SUBSCRIBE")
     for channel in argv[1:]:
         session.core.pubsub.subscribe(session, channel)
         session.push(Push([b"subscribe", channel, _total(session)]))
@@ -123,7 +123,7 @@ def subscribe(session: Session, argv: list[bytes]) -> Any:
 )
 def psubscribe(session: Session, argv: list[bytes]) -> Any:
     """Listen to all channels that match patterns."""
-    _check_context(session)
+    _check_context(session, b"PSUBSCRIBE")
     for pattern in argv[1:]:
         session.core.pubsub.psubscribe(session, pattern)
         session.push(Push([b"psubscribe", pattern, _total(session)]))
@@ -192,6 +192,8 @@ family.container("PUBSUB", since="2.8.0", help_since="6.2.0", summary="Commands 
 @command("PUBSUB CHANNELS [pattern]", PUBSUB, LOADING, STALE, since="2.8.0", complexity="O(N), N = channels")
 def pubsub_channels(session: Session, argv: list[bytes]) -> list[bytes]:
     """List channels that somebody listens to."""
+    if len(argv) > 3:
+        raise bad_subcommand(b"pubsub", argv[1])
     channels = session.core.pubsub.channels
     if len(argv) == 2:
         return list(channels)

@@ -78,6 +78,7 @@ class Session(Context):
         "flags",
         "id",
         "last_seen",
+        "late",
         "library",
         "library_version",
         "link",
@@ -125,7 +126,8 @@ class Session(Context):
         self.patterns: dict[bytes, None] = {}
         self.waiter: Waiter | None = None
         self.silence = ""
-        """CLIENT REPLY: ``off``, ``skip`` for the next command only, or nothing."""
+        """CLIENT REPLY: ``off``, ``skip`` for the next command only, ``skip next`` for this one and the next, or
+        nothing."""
         self.executing = False
         """Whether EXEC is running."""
         self.encode = encode2
@@ -146,6 +148,8 @@ class Session(Context):
         self._source: Source | None = None
         self._out: list[bytes] | None = None
         self._pushed: list[bytes] = []
+        self.late: list[bytes] = []
+        """Messages that the command which is running has caused for this session."""
         self._postponed: list[bytes] | None = None
         self.choose_table()
 
@@ -196,7 +200,7 @@ class Session(Context):
             except HiredisError:
                 argv = BROKEN
             except ProtocolError as error:
-                self._failed(None, error)
+                self.failed(None, error)
                 break
             if type(argv) is not list:
                 if argv is NOTHING and not parser.more and parser.depth.value < 1 and not parser.has_data():
@@ -290,14 +294,14 @@ class Session(Context):
     def _recover(self, row: Row | None, argv: list[bytes], error: Exception) -> Any:
         """The reply where a command did not return one, or where its name was not in the table as it was written."""
         if isinstance(error, RedisError):
-            return self._failed(row, error)
+            return self.failed(row, error)
         if not argv:
             return NO_REPLY
         if any(type(argument) is not bytes for argument in argv):
             try:
                 self.parser.reject()
             except ProtocolError as refusal:
-                return self._failed(None, refusal)
+                return self.failed(None, refusal)
         if argv[0] not in self.table:
             return self._run_by_name(argv)
         return self._crashed(argv, error)
@@ -313,7 +317,7 @@ class Session(Context):
                 raise arity_rejection(row.name)
             return row.run(self, argv)
         except RedisError as error:
-            return self._failed(row, error)
+            return self.failed(row, error)
         except Exception as error:
             return self._crashed(argv, error)
 
@@ -327,9 +331,9 @@ class Session(Context):
             )
             self.closing = True
             return HALT
-        return self._failed(None, unknown_command(argv))
+        return self.failed(None, unknown_command(argv))
 
-    def _failed(self, row: Row | None, error: RedisError) -> Any:
+    def failed(self, row: Row | None, error: RedisError) -> Any:
         """The reply for an error, counted."""
         self.core.stats.count_error(error.code)
         if row is not None:
@@ -354,7 +358,7 @@ class Session(Context):
         """The server has made a mistake: the log gets everything, the client a sentence."""
         name = argv[0][:64].decode("ascii", "replace")
         self.core.report_failure(f"command {name}", error)
-        return self._failed(None, internal_error())
+        return self.failed(None, internal_error())
 
     def _exceeded(self) -> None:
         """Too much unfinished input."""
@@ -376,6 +380,23 @@ class Session(Context):
         if not self._pushed:
             self.core.flush_soon(self)
         self._pushed.append(data)
+
+    def push_message(self, data: bytes) -> None:
+        """Send a message, encoded already: behind the reply to the command that causes it, where that is this
+        session's own."""
+        if self._out is not None:
+            self.late.append(data)
+        else:
+            self.push_wire(data)
+
+    def with_late(self, value: Any) -> Any:
+        """The value of a command with the messages behind it that it has caused."""
+        late = b"".join(self.late)
+        self.late.clear()
+        if value is NO_REPLY or value is HALT:
+            self.push_wire(late)
+            return value
+        return Wire(self.encode(value) + late)
 
     def flush(self) -> None:
         """Send what has been pushed."""
@@ -452,13 +473,20 @@ class Session(Context):
             table = tables.locked
         elif self.transaction is not None:
             table = tables.queueing
-        elif self.resp == 2 and (self.subscriptions or self.patterns):
+        elif self.is_restricted():
             table = tables.subscribed
         else:
             table = tables.normal
         if "no-touch" in self.flags:
             table = tables.untouching(table)
-        self.table = tables.silent(table) if self.silence else table
+        if self.silence:
+            table = tables.silent(table)
+        listens = self.resp == 3 and (self.subscriptions or self.patterns)
+        self.table = tables.listening(table) if listens else table
+
+    def is_restricted(self) -> bool:
+        """Whether the client listens in RESP2, where messages look like replies, so that it can do little else."""
+        return self.resp == 2 and bool(self.subscriptions or self.patterns)
 
     def speak(self, version: int) -> None:
         """Answer in version 2 or 3 of the protocol from now on."""
@@ -469,7 +497,9 @@ class Session(Context):
 
     def spoke(self) -> None:
         """A command has passed in silence."""
-        if self.silence == "skip":
+        if self.silence == "skip next":
+            self.silence = "skip"
+        elif self.silence == "skip":
             self.silence = ""
             self.choose_table()
 
@@ -518,7 +548,7 @@ class Session(Context):
     def reply(self, value: Any) -> None:
         """Answer the command that has halted the session, and go on when the present batch is done."""
         if isinstance(value, RedisError):
-            value = self._failed(self.row, value)
+            value = self.failed(self.row, value)
         if value is not NO_REPLY and not self.silence:
             self.push(value)
         self.spoke()
@@ -558,6 +588,7 @@ class Session(Context):
     def abort(self) -> None:
         """End the connection at once."""
         self.closing = True
+        self.core.blocking.forget(self)  # until the link tells of its end an element may come, and would be lost
         self.link.abort()
 
     def on_lost(self) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 family = Family("transactions")
 command = family.command
 
+_NOTHING = Wire(b"")
+
 
 class Transaction:
     """What a session has queued since MULTI."""
@@ -89,9 +91,25 @@ def exec_(session: Session, argv: list[bytes]) -> Any:
         return NULL_ARRAY
     session.executing = session.deny_blocking = True
     try:
-        return [_execute(session, row, argv) for row, argv in transaction.queued]
+        values = _execute_all(session, transaction)
     finally:
         session.executing = session.deny_blocking = False
+    return session.with_late(values) if session.late else values
+
+
+def _execute_all(session: Session, transaction: Transaction) -> Any:
+    """Run what was queued. HELLO and CLIENT REPLY take effect between the elements of the reply: each is encoded for
+    the version that is spoken by then, and left out while the client is not to be answered, whatever the reply says of
+    their number."""
+    encode, silence = session.encode, session.silence
+    values: list[Any] = []
+    for row, argv in transaction.queued:
+        value = _execute(session, row, argv)
+        if session.encode is not encode:
+            values = [Wire(encode(each)) for each in values]
+            encode = session.encode
+        values.append(value if session.silence != "off" else _NOTHING)
+    return Wire(b"".join(map(encode, values))) if silence == "off" else values
 
 
 def _execute(session: Session, row: Row, argv: list[bytes]) -> Any:
@@ -156,4 +174,4 @@ def refuse_transaction(session: Session, row: Row | None, error: RedisError) -> 
     if row is None or row.command.name != "exec":
         return error
     end_transaction(session)
-    return RedisError(b"EXECABORT Transaction discarded because of: " + error.text)
+    return RedisError(b"EXECABORT Transaction discarded because of: " + error.text.removeprefix(b"ERR "))

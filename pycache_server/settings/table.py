@@ -137,7 +137,7 @@ def _acting() -> list[Directive]:
         Directive("latency-tracking-info-percentiles", Percentiles(), (50.0, 99.0, 99.9), acts=True),
         Directive("notify-keyspace-events", Checked(_check_letters), "", acts=True),
         # encodings
-        Directive("hash-max-listpack-entries", ANY, 128, alias="hash-max-ziplist-entries", acts=True),
+        Directive("hash-max-listpack-entries", ANY, 512, alias="hash-max-ziplist-entries", acts=True),
         Directive("hash-max-listpack-value", ANY, 64, alias="hash-max-ziplist-value", acts=True),
         Directive("list-max-listpack-size", SIGNED, -2, alias="list-max-ziplist-size", acts=True),
         Directive("set-max-intset-entries", ANY, 512, acts=True),

@@ -79,6 +79,8 @@ class Event:
         return f"Event({self.name.decode()})"
 
 
+SILENT: Final = Event(0, b"")
+"""Changes a value, and is announced by others that follow."""
 DEL: Final = Event(GENERIC, b"del")
 EXPIRE: Final = Event(GENERIC, b"expire")
 PERSIST: Final = Event(GENERIC, b"persist")
@@ -90,4 +92,5 @@ COPY_TO: Final = Event(GENERIC, b"copy_to")
 NEW_KEY: Final = Event(NEW, b"new")
 MISSED: Final = Event(KEY_MISS, b"keymiss")
 EXPIRED_KEY: Final = Event(EXPIRED, b"expired")
+FIELDS_EXPIRED: Final = Event(HASH, b"hexpired")
 EVICTED_KEY: Final = Event(EVICTED, b"evicted")

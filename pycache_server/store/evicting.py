@@ -16,7 +16,7 @@ from pycache_server.store.events import Event
 from pycache_server.store.keyspace import Bucket, Database
 from pycache_server.store.memory import size_of_key
 from pycache_server.store.scan import SLOT_MASK, SLOTS
-from pycache_server.store.strings import as_bytes
+from pycache_server.store.strings import STRING_TYPES, as_bytes
 
 
 class EvictingDatabase(Database):
@@ -48,12 +48,10 @@ class EvictingDatabase(Database):
                 if not isinstance(entry, SizedEntry):
                     continue
                 self._disown(entry)
-                if entry.next is None:
+                if entry.expires == NEVER:
                     bucket[key] = entry.value
                 else:
-                    self.wheel.remove(entry)
-                    bucket[key] = plain = Entry(key, entry.value, entry.expires)
-                    self.wheel.add(plain)
+                    self._exchange(bucket, entry, Entry(key, entry.value, entry.expires))
         return last
 
     def evict_one(self) -> bool:
@@ -113,8 +111,11 @@ class EvictingDatabase(Database):
         if entry is None or (isinstance(entry, Entry) and self._live_value(entry) is None):
             self._store(key, value, NEVER)
             return
-        self.dirty += 1
         owned = self._own(bucket, key, entry)
+        if type(owned.value) not in STRING_TYPES:
+            self._store(key, value, self.expires_at(key) or NEVER)
+            return
+        self.dirty += 1
         owned.value = value
         self._count(owned)
         self.on_access(owned)
@@ -178,16 +179,21 @@ class EvictingDatabase(Database):
         if isinstance(value, SizedEntry):
             return value
         assert self.engine is not None
-        expires = NEVER
         if isinstance(value, Entry):
-            self.wheel.remove(value)
-            value, expires = value.value, value.expires
-        entry = bucket[key] = self.engine.entry_type(key, value, expires)
-        if expires != NEVER:
-            self.wheel.add(entry)
+            entry = self.engine.entry_type(key, value.value, value.expires)
+            self._exchange(bucket, value, entry)
+        else:
+            entry = bucket[key] = self.engine.entry_type(key, value, NEVER)
         self._count(entry)
         self.engine.admit(entry)
         return entry
+
+    def _exchange(self, bucket: Bucket, old: Entry, new: Entry) -> None:
+        """Put another entry for the same value in the place of one, in the bucket and in the wheel."""
+        bucket[new.key] = new
+        if old.next is not None:
+            self.wheel.remove(old)
+            self.wheel.add(new)
 
     def _disown(self, entry: SizedEntry) -> None:
         assert self.engine is not None
@@ -205,11 +211,11 @@ class EvictingDatabase(Database):
             self._disown(value)
         super()._let_go(value)
 
-    def _forget_expiry(self, bucket: Bucket, entry: Entry) -> None:
+    def forget_expiry(self, bucket: Bucket, entry: Entry) -> None:
         if isinstance(entry, SizedEntry):
             entry.expires = NEVER
         else:
-            super()._forget_expiry(bucket, entry)
+            super().forget_expiry(bucket, entry)
 
     def _check(self) -> None:
         super()._check()

@@ -16,7 +16,7 @@ The wheel does not make reads exact, it brings memory back; whether an entry has
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 
 from pycache_server.entry import Entry
@@ -114,20 +114,39 @@ class Wheel:
         self._tick = max(self._tick, now >> TICK_BITS)
         return due, False
 
+    def first_due(self, now: int, limit: int) -> Entry | None:
+        """An entry that is due at ``now`` (ms), which stays in. None where nothing is, or where ``limit`` entries had
+        to be dealt out without finding any; ``next_due`` tells which."""
+        budget = limit
+        while (start := self.next_due()) is not None and start <= now:
+            if budget <= 0:
+                return None
+            span = self._spans[0][1]
+            head = self._heads[span]
+            if not span % _LEVELS:
+                self._tick = max(self._tick, span // _LEVELS)
+                return head.next
+            budget -= self._deal_out(head, start, budget)
+        self._tick = max(self._tick, now >> TICK_BITS)
+        return None
+
     def overdue(self, now: int) -> int:
         """How many entries have expired at ``now`` (ms) and are still in. O(1) unless some are due."""
-        count = 0
+        return sum(1 for _ in self.late(now))
+
+    def late(self, now: int) -> Iterator[Entry]:
+        """The entries that have expired at ``now`` (ms) and are still in."""
         if not self._spans or self._spans[0][0] - (1 << TICK_BITS) > now:
-            return count
+            return
         for span, head in self._heads.items():
             start = (span // _LEVELS) << (TICK_BITS + span % _LEVELS * LEVEL_BITS)
             if start <= now:
                 entry = head.next
                 while entry is not head:
                     assert entry is not None
-                    count += entry.expires <= now
+                    if entry.expires <= now:
+                        yield entry
                     entry = entry.next
-        return count
 
     def sample(self, count: int) -> list[Entry]:
         """Up to ``count`` entries, one of each of some spans."""

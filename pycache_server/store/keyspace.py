@@ -15,38 +15,35 @@ The keyspace is not one dict: growing one of 2.8 million keys stops the world fo
 dicts, chosen by the low bits of the key's hash, which also gives scans, sampling and freeing in slices.
 
 Each write names its event (events.py). A write that fails must fail before its first change.
+
+A key is gone when the time of its entry has come. For a hash all of whose fields expire that is the time of the last
+one, so that nobody who looks at entries has to look into hashes; what the key itself was given is ``until`` of its
+FieldTimes then. The wheel has the keys that were given a time, ``fields`` the hashes with fields that were.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pycache_server.entry import NEVER, Entry, SizedEntry
 from pycache_server.errors import WouldOverflow
 from pycache_server.evict.base import Engine
 from pycache_server.store.clock import Clock
-from pycache_server.store.events import Event
+from pycache_server.store.encodings import Encodings
+from pycache_server.store.events import DEL, EXPIRED_KEY, FIELDS_EXPIRED, Event
 from pycache_server.store.expiry import Wheel
+from pycache_server.store.field_expiry import drop_due_fields, retime
+from pycache_server.store.hash import VolatileHash
 from pycache_server.store.numbers import INT_MAX, INT_MIN
 from pycache_server.store.scan import END, SLOT_MASK, SLOTS, scan
 from pycache_server.store.strings import STRING_TYPES, as_bytes, to_int
 from pycache_server.store.table import choose_bucket
 
+if TYPE_CHECKING:
+    from pycache_server.store.observed import Observer
+
 Bucket = dict[bytes, Any]
-
-
-class Observer(Protocol):
-    """Who hears of changes while a database is observed."""
-
-    def changed(self, database: Database, key: bytes, event: Event) -> None:
-        """The value of ``key`` was set, changed in place or removed, as ``event`` says."""
-
-    def flushed(self, database: Database) -> None:
-        """The database is about to be emptied."""
-
-    def swapped(self, first: Database, second: Database) -> None:
-        """The contents of two databases are about to be exchanged."""
 
 
 class Database:
@@ -61,6 +58,8 @@ class Database:
         "dirty",
         "engine",
         "expired",
+        "expired_fields",
+        "fields",
         "hits",
         "index",
         "keyspace",
@@ -82,6 +81,8 @@ class Database:
         """Changes since the start."""
         self.expired = 0
         """Keys that were removed because their time had come."""
+        self.expired_fields = 0
+        """Fields of hashes that were."""
         self.engine: Engine | None = None  # this and the next two belong to evicting.py
         self.on_access: Callable[[SizedEntry], None] = not_counted
         self.used = 0
@@ -90,6 +91,7 @@ class Database:
     def _renew(self) -> None:
         self.buckets: list[Bucket] = [{} for _ in range(SLOTS)]
         self.wheel = Wheel(self.keyspace.wake)
+        self.fields = Wheel(self.keyspace.wake)
         self.size = 0
 
     # Reading
@@ -139,6 +141,15 @@ class Database:
         self.hits += 1
         return as_bytes(value)
 
+    def look(self, key: bytes) -> Any:
+        """The value of ``key``, or None. Counts as a read, but not as an access: no engine hears of it."""
+        value = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if isinstance(value, Entry):
+            value = self._live_value(value)
+        self.misses += value is None
+        self.hits += value is not None
+        return value
+
     def find(self, key: bytes) -> Any:
         """The value of ``key``, or None, for a write: counts as no read."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
@@ -177,7 +188,10 @@ class Database:
             return None
         if not isinstance(value, Entry):
             return NEVER
-        return value.expires if self._live_value(value) is not None else None
+        live = self._live_value(value)
+        if type(live) is VolatileHash:
+            return live.times.until
+        return value.expires if live is not None else None
 
     # Writing
 
@@ -218,13 +232,29 @@ class Database:
         old = bucket.get(key)
         self.dirty += 1
         if isinstance(old, Entry):
-            if self._live_value(old) is not None:
+            replaced = self._live_value(old)
+            if type(replaced) in _LIGHT:
                 old.value = value
+                return
+            if replaced is not None:
+                self._supplant(bucket, old, value)
                 return
             old = None
         bucket[key] = value
         if old is None:
             self.size += 1
+        elif type(old) not in _LIGHT:
+            self._let_go(old)
+
+    def place(self, key: bytes, value: Any, expires: int, event: Event) -> None:
+        """Set ``key`` to a value that has lived elsewhere, to expire at ``expires``, or NEVER."""
+        if expires == NEVER:
+            self.put(key, value, event)
+        else:
+            self.put_until(key, value, expires, event)
+        if type(value) is VolatileHash:
+            value.times.until = expires
+            retime(self, key, value)
 
     def touched(self, key: bytes, event: Event, changes: int = 1) -> None:
         """The value of ``key`` has been changed in place."""
@@ -243,13 +273,14 @@ class Database:
             expired = isinstance(value, Entry) and value.expires <= self.clock.now()
             self._let_go(value)
             if expired:
-                self._has_expired(key)
+                self._has_expired(value)
                 return False
         self.dirty += 1
         return True
 
     def take(self, key: bytes, event: Event) -> tuple[Any, int] | None:
-        """Remove ``key`` and hand over its value, which lives on, and its expiry time. None where it was not there."""
+        """Remove ``key`` and hand over its value and its expiry time, for a new place: that counts as the change. None
+        where it was not there."""
         bucket = self.buckets[hash(key) & SLOT_MASK]
         value = self.find(key)
         if value is None:
@@ -259,9 +290,16 @@ class Database:
         entry = bucket.pop(key)
         if isinstance(entry, Entry) and entry.next is not None:
             self.wheel.remove(entry)
+        if type(value) is VolatileHash and value.times.next is not None:
+            self.fields.remove(value.times)
         self.size -= 1
-        self.dirty += 1
         return value, expires
+
+    def vacate(self, key: bytes) -> None:
+        """Remove ``key`` without a word: something new is about to take its place."""
+        if self.expires_at(key) is not None:
+            self.size -= 1
+            self._let_go(self.buckets[hash(key) & SLOT_MASK].pop(key))
 
     def expire(self, key: bytes, expires: int, event: Event) -> bool:
         """Let ``key`` expire at ``expires``. Whether it was there."""
@@ -269,9 +307,13 @@ class Database:
         value = bucket.get(key)
         if value is None:
             return False
+        live = self._live_value(value) if isinstance(value, Entry) else value
+        if live is None:
+            return False
+        if type(live) is VolatileHash:
+            live.times.until = expires
+            expires = min(expires, live.end())
         if isinstance(value, Entry):
-            if self._live_value(value) is None:
-                return False
             if value.next is not None:
                 self.wheel.remove(value)
             value.expires = expires
@@ -285,10 +327,14 @@ class Database:
         """Let ``key`` not expire. Whether it was there and would have."""
         bucket = self.buckets[hash(key) & SLOT_MASK]
         value = bucket.get(key)
-        if not isinstance(value, Entry) or value.expires == NEVER or self._live_value(value) is None:
+        if not isinstance(value, Entry) or self._live_value(value) is None or value.next is None:
             return False
         self.wheel.remove(value)
-        self._forget_expiry(bucket, value)
+        if type(value.value) is VolatileHash:
+            value.value.times.until = NEVER
+            retime(self, key, value.value)
+        else:
+            self.forget_expiry(bucket, value)
         self.dirty += 1
         return True
 
@@ -329,7 +375,13 @@ class Database:
 
     def live_size(self) -> int:
         """How many keys there are that have not expired."""
-        return self.size - self.wheel.overdue(self.clock.now()) if self.wheel.size else self.size
+        size, now = self.size, self.clock.now()
+        if self.wheel.size:
+            size -= self.wheel.overdue(now)
+        if self.fields.size:  # hashes without any field left, unless the wheel has them
+            entries = [self.stored_entry(times.key) for times in self.fields.late(now)]
+            size -= sum(entry is not None and entry.next is None and entry.expires <= now for entry in entries)
+        return size
 
     def volatile(self) -> int:
         """How many keys there are that will expire."""
@@ -354,8 +406,8 @@ class Database:
         if cursor >= END:
             return 0, []
         cursor, keys = scan(self.buckets, 0, cursor, count)
-        if self.wheel.size:
-            keys = [key for key in keys if self.find(key) is not None]
+        if self.wheel.size or self.fields.size:
+            keys = [key for key in keys if self.expires_at(key) is not None]
         return cursor, keys
 
     def random_key(self) -> bytes | None:
@@ -363,23 +415,31 @@ class Database:
         while self.size:
             bucket, place = choose_bucket(self.buckets, self.size, self.keyspace.choose)
             key = next(key for number, key in enumerate(bucket) if number == place)
-            if self.find(key) is not None:
+            if self.expires_at(key) is not None:
                 return key
         return None
 
     def expire_due(self, limit: int) -> bool:
-        """Remove keys whose time has come, about ``limit`` of them at most. Whether there is more to do."""
-        due, more = self.wheel.expire(self.clock.now(), limit)
-        for entry in due:
-            self._drop(entry)
-        return more
+        """Remove keys and fields whose time has come, about ``limit`` of them at most. Whether there is more to do."""
+        more = False
+        if self.wheel.size:
+            due, more = self.wheel.expire(self.clock.now(), limit)
+            for entry in due:
+                self._drop(entry)
+        return drop_due_fields(self, limit) or more if self.fields.size else more
+
+    def next_due(self) -> int | None:
+        """When to call ``expire_due`` next, in ms; None while nothing expires."""
+        dues = [due for wheel in (self.wheel, self.fields) if (due := wheel.next_due()) is not None]
+        return min(dues, default=None)
 
     # Inside
 
     def _live_value(self, entry: Entry) -> Any:
         """The value of an entry, or None where it has expired: then the key is gone."""
         if entry.expires <= self.clock.time * 1000.0:
-            self.wheel.remove(entry)
+            if entry.next is not None:
+                self.wheel.remove(entry)
             self._drop(entry)
             return None
         return entry.value
@@ -389,10 +449,18 @@ class Database:
         del self.buckets[hash(entry.key) & SLOT_MASK][entry.key]
         self.size -= 1
         self._let_go(entry)
-        self._has_expired(entry.key)
+        self._has_expired(entry)
 
-    def _has_expired(self, key: bytes) -> None:
-        self.expired += 1
+    def _has_expired(self, entry: Entry) -> None:
+        """An entry has been removed because its time had come, or that of its last field."""
+        value = entry.value
+        if type(value) is VolatileHash and value.times.until > self.clock.now():
+            self.expired_fields += len(value.fields)
+            self.announce(entry.key, FIELDS_EXPIRED)
+            self.announce(entry.key, DEL)
+        else:
+            self.expired += 1
+            self.announce(entry.key, EXPIRED_KEY)
 
     def evict_one(self) -> bool:
         """Give up the key that the engine chooses. False where it has none to give, or there is no engine."""
@@ -404,7 +472,7 @@ class Database:
     def _replaced(self, key: bytes, old: Any) -> None:
         """What was stored under ``key`` has been overwritten."""
         if isinstance(old, Entry) and old.expires <= self.clock.now():
-            self._has_expired(key)
+            self._has_expired(old)
         self._let_go(old)
 
     def _let_go(self, value: Any) -> None:
@@ -413,28 +481,51 @@ class Database:
             if value.next is not None:
                 self.wheel.remove(value)
             value = value.value
-        if type(value) not in _LIGHT and len(value) > HEAVY:
+        if type(value) in _LIGHT:
+            return
+        size = len(value)
+        if type(value) is VolatileHash:
+            size = len(value.fields)
+            if value.times.next is not None:
+                self.fields.remove(value.times)
+        if size > HEAVY:
             self.keyspace.discard(value)
 
-    def _forget_expiry(self, bucket: Bucket, entry: Entry) -> None:
+    def _supplant(self, bucket: Bucket, entry: Entry, value: Any) -> None:
+        """A string takes the place of a collection, and its time to live."""
+        expires = self.expires_at(entry.key)
+        self._let_go(entry)
+        bucket[entry.key] = value
+        if expires is not None and expires != NEVER:
+            bucket[entry.key] = entry = Entry(entry.key, value, expires)
+            self.wheel.add(entry)
+
+    def forget_expiry(self, bucket: Bucket, entry: Entry) -> None:
         """An entry that is out of the wheel does not expire any more: the bare value will do."""
         bucket[entry.key] = entry.value
 
     def _check(self) -> None:
-        """Assert that keys are in their buckets, counts are right, and what expires hangs in the wheel."""
+        """Assert that keys are in their buckets, counts are right, and what expires hangs in the wheels."""
         self.wheel._check()
-        volatile = 0
+        self.fields._check()
+        volatile = timed = 0
         for number, bucket in enumerate(self.buckets):
             for key, value in bucket.items():
                 assert hash(key) & SLOT_MASK == number and type(key) is bytes
-                if isinstance(value, Entry):
-                    assert value.key == key and (value.next is not None) == (value.expires != NEVER)
-                    volatile += value.next is not None
-                    value = value.value
+                entry, value = value, value.value if isinstance(value, Entry) else value
+                expires = until = entry.expires if isinstance(entry, Entry) else NEVER
+                if type(value) is VolatileHash:
+                    times, until = value.times, value.times.until
+                    assert times.next is not None and times.key == key and times.expires == times.earliest()
+                    assert expires == min(until, value.end())
+                    timed += 1
+                if isinstance(entry, Entry):
+                    assert entry.key == key and (entry.next is not None) == (until != NEVER)
+                    volatile += entry.next is not None
                 assert value is not None and not isinstance(value, Entry)
                 if type(value) not in STRING_TYPES:
                     value._check()
-        assert volatile == self.wheel.size
+        assert volatile == self.wheel.size and timed == self.fields.size
         assert self.size == sum(map(len, self.buckets))
 
 
@@ -479,15 +570,15 @@ class Keyspace:
     def swap(self, first: int, second: int) -> None:
         """Exchange the contents of two databases."""
         one, other = self.databases[first], self.databases[second]
+        one.dirty += 1
         if one is other:
             return
         if self.observer is not None:
             self.observer.swapped(one, other)
-        for name in ("buckets", "wheel", "size", "engine", "on_access", "used"):
+        for name in ("buckets", "wheel", "fields", "size", "engine", "on_access", "used"):
             mine, theirs = getattr(one, name), getattr(other, name)
             setattr(one, name, theirs)
             setattr(other, name, mine)
-        one.dirty += 1
 
     def used(self) -> int:
         """Bytes of all keys and values, as far as they are counted (evicting.py)."""
@@ -508,33 +599,3 @@ class Keyspace:
 
 def _no_one() -> None:
     pass
-
-
-class Encodings:
-    """The limits up to which Redis keeps a collection compact, by the names of their directives. They decide what
-    OBJECT ENCODING answers, and whether a scan returns everything at once."""
-
-    __slots__ = (
-        "hash_max_listpack_entries",
-        "hash_max_listpack_value",
-        "list_max_listpack_size",
-        "set_max_intset_entries",
-        "set_max_listpack_entries",
-        "set_max_listpack_value",
-        "stream_node_max_bytes",
-        "stream_node_max_entries",
-        "zset_max_listpack_entries",
-        "zset_max_listpack_value",
-    )
-
-    def __init__(self) -> None:
-        self.hash_max_listpack_entries = 128
-        self.hash_max_listpack_value = 64
-        self.list_max_listpack_size = -2
-        self.set_max_intset_entries = 512
-        self.set_max_listpack_entries = 128
-        self.set_max_listpack_value = 64
-        self.stream_node_max_bytes = 4096
-        self.stream_node_max_entries = 100
-        self.zset_max_listpack_entries = 128
-        self.zset_max_listpack_value = 64

@@ -15,6 +15,7 @@ from sys import getsizeof
 from typing import Any
 
 from pycache_server.entry import Entry
+from pycache_server.store.hash import VolatileHash
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.strings import STRING_TYPES
 from pycache_server.store.value import CONTAINER
@@ -44,7 +45,7 @@ def free_slice(keyspace: Keyspace, budget: int) -> bool:
     discarded = keyspace.discarded
     while discarded and budget > 0:
         thing = discarded[-1]
-        if isinstance(thing, list):
+        if type(thing) is list:
             budget -= _free_buckets(thing, budget)
             if not thing:
                 discarded.pop()
@@ -68,7 +69,10 @@ def _free_buckets(buckets: list[dict[bytes, Any]], budget: int) -> int:
 
 
 def _unlink(values: Iterable[Any]) -> None:
-    """Entries of a dropped database hang in rings of a dropped wheel: break the cycles."""
+    """Entries of a dropped database hang in rings of dropped wheels: break the cycles."""
     for value in values:
         if isinstance(value, Entry):
             value.prev = value.next = None
+            value = value.value
+        if type(value) is VolatileHash:
+            value.times.prev = value.times.next = None

@@ -100,7 +100,7 @@ def round_long_double(value: Fraction) -> Fraction | None:
 
 def parse_long_double(text: bytes | bytearray) -> Fraction | float | None:
     """The long double in ``text``: a float where it is infinite; None where it is no number."""
-    if len(text) > 255 or (found := _FLOAT.fullmatch(text)) is None:
+    if len(text) >= _LONGEST_FLOAT or (found := _FLOAT.fullmatch(text)) is None:
         return None
     if found["hex"]:
         return round_long_double(_parse_hex(text.decode("ascii").lower()))
@@ -109,7 +109,7 @@ def parse_long_double(text: bytes | bytearray) -> Fraction | float | None:
     _, _, exponent = text.lower().partition(b"e")
     if exponent and abs(int(exponent)) > 5000:
         return None
-    return round_long_double(Fraction(text.decode("ascii")))
+    return round_long_double(Fraction(Decimal(text.decode("ascii"))))  # Decimal: int refuses to read 4300 digits
 
 
 def _parse_hex(text: str) -> Fraction:
@@ -123,6 +123,6 @@ def format_long_double(value: Fraction) -> bytes:
     """As C's ``%.17Lf``, without zeros at the end: what INCRBYFLOAT stores and answers."""
     scaled = round(value * 10**17)
     whole, fraction = divmod(abs(scaled), 10**17)
-    text = str(Decimal(whole)).encode() + b".%017d" % fraction  # Decimal: int refuses to print 4300 digits
+    text = str(Decimal(whole)).encode() + b".%017d" % fraction  # Decimal, again
     text = text.rstrip(b"0").rstrip(b".")
     return b"-" + text if scaled < 0 else text

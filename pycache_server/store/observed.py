@@ -6,13 +6,23 @@ is decided by ``Keyspace.observe``; nothing is tested for while nobody listens.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from pycache_server.store.events import EVICTED_KEY, EXPIRED_KEY, MISSED, NEW_KEY, Event
+from pycache_server.store.events import EVICTED_KEY, MISSED, NEW_KEY, Event
 from pycache_server.store.keyspace import Database
 
-if TYPE_CHECKING:
-    from pycache_server.store.keyspace import Observer
+
+class Observer(Protocol):
+    """Who hears of changes while a database is observed."""
+
+    def changed(self, database: Database, key: bytes, event: Event) -> None:
+        """The value of ``key`` was set, changed in place or removed, as ``event`` says."""
+
+    def flushed(self, database: Database) -> None:
+        """The database is about to be emptied."""
+
+    def swapped(self, first: Database, second: Database) -> None:
+        """The contents of two databases are about to be exchanged."""
 
 
 class ObservedDatabase(Database):
@@ -42,6 +52,12 @@ class ObservedDatabase(Database):
 
     def get_string(self, key: bytes) -> bytes | None:
         value = super().get_string(key)
+        if value is None:
+            self._observer.changed(self, key, MISSED)
+        return value
+
+    def look(self, key: bytes) -> Any:
+        value = super().look(key)
         if value is None:
             self._observer.changed(self, key, MISSED)
         return value
@@ -104,10 +120,6 @@ class ObservedDatabase(Database):
     def flush(self) -> int:
         self._observer.flushed(self)
         return super().flush()
-
-    def _has_expired(self, key: bytes) -> None:
-        super()._has_expired(key)
-        self._tell(key, EXPIRED_KEY)
 
     def _has_been_evicted(self, key: bytes) -> None:
         super()._has_been_evicted(key)

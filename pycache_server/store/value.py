@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    from pycache_server.store.keyspace import Encodings
+    from pycache_server.store.encodings import Encodings
 
 CONTAINER = 16
 """Bytes in front of an object that the garbage collector knows."""
@@ -46,7 +46,7 @@ class Value(Protocol):
 
     def digest_parts(self) -> Iterable[Any]:
         """What DEBUG DIGEST mixes (server/digest.py): byte strings in order for a list or a stream, byte strings for
-        a set, tuples of byte strings for a hash or a sorted set."""
+        a set, tuples of byte strings for a hash (with a third one for a field that expires) or a sorted set."""
 
     def _check(self) -> None:
         """Assert that the value's own structures are sound, and that ``memory`` counts what is there."""

@@ -26,7 +26,7 @@ from pycache_server.store.table import SMALL, Table, buckets_of, free_buckets, s
 from pycache_server.store.value import bytes_of
 
 if TYPE_CHECKING:
-    from pycache_server.store.keyspace import Encodings
+    from pycache_server.store.encodings import Encodings
 
 FEW = 64
 """Most members of a set without a dict."""
@@ -139,6 +139,11 @@ class SortedSet:
             return 0, list(self.items())
         cursor, members = scan(*buckets_of(self._members()), cursor, count)
         return cursor, [(member, score) for member in members if (score := self.score(member)) is not None]
+
+    def sort_elements(self) -> list[bytes]:
+        """What SORT sorts: all members in their order. Redis takes a set out of its listpack for that, for good."""
+        self.compact = False
+        return list(self)
 
     def _members(self) -> Any:
         """A container of the members, in any order."""

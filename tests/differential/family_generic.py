@@ -27,6 +27,18 @@ def commands() -> st.SearchStrategy[Command]:
             words(b"SWAPDB", SMALL, st.one_of(SMALL, INTEGERS)),
             words(b"KEYS", st.sampled_from([b"*", b"?", b"[ab]", b"a*", b"*s*t", b"\\a"])),
             words(b"DBSIZE"),
+            words(
+                b"SCAN",
+                st.sampled_from([b"0", b"0", b"0", b"00", b"+0", b"x", b"0x1", b"1 ", b"18446744073709551616"]),
+                shuffled(
+                    words(b"COUNT", st.sampled_from([b"100000", b"0", b"-1", b"x"])),
+                    words(b"MATCH", st.sampled_from([b"*", b"a*", b"?", b"[ab]", b""])),
+                    words(b"TYPE", st.sampled_from([b"string", b"SET", b"list", b"bogus"])),
+                ),
+                b"COUNT",
+                b"100000",
+            ),
+            words(b"RANDOMKEY"),
             words(b"OBJECT", st.sampled_from([b"ENCODING", b"REFCOUNT"]), KEYS),
             words(st.sampled_from([b"FLUSHDB", b"FLUSHALL"]), maybe(st.sampled_from([b"ASYNC", b"SYNC", b"x"]))).filter(
                 lambda command: len(command) > 2

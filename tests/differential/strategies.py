@@ -11,6 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 Command = list[bytes]
+SHORTEST, LONGEST = 5, 40
+"""Commands of a program."""
 
 KEYS = st.sampled_from([b"a", b"b", b"c", b"d", b"list", b"hash", b"set", b"zset", b"{x}", b""])
 INTEGERS = st.one_of(
@@ -114,6 +116,11 @@ def shuffled(*options: Any) -> st.SearchStrategy[list[Any]]:
     """Some of the options, in any order."""
     strategies = [words(option) if isinstance(option, bytes) else option for option in options]
     return st.lists(st.one_of(*strategies), max_size=3)
+
+
+def programs(commands: st.SearchStrategy[Command]) -> st.SearchStrategy[list[Command]]:
+    """Lists of commands, long ones as often as short ones: hypothesis by itself prefers the shortest by far."""
+    return st.integers(SHORTEST, LONGEST).flatmap(lambda count: st.lists(commands, min_size=count, max_size=count))
 
 
 def spoiled(strategy: st.SearchStrategy[Command]) -> st.SearchStrategy[Command]:

@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import RealRedis
 from tests.differential.oracle import Pair
-from tests.differential.strategies import Command
+from tests.differential.strategies import Command, programs
 
 pytestmark = pytest.mark.interop
 
 FAMILIES = sorted(path.stem.removeprefix("family_") for path in Path(__file__).parent.glob("family_*.py"))
-PROGRAM = 40
-"""Commands of one program, at most."""
 
 
 def strategy_of(family: str) -> st.SearchStrategy[Command]:
@@ -50,7 +48,7 @@ def check_family(real: RealRedis, strategies: list[st.SearchStrategy[Command]], 
         database=None,
         print_blob=True,
     )
-    @given(st.sampled_from([2, 3]), st.lists(commands, min_size=5, max_size=PROGRAM))
+    @given(st.sampled_from([2, 3]), programs(commands))
     def check(resp: int, program: list[Command]) -> None:
         run_program(real.port, resp, program)
 

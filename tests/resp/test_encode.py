@@ -8,6 +8,7 @@ from pycache_server.errors import WrongType
 from pycache_server.resp.encode import (
     NULL_ARRAY,
     OK,
+    Entries,
     Pairs,
     Push,
     Scored,
@@ -33,6 +34,7 @@ from pycache_server.resp.encode import (
         ([], b"*0\r\n", b"*0\r\n"),
         ([b"a", 1], b"*2\r\n$1\r\na\r\n:1\r\n", b"*2\r\n$1\r\na\r\n:1\r\n"),
         ((b"a",), b"*1\r\n$1\r\na\r\n", b"*1\r\n$1\r\na\r\n"),
+        (Entries(), b"*0\r\n", b"*0\r\n"),
         ({b"a": None}, b"*2\r\n$1\r\na\r\n$-1\r\n", b"%1\r\n$1\r\na\r\n_\r\n"),
         (Pairs([([1], 2)]), b"*2\r\n*1\r\n:1\r\n:2\r\n", b"%1\r\n*1\r\n:1\r\n:2\r\n"),
         ({b"a"}, b"*1\r\n$1\r\na\r\n", b"~1\r\n$1\r\na\r\n"),
@@ -60,6 +62,8 @@ def test_arrays_of_strings_are_the_same_fast_and_slow(sizes: list[int]) -> None:
     values = [b"x" * size for size in sizes]
     slow = b"*%d\r\n" % len(values) + b"".join(map(encode2, values))
     assert encode2(values) == slow
+    entries = [(b"name", values), (b"", values[:2])]
+    assert encode2(Entries(entries)) == encode3(Entries(entries)) == encode2(entries)
 
 
 @pytest.mark.parametrize(

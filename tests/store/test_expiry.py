@@ -78,3 +78,21 @@ def test_entries_beyond_any_year_are_fine() -> None:
     assert wheel.expire(2**53, 10) == ([], False)
     wheel.remove(entry)
     assert wheel.next_due() is None
+
+
+def test_what_is_due_can_be_looked_at_and_stays_in() -> None:
+    wheel = Wheel()
+    entries = [Entry(b"%d" % number, None, 50_000 + number) for number in range(100)]
+    for entry in entries:
+        wheel.add(entry)
+    assert wheel.first_due(49_000, 10) is None
+    seen = set()
+    for _ in range(1000):
+        due = wheel.first_due(60_000, 10)
+        if due is not None:
+            assert due in entries
+            seen.add(due)
+            wheel.remove(due)
+        wheel._check()
+    assert seen == set(entries)
+    assert wheel.next_due() is None

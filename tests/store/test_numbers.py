@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from fractions import Fraction
 
 import pytest
 
@@ -73,6 +74,15 @@ def test_long_numbers_without_exponent_do_not_become_infinite() -> None:
 
 def test_hexadecimal_doubles_are_read_as_strtod_does() -> None:
     assert parse_float(b"0x1p3") == 8.0
+
+
+def test_long_doubles_may_have_thousands_of_digits() -> None:
+    largest = parse_long_double(b"1" * 4900)
+    assert isinstance(largest, Fraction)
+    assert len(format_long_double(largest)) == 4900
+    assert parse_long_double(b"0." + b"1" * 5000) == parse_long_double(b"0." + b"1" * 50)
+    assert parse_long_double(b"0." + b"1" * 5118) is None
+    assert parse_long_double(b"1" * 4950) is None
 
 
 @pytest.mark.interop

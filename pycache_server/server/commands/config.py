@@ -149,7 +149,7 @@ def config_resetstat(session: Session, argv: list[bytes]) -> Any:
     core.stats.reset()
     core.tables.reset()
     for database in core.keyspace.databases:
-        database.hits = database.misses = database.expired = 0
+        database.hits = database.misses = database.expired = database.expired_fields = 0
     core.keyspace.evicted = core.keyspace.freed = 0
     core.peak_memory = 0
     return OK

@@ -1,0 +1,310 @@
+"""Streams: entries in the order of their ids, in nodes (stream_node.py) as Redis would divide them.
+
+Ids only grow, so an entry is added to the last node, and the first nodes are the oldest. A node is found by bisection
+over the nodes' first ids, an entry by bisection within the node. Trimming drops nodes from the front of a list, which
+moves the rest: 4 microseconds with a million entries, once in a hundred entries.
+
+A stream may be empty: it remembers its last id. Consumer groups have a slot of their own, None where there are none.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING, ClassVar
+
+from pycache_server.errors import RedisError
+from pycache_server.store.memory import size_of
+from pycache_server.store.radix import nodes_added, nodes_of
+from pycache_server.store.stream_id import LARGEST_ID, LARGEST_SEQ, SEQ_BITS
+from pycache_server.store.stream_node import Node, Record
+from pycache_server.store.value import CONTAINER, bytes_of
+
+if TYPE_CHECKING:
+    from pycache_server.store.encodings import Encodings
+
+LARGEST_LISTPACK = 1 << 30
+_NUMBERS_BYTES = 48
+"""Bytes of a stream's own integers, about."""
+
+
+class IdTooSmall(RedisError):
+    text = b"ERR The ID specified in XADD is equal or smaller than the target stream top item"
+
+
+class EntryTooLarge(RedisError):
+    text = b"ERR Elements are too large to be stored"
+
+
+class Stream:
+    """A stream. Ids are integers (stream_id.py)."""
+
+    __slots__ = (
+        "_counted",
+        "_fields",
+        "added",
+        "groups",
+        "last_id",
+        "length",
+        "max_deleted_id",
+        "nodes",
+        "starts",
+        "tree_nodes",
+    )
+
+    type_name: ClassVar[bytes] = b"stream"
+
+    def __init__(self) -> None:
+        self.length = 0
+        self.last_id = 0
+        """The greatest id that an entry has or had, or what XSETID made of it."""
+        self.max_deleted_id = 0
+        self.added = 0
+        """How many entries have ever been added."""
+        self.nodes: list[Node] = []
+        self.starts: list[int] = []
+        """The first id of each node."""
+        self.groups: None = None
+        self.tree_nodes = 1
+        """How many nodes Redis's radix tree has in which these nodes are."""
+        self._counted = 0  # what nodes are counted for, in bytes, in sum
+        self._fields = 0  # bytes of their fields, which neighbours share
+
+    def __len__(self) -> int:
+        return self.length
+
+    # Adding
+
+    def next_id(self, now: int) -> int:
+        """The id of an entry that is added at ``now``, in ms: ids grow even where the clock goes back."""
+        number = now << SEQ_BITS
+        return number if number > self.last_id else self.last_id + 1
+
+    def next_id_within(self, ms: int) -> int:
+        """The id of an entry of which the first part is given.
+
+        Raises IdTooSmall where there is no such id any more.
+        """
+        if self.last_id >> SEQ_BITS != ms:
+            return ms << SEQ_BITS
+        if self.last_id & LARGEST_SEQ == LARGEST_SEQ:
+            raise IdTooSmall
+        return self.last_id + 1
+
+    def append(self, number: int, words: list[bytes], limits: Encodings) -> None:
+        """Add an entry with the id ``number``; ``words`` are fields and values alternately.
+
+        Raises IdTooSmall where the id is not greater than all before, EntryTooLarge.
+        """
+        if number <= self.last_id:
+            raise IdTooSmall
+        size = sum(map(len, words))
+        if size > LARGEST_LISTPACK:
+            raise EntryTooLarge
+        fields = tuple(words[::2])
+        nodes = self.nodes
+        node = self._add_node(number, fields) if not nodes or _is_full(nodes[-1], size, limits) else nodes[-1]
+        node.append(number, fields, words[1::2])
+        self.length += 1
+        self.added += 1
+        self.last_id = number
+
+    def _add_node(self, start: int, fields: tuple[bytes, ...]) -> Node:
+        before = self.nodes[-1] if self.nodes else None
+        if before is not None:
+            before.seal()
+            self._recount(before)
+        if before is not None and before.fields == fields:
+            fields = before.fields
+        else:
+            self._fields += _bytes_of_fields(fields)
+        self.tree_nodes += nodes_added(self.starts, start)
+        node = Node(start, fields)
+        self.nodes.append(node)
+        self.starts.append(start)
+        return node
+
+    # Reading
+
+    def first_live_id(self) -> int:
+        """The id of the first entry, 0 where there is none."""
+        return next((node.id_at(node.front) for node in self.nodes if node.alive), 0)
+
+    def last_live_id(self) -> int:
+        """The id of the last entry, 0 where there is none."""
+        return next((node.last_live_id() for node in reversed(self.nodes) if node.alive), 0)
+
+    def range(
+        self, start: int = 0, end: int = LARGEST_ID, count: int | None = None, backwards: bool = False
+    ) -> list[Record]:
+        """The entries with ids from ``start`` to ``end``, both included, or the first ``count`` of them; backwards
+        that is from ``end`` to ``start``. O(log n) to find the first."""
+        wanted = self.length if count is None else count
+        first = max(bisect_right(self.starts, start) - 1, 0)
+        last = bisect_right(self.starts, end)
+        found: list[Record] = []
+        for place in range(last - 1, first - 1, -1) if backwards else range(first, last):
+            node = self.nodes[place]
+            low = node.place_of(start) if place == first else 0
+            high = node.place_of(end + 1) if place == last - 1 else len(node)
+            found += node.entries(low, high, wanted - len(found), backwards)
+            if len(found) >= wanted:
+                break
+        return found
+
+    def __iter__(self) -> Iterator[Record]:
+        return chain.from_iterable(node.entries(0, len(node), len(node), backwards=False) for node in self.nodes)
+
+    # Deleting
+
+    def delete(self, number: int) -> bool:
+        """Delete the entry with an id. Whether it was there."""
+        place = bisect_right(self.starts, number) - 1
+        index = self.nodes[place].find(number) if place >= 0 else None
+        if index is None:
+            return False
+        node = self.nodes[place]
+        node.delete(index)
+        self.length -= 1
+        self.max_deleted_id = max(self.max_deleted_id, number)
+        if node.alive:
+            self._recount(node)
+        else:
+            self._remove_node(place)
+        return True
+
+    def trim_to_length(self, length: int, whole_nodes: bool = False, limit: int = 0) -> int:
+        """Drop the oldest entries until ``length`` are left, or somewhat more where only whole nodes may go. Returns
+        how many were dropped: no more than ``limit`` where that is not 0."""
+        excess = self.length - length
+        dropped = nodes = 0
+        for node in self.nodes:
+            if dropped >= excess or (limit and dropped + node.alive > limit):
+                break
+            if dropped + node.alive > excess:
+                if not whole_nodes:
+                    node.delete_first(excess - dropped)
+                    dropped = excess
+                break
+            dropped += node.alive
+            nodes += 1
+        return self._trimmed(nodes, dropped)
+
+    def trim_before(self, number: int, whole_nodes: bool = False, limit: int = 0) -> int:
+        """Drop the entries with ids below ``number``; for the rest see ``trim_to_length``."""
+        dropped = nodes = 0
+        for node in self.nodes:
+            if limit and dropped + node.alive > limit:
+                break
+            if node.id_at(-1) >= number:
+                if not whole_nodes:
+                    dropped += node.delete_below(node.place_of(number))
+                break
+            dropped += node.alive
+            nodes += 1
+        return self._trimmed(nodes, dropped)
+
+    def _trimmed(self, nodes: int, entries: int) -> int:
+        """So many entries are gone with the first ``nodes``, which remain to be removed."""
+        self.length -= entries
+        if nodes:
+            gone, starts = self.nodes[:nodes], self.starts
+            most = 2 * nodes > len(starts)
+            if not most:
+                self.tree_nodes -= sum(nodes_added(starts, starts[place], place + 1) for place in range(nodes))
+            del self.nodes[:nodes], starts[:nodes]
+            if most:
+                self.tree_nodes = nodes_of(starts)
+            self._uncount(gone, self.nodes[:1])
+        return entries
+
+    def _remove_node(self, place: int) -> None:
+        node, start = self.nodes.pop(place), self.starts.pop(place)
+        self.tree_nodes -= nodes_added(self.starts, start)
+        self._uncount([node], self.nodes[max(place - 1, 0) : place + 1])
+        if self.nodes and place == len(self.nodes):
+            self.nodes[-1].open()
+
+    # The account
+
+    def _recount(self, node: Node) -> None:
+        """Count a node for what it holds now."""
+        size = node.memory()
+        self._counted += size - node.counted
+        node.counted = size
+
+    def _uncount(self, gone: list[Node], neighbours: list[Node]) -> None:
+        """Nodes are gone, which had these neighbours."""
+        self._counted -= sum(node.counted for node in gone)
+        lost = {id(node.fields): node.fields for node in gone}
+        for node in neighbours:
+            lost.pop(id(node.fields), None)
+        self._fields -= sum(map(_bytes_of_fields, lost.values()))
+
+    # What every value does
+
+    def encoding(self, limits: Encodings) -> bytes:
+        """See value.py."""
+        return b"stream"
+
+    def memory(self) -> int:
+        """See value.py."""
+        if self.nodes:
+            self._recount(self.nodes[-1])
+        lists = size_of(self.nodes) + size_of(self.starts) + 2 * CONTAINER
+        return size_of(self) + CONTAINER + _NUMBERS_BYTES + lists + self._counted + self._fields
+
+    def free(self, budget: int) -> int:
+        """See value.py."""
+        done = 0
+        while self.nodes and done < budget:
+            node = self.nodes.pop()
+            self.length -= node.alive
+            done += len(node)
+        return done
+
+    def copy(self) -> Stream:
+        """See value.py."""
+        twin = Stream.__new__(Stream)
+        for name in Stream.__slots__:
+            setattr(twin, name, getattr(self, name))
+        twin.nodes = [node.copy() for node in self.nodes]
+        twin.starts = self.starts[:]
+        return twin
+
+    def digest_parts(self) -> Iterator[bytes]:
+        """See value.py."""
+        for number, texts in self:
+            yield number.replace(b"-", b".")
+            yield from texts
+
+    def _check(self) -> None:
+        """See value.py."""
+        for node in self.nodes:
+            node._check()
+        assert self.starts == [node.start for node in self.nodes] == sorted(set(self.starts))
+        assert self.length == sum(node.alive for node in self.nodes)
+        assert self.last_live_id() <= self.last_id
+        assert all(one.id_at(-1) < other.start for one, other in pairwise(self.nodes))
+        assert [type(node.data) for node in self.nodes[:-1]] == [bytes] * (len(self.nodes) - 1 if self.nodes else 0)
+        self.memory()
+        assert self._counted == sum(node.memory() for node in self.nodes)
+        assert self._fields == sum(
+            map(_bytes_of_fields, {id(node.fields): node.fields for node in self.nodes}.values())
+        )
+        assert self.tree_nodes == nodes_of(self.starts)
+
+
+def _is_full(node: Node, size: int, limits: Encodings) -> bool:
+    """Whether an entry with fields and values of ``size`` bytes must go into the next node."""
+    if 0 < limits.stream_node_max_entries <= len(node.ms):
+        return True
+    most = limits.stream_node_max_bytes
+    if not 0 < most < LARGEST_LISTPACK:
+        most = LARGEST_LISTPACK
+    return node.body + size + 20 >= most and node.listpack_bytes() + size >= most  # 20: no two counts are longer
+
+
+def _bytes_of_fields(fields: tuple[bytes, ...]) -> int:
+    return size_of(fields) + CONTAINER + sum(map(bytes_of, fields))
