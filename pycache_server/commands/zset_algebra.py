@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from pycache_server.commands.args import Options, integer, positive
 from pycache_server.commands.context import Context
 from pycache_server.commands.registry import DENYOOM, READONLY, WRITE
-from pycache_server.commands.types import type_name
 from pycache_server.commands.zsets import command
 from pycache_server.errors import BadSyntax, RedisError, WrongType
 from pycache_server.resp.encode import Scored
 from pycache_server.store.events import DEL, ZSET, Event
 from pycache_server.store.numbers import parse_float
+from pycache_server.store.set import Set
 from pycache_server.store.zset import SortedSet, in_order
 
 UNION_STORED = Event(ZSET, b"zunionstore")
@@ -39,7 +39,7 @@ _AGGREGATES: dict[bytes, Combine] = {b"SUM": _sum, b"MIN": min, b"MAX": max}
 
 
 class Operand(NamedTuple):
-    """A sorted set or a set, an empty tuple where there is no such key, and its weight."""
+    """A sorted set, the elements of a set, or nothing, as an empty tuple; and its weight."""
 
     value: Any
     weight: float
@@ -61,7 +61,7 @@ class Operand(NamedTuple):
 
 
 def scores_of(value: Any) -> Iterable[tuple[bytes, float]]:
-    """Members and scores of a sorted set, or of anything that gives members when it is iterated over."""
+    """Members and scores of a sorted set, or of the elements of a set."""
     return value.items() if isinstance(value, SortedSet) else ((member, 1.0) for member in value)
 
 
@@ -112,7 +112,8 @@ def _subtract(values: list[Any]) -> Scores:
 
 
 def _parse_operands(session: Context, argv: list[bytes], position: int) -> tuple[list[Any], Options]:
-    """The values of the keys, whose number is at a position, and the options behind them."""
+    """What an Operand has as its value of each of the keys, whose number is at a position, and the options behind
+    them."""
     numkeys = integer(argv[position])
     if numkeys < 1:
         name = argv[0].lower()
@@ -121,7 +122,9 @@ def _parse_operands(session: Context, argv: list[bytes], position: int) -> tuple
     values: list[Any] = []
     for key in options.values(numkeys):
         value = session.db.read(key)
-        if value is not None and not isinstance(value, SortedSet) and type_name(value) != b"set":
+        if isinstance(value, Set):
+            value = value.elements
+        elif value is not None and not isinstance(value, SortedSet):
             raise WrongType
         values.append(() if value is None else value)
     return values, options

@@ -319,7 +319,7 @@ class LargeSortedSet(SortedSet):
         order = self._order
         removed = order.cut(start, stop)
         self._text -= sum(map(bytes_of, removed))
-        if len(removed) > 2 * order.size:  # then making a table takes less time than emptying one
+        if 2 * len(removed) > order.size:  # then making a table takes less time than emptying one
             self._scores = _by_member(order, order.scores())
         else:
             forget = self._scores.pop

@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from pycache_server.store.events import DEL
 from pycache_server.testing.inprocess import Client, World
 from tests.commands.test_zsets import SYNTAX, WRONG_TYPE, outcome
-
-
-class Members:
-    """A set: what the algebra wants to know of one."""
-
-    type_name = b"set"
-
-    def __init__(self, *members: bytes) -> None:
-        self._members = members
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._members)
-
-    def __contains__(self, member: object) -> bool:
-        return member in self._members
-
-    def _check(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -45,7 +22,7 @@ def client(world: World) -> Client:
     client.call("ZADD", "y", 10, "b", 20, "c", 30, "d", 40, "e")
     client.call("ZADD", "inf", "inf", "a", "-inf", "b")
     client.call("SET", "text", "x")
-    world.core.keyspace.databases[0].put(b"set", Members(b"b", b"z", b"y", b"x", b"w"), DEL)
+    client.call("SADD", "set", "b", "z", "y", "x", "w")
     return client
 
 
@@ -85,6 +62,18 @@ def client(world: World) -> Client:
 )
 def test_algebra(client: Client, words: str, reply: str) -> None:
     assert client.call(*words.split()) == reply.split()
+
+
+def test_big_sets_and_big_sorted_sets_go_together(client: Client) -> None:
+    client.call("SADD", "many", *(f"m{number}" for number in range(3000)))
+    client.call("ZADD", "big", *(word for number in range(1000, 4000) for word in (number, f"m{number}")))
+    assert client.call("ZUNIONSTORE", "d", 2, "many", "big") == 4000
+    assert client.call("ZMSCORE", "d", "m5", "m1500", "m3500") == ["1", "1501", "3500"]
+    assert client.call("ZINTERCARD", 2, "many", "big") == 2000
+    assert client.call("ZINTERSTORE", "d", 2, "big", "many", "WEIGHTS", 1, 0) == 2000
+    assert client.call("ZRANGE", "d", 0, 0, "WITHSCORES") == ["m1000", "1000"]
+    assert client.call("ZDIFFSTORE", "d", 2, "big", "many") == 1000
+    assert client.call("ZDIFFSTORE", "d", 2, "many", "big") == 1000
 
 
 def test_scores_are_nested_in_resp3(client: Client) -> None:
