@@ -1,10 +1,11 @@
 """Lists: one Python list while they are short, a quicklist when they are long.
 
-Most lists hold a few elements, so a short one is a single object: a Python list with one more field. It cannot outgrow
-any list-max-listpack-size there is, so nothing more is counted. A list that might is made a LongList by the exchange of
-its class, and its elements go to a Quicklist (quicklist.py), which counts what OBJECT ENCODING depends on.
+Most lists hold a few elements, so a short one is a single object: a Python list with one more field. While it is well
+within the limits of a listpack nothing else need be counted. A list that may be beyond becomes a LongList by the
+exchange of its class, and its elements go to a Quicklist (quicklist.py), which counts what OBJECT ENCODING depends on.
 
-``fill`` is the list-max-listpack-size. Whoever removes or replaces elements calls ``shrink`` when that is done.
+``fill`` is the list-max-listpack-size. Whoever removes or replaces elements calls ``shrink`` when that is done. Where
+``len(element) + 48 & ~15`` stands, it is ``bytes_of`` without the call.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from itertools import chain
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pycache_server.store.quicklist import OVERHEAD, Node, Quicklist, entry_size, held_by, remove_from
+from pycache_server.store.listpack import element_bytes
+from pycache_server.store.quicklist import OVERHEAD, Node, Quicklist, held_by, remove_from
 from pycache_server.store.value import bytes_of
 
 if TYPE_CHECKING:
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
 
 SHORT = 4096
 """Most bytes of a short list's elements, as CPython takes them: their listpack takes less, and no limit is lower."""
-
-_SURELY_LONG = SHORT // bytes_of(b"")
+_SURELY_LONG = SHORT // bytes_of(b"")  # more elements than that are not short, whatever they are
 
 
 class List(list[bytes]):
@@ -240,7 +241,7 @@ class LongList(List):
             return quick.count
         held = length + 48 & ~15
         head[:0] = (element,)  # moves the others twice as fast as ``insert``
-        head.size += length + 2 if 20 < length < 64 else entry_size(element)
+        head.size += length + 2 if 20 < length < 64 else element_bytes(element)
         head.held += held
         quick.held += held
         quick.count += 1
@@ -255,7 +256,7 @@ class LongList(List):
             return quick.count
         held = length + 48 & ~15
         tail.append(element)
-        tail.size += length + 2 if 20 < length < 64 else entry_size(element)
+        tail.size += length + 2 if 20 < length < 64 else element_bytes(element)
         tail.held += held
         quick.held += held
         quick.count += 1

@@ -21,11 +21,9 @@ from collections.abc import Iterator
 from itertools import accumulate, chain
 from sys import getsizeof
 
-from pycache_server.store.numbers import parse_int
+from pycache_server.store.listpack import FRAME, bytes_of_each, element_bytes
 from pycache_server.store.value import bytes_of
 
-HEADER = 7
-"""Bytes of an empty listpack."""
 PLAIN = 1 << 62
 """The ``size`` of a plain node, which no limit admits."""
 OVERHEAD = 8
@@ -46,69 +44,9 @@ def exceeds(fill: int, size: int, count: int) -> bool:
     return size > _SAFE or count > max(fill, 1)
 
 
-def entry_size(element: bytes) -> int:
-    """Bytes that an element takes in a listpack, which keeps integers short."""
-    length = len(element)
-    if 0 < length <= 20 and element[0] < 58 and (size := _integer_size(element)):
-        return size
-    if length < 64:
-        return length + 2
-    size = length + (2 if length < 4096 else 5)
-    return size + _back_length(size)
-
-
-_NUMERALS = (
-    (b"", 0, 0),
-    (b"9", 2, 0),
-    (b"99", 2, 0),
-    (b"127", 2, 3),
-    (b"4095", 3, 4),
-    (b"32767", 4, 5),
-    (b"999999", 5, 0),
-    (b"8388607", 5, 6),
-    (b"99999999", 6, 0),
-    (b"999999999", 6, 0),
-    (b"2147483647", 6, 10),
-    *((b"9" * digits, 10, 0) for digits in range(11, 19)),
-    (b"9223372036854775807", 10, 0),
-    (b"", 0, 0),
-)
-"""For each number of digits the largest numeral of an entry size, that size, and the size of larger ones."""
-
-
-def _integer_size(element: bytes) -> int:
-    """The size of an entry for a short text, 0 where the text is no integer."""
-    if element.isdigit():
-        if element[0] == 48:
-            return 2 if len(element) == 1 else 0
-        largest, size, beyond = _NUMERALS[len(element)]
-        return size if element <= largest else beyond
-    number = parse_int(element)
-    if number is None:
-        return 0
-    bits = (~number).bit_length() + 1
-    if bits <= 13:
-        return 3
-    return (bits + 7) // 8 + 2 if bits <= 32 else 10
-
-
-def _back_length(size: int) -> int:
-    """Bytes of the length that stands behind an entry of ``size`` bytes, by which listpacks are read backwards."""
-    if size < 128:
-        return 1
-    return 2 if size < 16383 else 3 if size < 2097151 else 4 if size < 268435455 else 5
-
-
-def entry_sizes(elements: list[bytes], lengths: list[int]) -> list[int]:
-    """``entry_size`` of each of some elements, 30 ns each where all are short texts."""
-    if max(lengths, default=0) < 64 and min(elements, default=b"") >= b":":  # then none is a number
-        return [length + 2 for length in lengths]
-    return list(map(entry_size, elements))
-
-
-def entries_size(elements: list[bytes]) -> int:
+def listpack_bytes(elements: list[bytes]) -> int:
     """Bytes that some elements take in a listpack."""
-    return sum(entry_sizes(elements, list(map(len, elements))))
+    return sum(bytes_of_each(elements))
 
 
 def held_by(elements: list[bytes]) -> int:
@@ -131,14 +69,14 @@ class Quicklist:
     """The elements of a long list.
 
     ``fill`` is the list-max-listpack-size of the moment when the list became a quicklist, and None while it is one
-    listpack, which is one node here. ``room`` is up to how many bytes a node takes another element without any further
-    question: 0 where there is one.
+    listpack, which is one node here. ``room`` is how many bytes a node may have at most, where that is the only
+    question, and 0 else: in a listpack, and where elements are counted.
     """
 
     __slots__ = ("count", "fill", "held", "nodes", "room")
 
     def __init__(self, elements: list[bytes], held: int) -> None:
-        self.nodes = deque((Node(elements, HEADER + entries_size(elements), held),))
+        self.nodes = deque((Node(elements, FRAME + listpack_bytes(elements), held),))
         self.count = len(elements)
         self.held = held
         self.fill: int | None = None
@@ -149,14 +87,7 @@ class Quicklist:
     def grow(self, size: int, count: int, fill: int) -> None:
         """Elements of ``size`` bytes are about to be added: become a quicklist if a listpack may not take them."""
         if self.fill is None and exceeds(fill, self._listpack_size() + size, self.count + count):
-            self.become_quicklist(fill)
-
-    def become_quicklist(self, fill: int) -> None:
-        """Be a quicklist from now on, its first node what was the listpack."""
-        self.fill = max(-5, min(fill, _LARGEST_FILL))
-        self.room = _LEVELS[-self.fill - 1] if self.fill < 0 else 0
-        if not self.count:
-            self.nodes.clear()
+            self._become_quicklist(fill)
 
     def settle(self, fill: int) -> None:
         """The list has been made as a whole: become a quicklist if that is too much for a listpack."""
@@ -173,8 +104,15 @@ class Quicklist:
             self.fill = None
             self.room = 0
 
+    def _become_quicklist(self, fill: int) -> None:
+        """Be a quicklist from now on, its first node what was the listpack."""
+        self.fill = max(-5, min(fill, _LARGEST_FILL))
+        self.room = _LEVELS[-self.fill - 1] if self.fill < 0 else 0
+        if not self.count:
+            self.nodes.clear()
+
     def _listpack_size(self) -> int:
-        return self.nodes[0].size if self.nodes else HEADER
+        return self.nodes[0].size if self.nodes else FRAME
 
     def _is_large(self, length: int) -> bool:
         return self.fill is not None and length > (self.room or _SAFE)
@@ -204,7 +142,7 @@ class Quicklist:
         """Add elements at an end, one after the other."""
         nodes = self.nodes
         lengths = list(map(len, elements))
-        ends = list(accumulate(entry_sizes(elements, lengths), initial=0))
+        ends = list(accumulate(bytes_of_each(elements), initial=0))
         longest = max(lengths)
         begin = 0
         while begin < len(elements):
@@ -251,7 +189,7 @@ class Quicklist:
         self.count -= 1
         if node:
             node.held -= held
-            node.size -= entry_size(element)
+            node.size -= element_bytes(element)
         elif at_head:
             nodes.popleft()
         else:
@@ -360,7 +298,7 @@ class Quicklist:
         else:
             held = bytes_of(element) - bytes_of(node[offset])
             if not large:
-                node.size += entry_size(element) - entry_size(node[offset])
+                node.size += element_bytes(element) - element_bytes(node[offset])
             node[offset] = element
             node.held += held
             self.held += held
@@ -398,7 +336,7 @@ class Quicklist:
         """Add an element to a node."""
         held = bytes_of(element)
         node.insert(offset, element)
-        node.size += entry_size(element)
+        node.size += element_bytes(element)
         node.held += held
         self.held += held
         self.count += 1
@@ -408,13 +346,13 @@ class Quicklist:
         held = bytes_of(element)
         self.held += held
         self.count += 1
-        return Node([element], PLAIN if self._is_large(len(element)) else HEADER + entry_size(element), held)
+        return Node([element], PLAIN if self._is_large(len(element)) else FRAME + element_bytes(element), held)
 
     def _forget(self, node: Node, elements: list[bytes]) -> None:
         """Take elements out of the sizes of a node."""
         held = held_by(elements)
         if node.size != PLAIN:
-            node.size -= entries_size(elements)
+            node.size -= listpack_bytes(elements)
         node.held -= held
         self.held -= held
 
@@ -428,11 +366,11 @@ class Quicklist:
         """Move the elements of a node from ``offset`` on into a node behind it."""
         node = self.nodes[position]
         tail = node[offset:]
-        size, held = entries_size(tail), held_by(tail)
+        size, held = listpack_bytes(tail), held_by(tail)
         del node[offset:]
         node.size -= size
         node.held -= held
-        self.nodes.insert(position + 1, Node(tail, HEADER + size, held))
+        self.nodes.insert(position + 1, Node(tail, FRAME + size, held))
 
     def _merge_around(self, position: int) -> None:
         """Join the node at ``position`` and its neighbours where two of them fit into one, in Redis's order."""
@@ -450,10 +388,10 @@ class Quicklist:
             return False
         node, other = nodes[position], nodes[position + 1]
         assert self.fill is not None
-        if exceeds(self.fill, node.size + other.size - HEADER, len(node) + len(other)):
+        if exceeds(self.fill, node.size + other.size - FRAME, len(node) + len(other)):
             return False
         node.extend(other)
-        node.size += other.size - HEADER
+        node.size += other.size - FRAME
         node.held += other.held
         del nodes[position + 1]
         return True
@@ -492,7 +430,7 @@ class Quicklist:
             if node.size == PLAIN:
                 assert len(node) == 1
             else:
-                assert node.size == HEADER + sum(map(entry_size, node))
+                assert node.size == FRAME + sum(map(element_bytes, node))
 
 
 class Pieces:

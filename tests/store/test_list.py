@@ -9,7 +9,7 @@ import pytest
 
 from pycache_server.store.keyspace import Encodings
 from pycache_server.store.list import SHORT, List, LongList
-from pycache_server.store.quicklist import LONGEST_NODE, Pieces, entry_size
+from pycache_server.store.quicklist import LONGEST_NODE, Pieces
 
 LIMITS = Encodings()
 FILLS = [-2, -1, -5, 0, 1, 3, 16, 128]
@@ -227,20 +227,6 @@ def test_a_list_made_as_a_whole_is_one_node_whatever_its_size() -> None:
     value._check()
     assert len(value.state.nodes) == 4
     assert len(value) == LONGEST_NODE * 3 + 5
-
-
-@pytest.mark.parametrize(
-    ("element", "size"),
-    [
-        (b"", 2), (b"a", 3), (b"0", 2), (b"127", 2), (b"128", 3), (b"-1", 3), (b"4095", 3), (b"4096", 4),
-        (b"-4096", 3), (b"-4097", 4), (b"32768", 5), (b"8388608", 6), (b"2147483648", 10), (b"-2147483648", 6),
-        (b"9223372036854775807", 10), (b"9223372036854775808", 21), (b"007", 5), (b"-0", 4), (b"+1", 4),
-        (b"x" * 63, 65), (b"x" * 64, 67), (b"x" * 125, 128), (b"x" * 126, 130), (b"x" * 4096, 4103),
-        (b"x" * 16377, 16384), (b"x" * 16378, 16386), (b"x" * 3_000_000, 3_000_009),
-    ],
-)  # fmt: skip
-def test_entries_take_what_they_take_in_a_listpack(element: bytes, size: int) -> None:
-    assert entry_size(element) == size
 
 
 def walked(value: List) -> int:

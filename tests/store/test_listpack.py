@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pycache_server.store.listpack import element_bytes, integer_bytes
+from pycache_server.store.listpack import bytes_of_each, element_bytes, integer_bytes
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,20 @@ def test_integers_take_as_few_bytes_as_their_size_allows(number: int, size: int)
 )
 def test_texts_take_their_length_and_headers_unless_they_are_numbers(text: bytes, size: int) -> None:
     assert element_bytes(text) == size
+
+
+@pytest.mark.parametrize("digits", range(1, 20))
+def test_a_numeral_takes_what_its_number_takes(digits: int) -> None:
+    edges = [2**bits for bits in (7, 12, 15, 23, 31, 63)]
+    near = [10**digits, 10 ** (digits - 1), *(edge for edge in edges if len(str(edge)) == digits)]
+    for number in (edge + step for edge in near for step in range(-2, 3)):
+        for signed in (number, -number):
+            if -(2**63) <= signed < 2**63:
+                assert element_bytes(b"%d" % signed) == integer_bytes(signed)
+
+
+@pytest.mark.parametrize(
+    "texts", [[], [b"a", b"bcd"], [b"a", b"12"], [b"", b"a"], [b"a", b"b" * 64], [b"~" * 63, b"-1", b"0"]]
+)
+def test_many_at_once_take_what_each_takes(texts: list[bytes]) -> None:
+    assert bytes_of_each(texts) == [element_bytes(text) for text in texts]
