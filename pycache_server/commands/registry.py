@@ -137,11 +137,10 @@ class Command:
         if not plain:
             return 0, 0, 0
         first = plain[0]
-        last = first.last if first.last < 0 else first.begin + first.last
-        if first.last == 0:
-            for spec in plain[1:]:
-                if spec.begin == last + 1 and spec.last == 0:
-                    last = spec.begin
+        last = first.begin - 1
+        for spec in plain:
+            if spec.begin == last + 1:
+                last = spec.last if spec.last < 0 else spec.begin + spec.last
         return first.begin, last, first.step
 
 

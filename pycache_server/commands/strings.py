@@ -18,7 +18,7 @@ from pycache_server.errors import NotAFloat, RedisError, StringTooLong, WrongTyp
 from pycache_server.resp.encode import OK, Wire
 from pycache_server.store.events import DEL, EXPIRE, PERSIST, STRING, Event
 from pycache_server.store.numbers import INT_MIN, format_long_double, parse_long_double, round_long_double
-from pycache_server.store.strings import STRING_TYPES, EmbeddedString, as_bytes, editable
+from pycache_server.store.strings import STRING_TYPES, EmbeddedString, as_bytes, editable, grow
 
 family = Family("string")
 command = family.command
@@ -221,8 +221,7 @@ def setrange(session: Context, argv: list[bytes]) -> int:
         raise WrongType
     check_length(session, start + len(part))
     text = bytearray() if value is None else editable(value)
-    if len(text) < start:
-        text.extend(bytes(start - len(text)))
+    grow(text, start)
     text[start : start + len(part)] = part
     session.db.update(key, text, SETRANGE)
     return len(text)

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, replace
 
 _WORD = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
-_KEY_NAMES = frozenset(("key", "source", "destination", "newkey", "key1", "key2"))
+_KEY_NAMES = frozenset(("key", "source", "destination", "destkey", "newkey", "key1", "key2"))
 _INTEGER_NAMES = frozenset(
     re.findall(
         r"\S+",

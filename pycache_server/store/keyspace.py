@@ -26,7 +26,7 @@ from pycache_server.entry import NEVER, Entry, SizedEntry
 from pycache_server.errors import WouldOverflow
 from pycache_server.evict.base import Engine
 from pycache_server.store.clock import Clock
-from pycache_server.store.events import Event
+from pycache_server.store.events import RECAST, Event
 from pycache_server.store.expiry import Wheel
 from pycache_server.store.numbers import INT_MAX, INT_MIN
 from pycache_server.store.scan import END, SLOT_MASK, SLOTS, scan
@@ -208,6 +208,12 @@ class Database:
         bucket[key] = value
         if old is None:
             self.size += 1
+
+    def recast(self, key: bytes, value: Any) -> None:
+        """Hold the string at ``key`` in another form, or make room for one, as a command does before it edits in place.
+        Nothing has changed yet: it does not count, and nobody hears of more than a new key."""
+        self.update(key, value, RECAST)
+        self.dirty -= 1
 
     def touched(self, key: bytes, event: Event, changes: int = 1) -> None:
         """The value of ``key`` has been changed in place."""
