@@ -29,9 +29,12 @@ from pycache_server.store.events import (
     EXPIRE,
     MOVE_FROM,
     MOVE_TO,
+    NEW_KEY,
     PERSIST,
     RENAME_FROM,
     RENAME_TO,
+    UNHEARD,
+    Event,
 )
 from pycache_server.store.glob import compile_glob, is_literal
 from pycache_server.store.keyspace import Database
@@ -88,8 +91,8 @@ def unlink(session: Context, argv: list[bytes]) -> int:
 )
 def exists(session: Context, argv: list[bytes]) -> int:
     """Count how many of the keys exist; one that is named twice counts twice."""
-    read = session.db.read
-    return sum(read(key) is not None for key in argv[1:])
+    look = session.db.look
+    return sum(look(key) is not None for key in argv[1:])
 
 
 @command(
@@ -109,7 +112,7 @@ def touch(session: Context, argv: list[bytes]) -> int:
 @command("TYPE key", READONLY, FAST, since="1.0.0", keys="RO")
 def type_(session: Context, argv: list[bytes]) -> Wire:
     """Return what kind of value a key holds."""
-    value = session.db.find(argv[1])
+    value = session.db.look(argv[1])
     return NONE if value is None else status(type_name(value))
 
 
@@ -189,7 +192,7 @@ def _time_left(session: Context, key: bytes) -> int:
     db = session.db
     expires = db.expires_at(key)
     if expires is None:
-        db.misses += 1
+        db.look(key)
         return -2
     db.hits += 1
     return -1 if expires == NEVER else max(0, expires - session.keyspace.clock.now())
@@ -242,7 +245,7 @@ def rename(session: Context, argv: list[bytes]) -> Any:
     if session.db.find(key) is None:
         raise NoSuchKey
     if key != new:
-        _rename(session.db, key, new)
+        _hand_over(session.db, key, RENAME_FROM, session.db, new, RENAME_TO)
     return OK
 
 
@@ -254,21 +257,28 @@ def renamenx(session: Context, argv: list[bytes]) -> int:
         raise NoSuchKey
     if session.db.find(new) is not None:
         return 0
-    _rename(session.db, key, new)
+    _hand_over(session.db, key, RENAME_FROM, session.db, new, RENAME_TO)
     return 1
 
 
-def _rename(db: Database, key: bytes, new: bytes) -> None:
-    taken = db.take(key, RENAME_FROM)
+def _hand_over(source: Database, key: bytes, left: Event, target: Database, name: bytes, arrived: Event) -> None:
+    """Give what a key holds, with its time to live, to another name or to another database."""
+    taken = source.take(key)
     assert taken is not None
-    _place(db, new, *taken, RENAME_TO)
+    _place(target, name, *taken)
+    source.announce(key, left)
+    target.announce(name, arrived)
 
 
-def _place(db: Database, key: bytes, value: Any, expires: int, event: Any) -> None:
+def _place(db: Database, key: bytes, value: Any, expires: int) -> None:
+    """Set a key, which counts as a new one whatever had that name before."""
+    replaced = db.find(key) is not None
     if expires == NEVER:
-        db.put(key, value, event)
+        db.put(key, value, UNHEARD)
     else:
-        db.put_until(key, value, expires, event)
+        db.put_until(key, value, expires, UNHEARD)
+    if replaced:
+        db.announce(key, NEW_KEY)
 
 
 def _database(session: Context, word: bytes) -> Database:
@@ -290,9 +300,7 @@ def move(session: Context, argv: list[bytes]) -> int:
         raise SameObject
     if session.db.find(key) is None or target.find(key) is not None:
         return 0
-    taken = session.db.take(key, MOVE_FROM)
-    assert taken is not None
-    _place(target, key, *taken, MOVE_TO)
+    _hand_over(session.db, key, MOVE_FROM, target, key, MOVE_TO)
     return 1
 
 
@@ -321,9 +329,8 @@ def copy(session: Context, argv: list[bytes]) -> int:
     value, expires = session.db.read(source), session.db.expires_at(source)
     if value is None or expires is None or (target.find(destination) is not None and not replace):
         return 0
-    if target.find(destination) is not None:
-        target.delete(destination, DEL)
-    _place(target, destination, copied(value), expires, COPY_TO)
+    _place(target, destination, copied(value), expires)
+    target.announce(destination, COPY_TO)
     return 1
 
 
@@ -417,7 +424,7 @@ family.container("OBJECT", since="2.2.3", help_since="6.2.0", summary="Commands 
 
 
 def _object_of(session: Context, key: bytes) -> Any:
-    return session.db.peek(key)
+    return session.db.look(key, announce=False)
 
 
 @command("OBJECT ENCODING key", READONLY, since="2.2.3", keys="RO", tips=("nondeterministic_output",))

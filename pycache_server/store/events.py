@@ -88,8 +88,8 @@ MOVE_FROM: Final = Event(GENERIC, b"move_from")
 MOVE_TO: Final = Event(GENERIC, b"move_to")
 COPY_TO: Final = Event(GENERIC, b"copy_to")
 NEW_KEY: Final = Event(NEW, b"new")
-RECAST: Final = Event(0, b"recast")
-"""A string has taken another form, which nobody has to hear of."""
+UNHEARD: Final = Event(0, b"")
+"""What nobody has to hear of, or is told by other events."""
 MISSED: Final = Event(KEY_MISS, b"keymiss")
 EXPIRED_KEY: Final = Event(EXPIRED, b"expired")
 EVICTED_KEY: Final = Event(EVICTED, b"evicted")

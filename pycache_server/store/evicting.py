@@ -118,9 +118,9 @@ class EvictingDatabase(Database):
         if isinstance(entry, SizedEntry):
             self._count(entry)
 
-    def take(self, key: bytes, event: Event) -> tuple[Any, int] | None:
+    def take(self, key: bytes) -> tuple[Any, int] | None:
         entry = self.buckets[hash(key) & SLOT_MASK].get(key)
-        taken = super().take(key, event)
+        taken = super().take(key)
         if taken is not None and isinstance(entry, SizedEntry):
             self._disown(entry)
         return taken

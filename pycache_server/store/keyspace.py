@@ -26,7 +26,7 @@ from pycache_server.entry import NEVER, Entry, SizedEntry
 from pycache_server.errors import WouldOverflow
 from pycache_server.evict.base import Engine
 from pycache_server.store.clock import Clock
-from pycache_server.store.events import RECAST, Event
+from pycache_server.store.events import UNHEARD, Event
 from pycache_server.store.expiry import Wheel
 from pycache_server.store.numbers import INT_MAX, INT_MIN
 from pycache_server.store.scan import END, SLOT_MASK, SLOTS, scan
@@ -129,6 +129,16 @@ class Database:
             return self._live_value(value)
         return value
 
+    def look(self, key: bytes, announce: bool = True) -> Any:
+        """The value of ``key``, or None. Counts as a read, but the engine does not hear of it; nobody hears that it was
+        not there unless that shall be announced."""
+        value = Database.find(self, key)
+        if value is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return value
+
     def peek(self, key: bytes) -> Any:
         """The value of ``key``, or None, without any effect: no count, no engine hears of it."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
@@ -212,7 +222,7 @@ class Database:
     def recast(self, key: bytes, value: Any) -> None:
         """Hold the string at ``key`` in another form, or make room for one, as a command does before it edits in place.
         Nothing has changed yet: it does not count, and nobody hears of more than a new key."""
-        self.update(key, value, RECAST)
+        self.update(key, value, UNHEARD)
         self.dirty -= 1
 
     def touched(self, key: bytes, event: Event, changes: int = 1) -> None:
@@ -237,20 +247,19 @@ class Database:
         self.dirty += 1
         return True
 
-    def take(self, key: bytes, event: Event) -> tuple[Any, int] | None:
-        """Remove ``key`` and hand over its value, which lives on, and its expiry time. None where it was not there."""
-        bucket = self.buckets[hash(key) & SLOT_MASK]
+    def take(self, key: bytes) -> tuple[Any, int] | None:
+        """Remove ``key`` and hand over its value, which lives on, and its expiry time. None where it was not there. Who
+        takes it tells of it (``announce``), and it counts as a change where it is put."""
         value = self.find(key)
         if value is None:
             return None
-        expires = self.expires_at(key)
-        assert expires is not None
-        entry = bucket.pop(key)
-        if isinstance(entry, Entry) and entry.next is not None:
-            self.wheel.remove(entry)
+        entry = self.buckets[hash(key) & SLOT_MASK].pop(key)
         self.size -= 1
-        self.dirty += 1
-        return value, expires
+        if not isinstance(entry, Entry):
+            return value, NEVER
+        if entry.next is not None:
+            self.wheel.remove(entry)
+        return value, entry.expires
 
     def expire(self, key: bytes, expires: int, event: Event) -> bool:
         """Let ``key`` expire at ``expires``. Whether it was there."""
@@ -466,6 +475,7 @@ class Keyspace:
     def swap(self, first: int, second: int) -> None:
         """Exchange the contents of two databases."""
         one, other = self.databases[first], self.databases[second]
+        one.dirty += 1
         if one is other:
             return
         if self.observer is not None:
@@ -474,7 +484,6 @@ class Keyspace:
             mine, theirs = getattr(one, name), getattr(other, name)
             setattr(one, name, theirs)
             setattr(other, name, mine)
-        one.dirty += 1
 
     def used(self) -> int:
         """Bytes of all keys and values, as far as they are counted (evicting.py)."""

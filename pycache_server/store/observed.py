@@ -46,6 +46,12 @@ class ObservedDatabase(Database):
             self._observer.changed(self, key, MISSED)
         return value
 
+    def look(self, key: bytes, announce: bool = True) -> Any:
+        value = super().look(key)
+        if value is None and announce:
+            self._observer.changed(self, key, MISSED)
+        return value
+
     def put(self, key: bytes, value: Any, event: Event) -> None:
         new = self._is_new(key)
         super().put(key, value, event)
@@ -73,12 +79,6 @@ class ObservedDatabase(Database):
         if deleted:
             self._tell(key, event)
         return deleted
-
-    def take(self, key: bytes, event: Event) -> tuple[Any, int] | None:
-        taken = super().take(key, event)
-        if taken is not None:
-            self._tell(key, event)
-        return taken
 
     def expire(self, key: bytes, expires: int, event: Event) -> bool:
         done = super().expire(key, expires, event)

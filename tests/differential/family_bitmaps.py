@@ -12,9 +12,7 @@ _OFFSETS = st.one_of(
 )
 _BITS = st.sampled_from([b"0", b"1", b"0", b"1", b"2", b"-1", b"x", b"", b"9223372036854775808"])
 _UNITS = st.sampled_from([b"BYTE", b"BIT", b"bit", b"byte", b"BITS"])
-_PLACES = st.one_of(
-    INTEGERS, st.integers(-80, 80).map(lambda value: b"%d" % value), st.just(b"-9223372036854775808")
-)
+_PLACES = st.one_of(INTEGERS, st.integers(-80, 80).map(lambda value: b"%d" % value), st.just(b"-9223372036854775808"))
 _TYPES = st.one_of(
     st.integers(0, 65).map(lambda width: b"i%d" % width),
     st.integers(0, 64).map(lambda width: b"u%d" % width),

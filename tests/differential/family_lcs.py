@@ -11,12 +11,17 @@ _TEXTS = st.one_of(
 ).map(str.encode)
 
 
+_OPTIONS = shuffled(b"LEN", b"IDX", b"idx", b"WITHMATCHLEN", words(b"MINMATCHLEN", INTEGERS))
+
+
 def commands() -> st.SearchStrategy[Command]:
     """A command for the longest common subsequence."""
     return spoiled(
         st.one_of(
             words(b"SET", KEYS, _TEXTS),
-            words(b"LCS", KEYS, KEYS, shuffled(b"LEN", b"IDX", b"idx", b"WITHMATCHLEN", words(b"MINMATCHLEN", INTEGERS))),
+            words(
+                b"LCS", KEYS, KEYS, shuffled(b"LEN", b"IDX", b"idx", b"WITHMATCHLEN", words(b"MINMATCHLEN", INTEGERS))
+            ),
             words(b"LCS", KEYS, KEYS, b"IDX"),
             words(b"LCS", KEYS, KEYS),
         )

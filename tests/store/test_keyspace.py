@@ -103,7 +103,7 @@ class Actor:
 
     def take(self) -> None:
         key = self.key()
-        assert self.db.take(key, DEL) == self.model.pop(key, None)
+        assert self.db.take(key) == self.model.pop(key, None)
 
     def read(self) -> None:
         key = self.key()
@@ -230,7 +230,7 @@ def test_an_expired_key_is_gone_for_every_reader_before_it_is_removed() -> None:
     assert db.expires_at(b"c") is None
     assert not db.delete(b"d", DEL)
     assert db.random_key() is None
-    assert db.take(b"e", DEL) is None
+    assert db.take(b"e") is None
     recorder = keyspace.observer
     assert isinstance(recorder, Recorder)
     assert [event for _, event in recorder.heard].count(EXPIRED_KEY) == 5
