@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import NoReturn
 
-from pycache_server.errors import BadSyntax, BadTimeout, NotAFloat, NotAnInteger, RedisError
+from pycache_server.errors import BadSyntax, BadTimeout, NotAFloat, NotAnInteger, RedisError, c_string
 from pycache_server.store.numbers import INT_MAX, INT_MIN, parse_float, parse_int
 
 
@@ -92,6 +92,11 @@ def _checked_timeout(milliseconds: int, now: int) -> float:
     return milliseconds / 1000
 
 
+def option_of(word: bytes) -> bytes:
+    """The name of an option in upper case. C compares it as a string: what follows a NUL does not count."""
+    return c_string(word).upper()
+
+
 class Options:
     """A walk through the optional words behind a command's fixed arguments::
 
@@ -114,7 +119,7 @@ class Options:
         if self._position >= len(self._argv):
             return None
         self._position += 1
-        return self._argv[self._position - 1].upper()
+        return option_of(self._argv[self._position - 1])
 
     def word(self) -> bytes:
         """The word that ``take`` gave last, as it was sent."""

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pycache_server.commands.args import integer
+from pycache_server.commands.args import integer, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.commands.strings import SET
-from pycache_server.errors import BadSyntax, RedisError
+from pycache_server.errors import BadSyntax, RedisError, c_string
 from pycache_server.store import bits
 from pycache_server.store.events import DEL, STRING, Event
 from pycache_server.store.numbers import INT_MAX, INT_MIN, parse_int
@@ -43,7 +43,7 @@ class BadField(RedisError):
 # Single bits
 
 
-@command("SETBIT key offset value", WRITE, DENYOOM, since="2.2.0", keys="RW ACCESS UPDATE")
+@command("SETBIT key offset value", WRITE, DENYOOM, since="2.2.0", keys="RW ACCESS UPDATE", kinds={"value": "integer"})
 def setbit(session: Context, argv: list[bytes]) -> int:
     """Set or clear a bit of the string at a key, filling up with zero bytes; return what it was."""
     _, key, offset, word = argv
@@ -164,11 +164,10 @@ def _unit(argv: list[bytes], place: int) -> int:
 
     Raises BadSyntax.
     """
-    if len(argv) <= place or argv[place].upper() == b"BYTE":
-        return 8
-    if argv[place].upper() == b"BIT":
-        return 1
-    raise BadSyntax
+    word = option_of(argv[place]) if len(argv) > place else b"BYTE"
+    if word not in (b"BYTE", b"BIT"):
+        raise BadSyntax
+    return 8 if word == b"BYTE" else 1
 
 
 def _bit_range(text: bits.Text, start: int, end: int, unit: int) -> tuple[int, int]:
@@ -192,7 +191,7 @@ _COMBINATIONS = {b"AND": bits.AND, b"OR": bits.OR, b"XOR": bits.XOR}
 )
 def bitop(session: Context, argv: list[bytes]) -> int:
     """Combine the bits of strings into another string; return its length."""
-    operation, target, sources = argv[1].upper(), argv[2], argv[3:]
+    operation, target, sources = option_of(argv[1]), argv[2], argv[3:]
     combination = _COMBINATIONS.get(operation)
     if combination is None and operation != b"NOT":
         raise BadSyntax
@@ -222,16 +221,27 @@ class Field(NamedTuple):
     overflow: bytes
 
 
+def _key_flags_of_bitfield(argv: list[bytes]) -> str:
+    """What BITFIELD may do to its key: write it, unless it surely does not."""
+    position = 2
+    while position < len(argv):
+        operation = option_of(argv[position])
+        position += 1 + _OPERANDS.get(operation, len(argv))
+        if operation not in (b"GET", b"OVERFLOW") or position > len(argv):
+            return "RW ACCESS UPDATE"
+    return "RO ACCESS"
+
+
 @command(
-    "BITFIELD key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] "
-    "<SET encoding offset value | INCRBY encoding offset increment> "
-    "[GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] "
-    "<SET encoding offset value | INCRBY encoding offset increment> ...]]",
+    "BITFIELD key [<GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] "
+    "<SET encoding offset value | INCRBY encoding offset increment>> ...]",
     WRITE,
     DENYOOM,
     since="3.2.0",
     complexity="O(N), N = operations",
     keys="RW ACCESS UPDATE VARIABLE_FLAGS",
+    key_flags=_key_flags_of_bitfield,
+    kinds={"value": "integer"},
 )
 def bitfield(session: Context, argv: list[bytes]) -> list[int | None]:
     """Read, set and add to integers of any width within the string at a key."""
@@ -285,14 +295,14 @@ def _fields(session: Context, argv: list[bytes]) -> Iterator[Field]:
     overflow = b"WRAP"
     position = 2
     while position < len(argv):
-        operation = argv[position].upper()
+        operation = option_of(argv[position])
         count = _OPERANDS.get(operation)
         if count is None or position + count >= len(argv):
             raise BadSyntax
         words = argv[position + 1 : position + 1 + count]
         position += 1 + count
         if operation == b"OVERFLOW":
-            overflow = words[0].upper()
+            overflow = option_of(words[0])
             if overflow not in (b"WRAP", b"SAT", b"FAIL"):
                 raise RedisError(b"ERR Invalid OVERFLOW type specified")
             continue
@@ -309,7 +319,7 @@ def _encoding(word: bytes) -> tuple[bool, int]:
     Raises BadField.
     """
     signed = word[:1] == b"i"
-    width = parse_int(word[1:].split(b"\0", 1)[0])
+    width = parse_int(c_string(word[1:]))
     if word[:1] not in (b"i", b"u") or width is None or not 1 <= width <= (64 if signed else 63):
         raise BadField
     return signed, width

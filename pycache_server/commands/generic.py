@@ -7,9 +7,10 @@ sort.py.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from pycache_server.commands.args import Options, int32, integer, integer_in
+from pycache_server.commands.args import Options, int32, integer, integer_in, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.expiry import any_expiry_of, is_future
 from pycache_server.commands.registry import (
@@ -21,7 +22,7 @@ from pycache_server.commands.registry import (
 )
 from pycache_server.commands.types import encoding_of, type_name
 from pycache_server.entry import NEVER
-from pycache_server.errors import BadDatabase, BadSyntax, NoSuchKey, RedisError, SameObject, echo
+from pycache_server.errors import BadDatabase, BadSyntax, NoSuchKey, RedisError, SameObject, c_string
 from pycache_server.resp.encode import OK, Wire, status
 from pycache_server.store.events import (
     COPY_TO,
@@ -141,9 +142,9 @@ def _conditions(argv: list[bytes]) -> set[bytes]:
     """
     found: set[bytes] = set()
     for word in argv[3:]:
-        option = word.upper()
+        option = option_of(word)
         if option not in (b"NX", b"XX", b"GT", b"LT"):
-            raise RedisError(b"ERR Unsupported option " + echo(word))
+            raise RedisError(b"ERR Unsupported option " + c_string(word))
         found.add(option)
     if b"NX" in found and len(found) > 1:
         raise RedisError(b"ERR NX and XX, GT or LT options at the same time are not compatible")
@@ -386,14 +387,19 @@ def scan(session: Context, argv: list[bytes]) -> list[Any]:
     return [b"%d" % cursor, found]
 
 
+_CURSOR = re.compile(rb"[ \t-\r]*\+?(\d{1,4000})")
+
+
 def scan_cursor(word: bytes) -> int:
     """The cursor of a scan.
 
     Raises RedisError.
     """
-    if not word.isdigit() or int(word) >= 2**64:
+    found = _CURSOR.fullmatch(c_string(word))
+    cursor = int(found[1]) if found is not None else 2**64
+    if cursor >= 2**64:
         raise RedisError(b"ERR invalid cursor")
-    return int(word)
+    return cursor
 
 
 def scan_options(argv: list[bytes], position: int, with_type: bool = False) -> tuple[bytes | None, int, bytes | None]:
@@ -412,7 +418,7 @@ def scan_options(argv: list[bytes], position: int, with_type: bool = False) -> t
         elif option == b"MATCH" and options.left():
             pattern = options.value()
         elif option == b"TYPE" and with_type and options.left():
-            kind = options.value().lower()
+            kind = c_string(options.value()).lower()
         else:
             options.fail()
     return (None if pattern == b"*" else pattern), count, kind
@@ -482,7 +488,7 @@ def dbsize(session: Context, argv: list[bytes]) -> int:
 
 
 def _check_flush_mode(argv: list[bytes]) -> None:
-    if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() not in (b"SYNC", b"ASYNC")):
+    if len(argv) > 2 or (len(argv) == 2 and option_of(argv[1]) not in (b"SYNC", b"ASYNC")):
         raise BadSyntax
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pycache_server.commands.args import Options, integer
+from pycache_server.commands.args import Options, integer, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.expiry import expiry_of, is_future
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
@@ -36,6 +36,11 @@ def get(session: Context, argv: list[bytes]) -> bytes | None:
     return session.db.read_string(argv[1])
 
 
+def _key_flags_of_set(argv: list[bytes]) -> str:
+    """What SET may do to its key: read it only with GET."""
+    return "RW ACCESS UPDATE" if b"GET" in map(option_of, argv[3:]) else "OW UPDATE"
+
+
 @command(
     "SET key value [NX | XX] [GET] "
     "[EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
@@ -43,6 +48,7 @@ def get(session: Context, argv: list[bytes]) -> bytes | None:
     DENYOOM,
     since="1.0.0",
     keys="RW ACCESS UPDATE VARIABLE_FLAGS",
+    key_flags=_key_flags_of_set,
 )
 def set_(session: Context, argv: list[bytes]) -> Any:
     """Set a key to a string, whatever it held; the options make it conditional, give it a time to live or return
@@ -337,7 +343,15 @@ def decrby(session: Context, argv: list[bytes]) -> int:
     return session.db.increment(argv[1], -amount, INCRBY)
 
 
-@command("INCRBYFLOAT key increment", WRITE, DENYOOM, FAST, since="2.6.0", keys="RW ACCESS UPDATE")
+@command(
+    "INCRBYFLOAT key increment",
+    WRITE,
+    DENYOOM,
+    FAST,
+    since="2.6.0",
+    keys="RW ACCESS UPDATE",
+    kinds={"increment": "double"},
+)
 def incrbyfloat(session: Context, argv: list[bytes]) -> bytes:
     """Add to the number at a key."""
     _, key, increment = argv

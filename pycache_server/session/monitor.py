@@ -23,6 +23,7 @@ def monitor(session: Session, argv: list[bytes]) -> Any:
         session.flags.add("monitor")
         session.core.monitors.append(session)
         session.core.tables.refresh()
+        session.choose_table()
     return OK
 
 
@@ -32,3 +33,4 @@ def stop_monitoring(session: Session) -> None:
         session.flags.discard("monitor")
         session.core.monitors.remove(session)
         session.core.tables.refresh()
+        session.choose_table()

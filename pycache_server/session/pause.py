@@ -26,6 +26,8 @@ class Pause:
 
     def begin(self, seconds: float, mode: str) -> None:
         """Pause for some time. A pause that is longer or stricter already is not made shorter or less strict."""
+        if not seconds and not self.mode:
+            return
         until = self._core.host.ticks() + seconds
         if self.mode:
             until = max(until, self._until)

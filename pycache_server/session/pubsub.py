@@ -18,7 +18,7 @@ from pycache_server.commands.registry import (
     STALE,
     Family,
 )
-from pycache_server.errors import RedisError
+from pycache_server.errors import RedisError, bad_subcommand
 from pycache_server.resp.encode import NO_REPLY, Push, encode2, encode3
 from pycache_server.store.glob import Matcher, compile_glob
 
@@ -192,6 +192,8 @@ family.container("PUBSUB", since="2.8.0", help_since="6.2.0", summary="Commands 
 @command("PUBSUB CHANNELS [pattern]", PUBSUB, LOADING, STALE, since="2.8.0", complexity="O(N), N = channels")
 def pubsub_channels(session: Session, argv: list[bytes]) -> list[bytes]:
     """List channels that somebody listens to."""
+    if len(argv) > 3:
+        raise bad_subcommand(argv)
     channels = session.core.pubsub.channels
     if len(argv) == 2:
         return list(channels)

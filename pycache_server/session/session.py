@@ -125,7 +125,7 @@ class Session(Context):
         self.patterns: dict[bytes, None] = {}
         self.waiter: Waiter | None = None
         self.silence = ""
-        """CLIENT REPLY: ``off``, ``skip`` for the next command only, or nothing."""
+        """CLIENT REPLY: ``off``, ``skip`` for the next command only, ``skipping`` while it runs, or nothing."""
         self.executing = False
         """Whether EXEC is running."""
         self.encode = encode2
@@ -250,7 +250,8 @@ class Session(Context):
                 if not self._make_way():
                     self._source = source
                     break
-        self.row = row
+        if row is not None and not row.command.subcommands:  # those note themselves
+            self.row = row
         self._out = None
         if out:
             data = b"".join(out) if len(out) > 1 else out[0]
@@ -328,12 +329,13 @@ class Session(Context):
                 row.calls -= 1
             else:
                 row.stats.failed += 1
-        if self.transaction is not None and isinstance(error, Rejection):
+        if isinstance(error, Rejection):
             error = refuse_transaction(self, row, error)
         if isinstance(error, ProtocolError):
             self.core.host.log("verbose", f"Protocol error ({error}) from client: {describe(self)}")
             self.closing = True
-            self.push_wire(error.wire)
+            if not self.silence:
+                self.push_wire(error.wire)
             return HALT
         if self.silence:
             self.spoke()
@@ -446,6 +448,8 @@ class Session(Context):
             table = tables.subscribed
         else:
             table = tables.normal
+        if "monitor" in self.flags and (table is tables.normal or table is tables.queueing):
+            table = tables.detached(table)
         if "no-touch" in self.flags:
             table = tables.untouching(table)
         self.table = tables.silent(table) if self.silence else table
@@ -459,7 +463,7 @@ class Session(Context):
 
     def spoke(self) -> None:
         """A command has passed in silence."""
-        if self.silence == "skip":
+        if self.silence != "off":
             self.silence = ""
             self.choose_table()
 

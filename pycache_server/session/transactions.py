@@ -82,16 +82,29 @@ def exec_(session: Session, argv: list[bytes]) -> Any:
     if transaction is None:
         raise RedisError(b"ERR EXEC without MULTI")
     outdated = transaction.outdated or session.core.observers.has_expired(session)
-    end_transaction(session)
-    if transaction.spoiled:
-        raise ExecAborted
-    if outdated:
-        return NULL_ARRAY
+    if session.watched:
+        session.core.observers.unwatch(session)
+    session.row = session.core.tables.rows["exec"]
     session.executing = session.deny_blocking = True
     try:
-        return [_execute(session, row, argv) for row, argv in transaction.queued]
+        if transaction.spoiled:
+            raise ExecAborted
+        return NULL_ARRAY if outdated else _execute_all(session, transaction)
     finally:
         session.executing = session.deny_blocking = False
+        end_transaction(session)
+
+
+def _execute_all(session: Session, transaction: Transaction) -> list[Any]:
+    """Run the queued commands; what they return."""
+    values: list[Any] = []
+    for row, argv in transaction.queued:
+        encode = session.encode
+        value = _execute(session, row, argv)
+        if session.encode is not encode:  # HELLO: what came before it is in the old version of the protocol
+            values = [Wire(encode(each)) for each in values]
+        values.append(value)
+    return values
 
 
 def _execute(session: Session, row: Row, argv: list[bytes]) -> Any:
@@ -108,6 +121,8 @@ def _execute(session: Session, row: Row, argv: list[bytes]) -> Any:
     except Exception as error:
         core.report_failure(f"command {row.command.name} in EXEC", error)
         return RedisError(b"ERR internal error, see the server's log")
+    if session.silence == "off":
+        return Wire(b"")
     if value is NO_REPLY or value is HALT:
         return Wire(b"".join(session.take_back(mark)))  # SUBSCRIBE and its like have sent their replies themselves
     return value
@@ -135,7 +150,8 @@ def watch(session: Session, argv: list[bytes]) -> Any:
 @command("UNWATCH", NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY, since="2.2.0")
 def unwatch(session: Session, argv: list[bytes]) -> Any:
     """Forget the watched keys."""
-    session.core.observers.unwatch(session)
+    if session.watched:
+        session.core.observers.unwatch(session)
     session.outdated = False
     return OK
 
@@ -150,10 +166,11 @@ def end_transaction(session: Session) -> None:
 
 
 def refuse_transaction(session: Session, row: Row | None, error: RedisError) -> RedisError:
-    """A command was refused within MULTI, so EXEC must fail; where it was EXEC itself, it has. The error to send."""
-    assert session.transaction is not None
-    session.transaction.spoiled = True
+    """A command was refused; within MULTI, EXEC must fail. Where it was EXEC itself, it has. The error to send."""
+    if session.transaction is not None:
+        session.transaction.spoiled = True
     if row is None or row.command.name != "exec":
         return error
-    end_transaction(session)
-    return RedisError(b"EXECABORT Transaction discarded because of: " + error.text)
+    if session.transaction is not None:
+        end_transaction(session)
+    return RedisError(b"EXECABORT Transaction discarded because of: " + error.text.removeprefix(b"ERR "))

@@ -82,8 +82,8 @@ def run_program(port: int, resp: int, program: list[Command]) -> None:
         before = counts_of_redis(pair.real), our_counts(pair.ours)
         for argv in program:
             theirs, mine = pair.run(argv, compare=False)
-            if isinstance(theirs, hiredis.ReplyError) != isinstance(mine, hiredis.ReplyError):
-                return  # a difference of versions: test_programs.py knows them
+            if _differ_by_version(argv, theirs, mine):
+                return
             events = ears.heard()
             after = counts_of_redis(pair.real), our_counts(pair.ours)
             counts = [
@@ -98,6 +98,14 @@ def run_program(port: int, resp: int, program: list[Command]) -> None:
     finally:
         ears.close()
         pair.close()
+
+
+def _differ_by_version(argv: Command, theirs: Any, mine: Any) -> bool:
+    """Whether 7.0 does not answer as 7.4 does, which test_programs.py knows, or has read a key before its check of the
+    arguments."""
+    if isinstance(theirs, hiredis.ReplyError) != isinstance(mine, hiredis.ReplyError):
+        return True
+    return isinstance(mine, hiredis.ReplyError) and argv[0].upper() in (b"BITCOUNT", b"BITPOS")
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pycache_server.commands.args import integer
 from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, PROTECTED, STALE, Family
 from pycache_server.commands.types import encoding_of
-from pycache_server.errors import NoSuchKey, RedisError, echo
+from pycache_server.errors import NoSuchKey, RedisError, bad_subcommand
 from pycache_server.resp.encode import OK, Pairs, Push, SetReply, Verbatim, Wire, status
 from pycache_server.server.commands.config import _allowed
 from pycache_server.server.digest import dataset_digest, key_digest
@@ -50,9 +50,7 @@ def debug(session: Session, argv: list[bytes]) -> Any:
     name = argv[1].upper()
     least, most, function = _SUBCOMMANDS.get(name, (0, -1, _help))
     if not least <= len(argv) - 2 <= most:
-        raise RedisError(
-            b"ERR unknown subcommand or wrong number of arguments for '" + echo(argv[1]) + b"'. Try DEBUG HELP."
-        )
+        raise bad_subcommand(argv)
     return function(session, argv[2:])
 
 
