@@ -136,11 +136,10 @@ def client_kill(session: Session, argv: list[bytes]) -> Any:
             if all(test(each) for test in filters.values()) and not (skip_me and each is session)
         ]
     for victim in victims:
-        if victim is session:
-            victim.closing = True
-        else:
+        if victim is not session:
             victim.abort()
-    return OK if len(argv) == 3 else len(victims)
+    answer = OK if len(argv) == 3 else len(victims)
+    return session.finish(answer) if session in victims else answer
 
 
 def _kill_filters(session: Session, argv: list[bytes]) -> tuple[dict[bytes, Callable[[Session], bool]], bool]:

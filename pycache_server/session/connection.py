@@ -18,7 +18,7 @@ from pycache_server.commands.registry import (
     Family,
 )
 from pycache_server.errors import BadDatabase, BadSyntax, RedisError, c_string, wrong_arity
-from pycache_server.resp.encode import HALT, OK, PONG, status
+from pycache_server.resp.encode import OK, PONG, status
 from pycache_server.session.clients import check_name
 from pycache_server.session.monitor import stop_monitoring
 from pycache_server.session.transactions import end_transaction
@@ -156,10 +156,7 @@ def select(session: Session, argv: list[bytes]) -> Any:
 @command("QUIT", NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY, since="1.0.0", arity=-1)
 def quit_(session: Session, argv: list[bytes]) -> Any:
     """End the connection."""
-    if not session.silence:
-        session.push_wire(OK)
-    session.closing = True
-    return HALT
+    return session.finish(OK)
 
 
 @command("RESET", NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY, since="6.2.0")

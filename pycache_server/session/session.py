@@ -542,6 +542,13 @@ class Session(Context):
 
     # The end
 
+    def finish(self, value: Any) -> Any:
+        """Answer for the last time: nothing more is executed, and the connection ends."""
+        if not self.silence:
+            self.push(value)
+        self.closing = True
+        return HALT
+
     def close(self) -> None:
         """End the connection when everything has been sent."""
         if self._out is None:

@@ -89,7 +89,10 @@ def exec_(session: Session, argv: list[bytes]) -> Any:
     try:
         if transaction.spoiled:
             raise ExecAborted
-        return NULL_ARRAY if outdated else _execute_all(session, transaction)
+        if outdated:
+            return NULL_ARRAY
+        values = _execute_all(session, transaction)
+        return session.finish(values) if session.closing else values
     finally:
         session.executing = session.deny_blocking = False
         end_transaction(session)
@@ -121,11 +124,9 @@ def _execute(session: Session, row: Row, argv: list[bytes]) -> Any:
     except Exception as error:
         core.report_failure(f"command {row.command.name} in EXEC", error)
         return RedisError(b"ERR internal error, see the server's log")
-    if session.silence == "off":
-        return Wire(b"")
     if value is NO_REPLY or value is HALT:
         return Wire(b"".join(session.take_back(mark)))  # SUBSCRIBE and its like have sent their replies themselves
-    return value
+    return Wire(b"") if session.silence == "off" or session.closing else value
 
 
 @command("DISCARD", NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY, since="2.0.0", complexity="O(N), N = commands queued")
