@@ -33,7 +33,7 @@ class Ours:
     is_redis = False
 
     def __init__(self) -> None:
-        self.world = World()
+        self.world = World(databases=4)
 
     def connect(self, decode: bool = True) -> Client:
         """A new client."""
@@ -243,6 +243,20 @@ def ours() -> Iterator[Ours]:
 def our_client(ours: Ours) -> Client:
     """A client of our server."""
     return ours.connect()
+
+
+def listener_of(peer: Peer) -> AnyClient:
+    """A client that hears the events of the keys of database 0, new ones included."""
+    peer.announce("KEAn")
+    listener = peer.connect()
+    listener.start("PSUBSCRIBE", "__keyevent@0__:*")
+    listener.read_all()
+    return listener
+
+
+def heard(listener: AnyClient) -> list[tuple[str, str]]:
+    """The events that have come since the last look, each with its key."""
+    return [(message[2].partition(":")[2], message[3]) for message in listener.read_all()]
 
 
 def error_of(reply: Any) -> str:

@@ -18,7 +18,7 @@ from pycache_server.errors import NotAFloat, RedisError, StringTooLong, WrongTyp
 from pycache_server.resp.encode import OK, Wire
 from pycache_server.store.events import DEL, EXPIRE, PERSIST, STRING, Event
 from pycache_server.store.numbers import INT_MIN, format_long_double, parse_long_double, round_long_double
-from pycache_server.store.strings import STRING_TYPES, EmbeddedString, as_bytes, editable, grow
+from pycache_server.store.strings import STRING_TYPES, EmbeddedString, as_bytes, editable, grow, readable
 
 family = Family("string")
 command = family.command
@@ -243,12 +243,15 @@ def check_length(session: Context, length: int) -> None:
 def getrange(session: Context, argv: list[bytes]) -> bytes:
     """Return a part of the string at a key; negative places count from the end."""
     start, end = integer(argv[2]), integer(argv[3])
-    value = session.db.read_string(argv[1])
-    if value is None or (start < 0 and end < 0 and start > end):
+    value = session.db.read(argv[1])
+    if value is None:
         return b""
-    start = max(start + len(value), 0) if start < 0 else start
-    end = max(end + len(value), 0) if end < 0 else end
-    return value[start : end + 1]
+    text = readable(value)
+    if start < 0 and end < 0 and start > end:
+        return b""
+    start = max(start + len(text), 0) if start < 0 else start
+    end = max(end + len(text), 0) if end < 0 else end
+    return bytes(text[start : end + 1])
 
 
 @command("SUBSTR key start end", READONLY, since="1.0.0", complexity="O(N), N = bytes returned", keys="RO ACCESS")

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.peers import AnyClient, Client, Ours, Peer, error_of
+from tests.peers import AnyClient, Client, Ours, Peer, error_of, heard, listener_of
 
 BAD_OFFSET = "ERR bit offset is not an integer or out of range"
 BAD_BIT = "ERR bit is not an integer or out of range"
 BAD_INTEGER = "ERR value is not an integer or out of range"
 BAD_TYPE = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
 WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
-
-
-def events(peer: Peer) -> AnyClient:
-    """A client that hears the events of keys, new ones included."""
-    peer.announce("KEAn")
-    listener = peer.connect()
-    listener.start("PSUBSCRIBE", "__keyevent@0__:*")
-    listener.read_all()
-    return listener
-
-
-def heard(listener: AnyClient) -> list[Any]:
-    return [(message[2].split(":", 1)[1], message[3]) for message in listener.read_all()]
 
 
 # SETBIT and GETBIT
@@ -43,7 +28,7 @@ def test_setbit_returns_what_the_bit_was_and_fills_up_with_zeros(client: AnyClie
 
 @pytest.mark.parametrize("value", ["12", "abc", "x" * 50])
 def test_setbit_makes_a_string_raw_even_where_it_changes_no_bit(peer: Peer, value: str) -> None:
-    client, listener = peer.connect(), events(peer)
+    client, listener = peer.connect(), listener_of(peer)
     client.call("SET", "k", value)
     listener.read_all()
     old = client.call("GETBIT", "k", 3)
@@ -54,7 +39,7 @@ def test_setbit_makes_a_string_raw_even_where_it_changes_no_bit(peer: Peer, valu
 
 
 def test_setbit_announces_a_change_of_length_and_a_change_of_bit(peer: Peer) -> None:
-    client, listener = peer.connect(), events(peer)
+    client, listener = peer.connect(), listener_of(peer)
     client.call("SETBIT", "k", 3, 0)
     client.call("SETBIT", "k", 3, 0)
     client.call("SETBIT", "k", 8, 0)
@@ -244,7 +229,7 @@ def test_bitop_combines_strings_of_any_length(peer: Peer, operation: str, keys: 
 
 
 def test_bitop_removes_its_target_where_nothing_comes_out(peer: Peer) -> None:
-    client, listener = peer.connect(), events(peer)
+    client, listener = peer.connect(), listener_of(peer)
     client.call("SET", "to", "1")
     listener.read_all()
     assert client.call("BITOP", "AND", "to", "none", "nothing") == 0
@@ -307,7 +292,7 @@ def test_bitfield_at_the_limits_of_64_bits(client: AnyClient) -> None:
 
 
 def test_bitfield_that_only_reads_makes_no_key_and_one_that_fails_does(peer: Peer) -> None:
-    client, listener = peer.connect(), events(peer)
+    client, listener = peer.connect(), listener_of(peer)
     assert client.call("BITFIELD", "k", "GET", "u8", 0, "OVERFLOW", "FAIL") == [0]
     assert client.call("EXISTS", "k") == 0
     assert client.call("BITFIELD", "k", "OVERFLOW", "FAIL", "SET", "u8", 16, 300) == [None]
