@@ -84,6 +84,7 @@ class RedisClient:
     def __init__(self, redis: Redis, port: int, decode: bool) -> None:
         self._redis = redis
         self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else what follows silence waits for it
         self._socket.setblocking(False)
         self._reader = hiredis.Reader(
             notEnoughData=_NOTHING, encoding="utf-8" if decode else None, errors="surrogateescape" if decode else None
