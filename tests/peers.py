@@ -91,7 +91,6 @@ class RedisClient:
         )
         self._raw = b""
         self.closed = False
-        self.address = "{}:{}".format(*self._socket.getsockname())
 
     @property
     def raw(self) -> bytes:
@@ -176,9 +175,10 @@ class Redis:
         return value
 
     def pass_turns(self, count: int) -> None:
-        """Wait until the server has looked at all its clients so many times."""
+        """Wait until the server has looked at all its clients so many times. An unknown command is neither monitored
+        nor logged."""
         for _ in range(count):
-            self._ask("ECHO", "")
+            self._ask("NEXT-TURN")
 
     def connect(self, decode: bool = True) -> RedisClient:
         """A new client."""
