@@ -243,7 +243,7 @@ def _document_argument(argument: Argument, keys: Iterator[int]) -> dict[bytes, A
         found[b"token"] = argument.token.encode()
     flags = [name for name in ("optional", "multiple", "multiple_token") if getattr(argument, name)]
     if flags:
-        found[b"flags"] = [_status(name) for name in flags]
+        found[b"flags"] = SetReply(map(_status, flags))
     if argument.parts:
         found[b"arguments"] = [_document_argument(part, keys) for part in argument.parts]
     return found
