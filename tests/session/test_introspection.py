@@ -74,9 +74,7 @@ def test_docs_name_every_option_that_redis_has(both: tuple[Any, Any]) -> None:
 
 
 @pytest.mark.interop
-@pytest.mark.parametrize(
-    "name", ["get", "set", "rename", "lcs", "bitfield", "mset", "expire", "copy", "scan"]
-)
+@pytest.mark.parametrize("name", ["get", "set", "rename", "lcs", "bitfield", "mset", "expire", "copy", "scan"])
 def test_arguments_are_documented_as_in_redis(both: tuple[Any, Any], name: str) -> None:
     real, ours = both
     theirs, mine = (call([b"COMMAND", b"DOCS", name.encode()])[name.encode()] for call in (real, ours))
