@@ -132,7 +132,9 @@ class Database:
     def look(self, key: bytes, announce: bool = True) -> Any:
         """The value of ``key``, or None. Counts as a read, but the engine does not hear of it; nobody hears that it was
         not there unless that shall be announced."""
-        value = Database.find(self, key)
+        value = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if isinstance(value, Entry):
+            value = self._live_value(value)
         if value is None:
             self.misses += 1
         else:
