@@ -8,6 +8,7 @@ A client of either kind has got everything that it was sent when ``send`` return
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tests.conftest import RealRedis
 
 _NOTHING = object()
+_PATIENCE = 10
+"""Seconds that a busy machine may take to bring a reply that must come."""
 _READ_AT_ONCE = 16 * 1024
 """How many bytes Redis reads from a client before it looks at the others."""
 
@@ -125,11 +128,10 @@ class RedisClient:
 
     def read(self) -> Any:
         """The next reply or message; raises EOFError where there is none."""
-        if (value := self._reader.gets()) is _NOTHING:
+        while (value := self._reader.gets()) is _NOTHING:
+            if self.closed or not select.select([self._socket], [], [], _PATIENCE)[0]:
+                raise EOFError("no reply")
             self.collect()
-            value = self._reader.gets()
-        if value is _NOTHING:
-            raise EOFError("no reply")
         return value
 
     def read_all(self) -> list[Any]:
