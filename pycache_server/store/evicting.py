@@ -86,7 +86,7 @@ class EvictingDatabase(Database):
     def find(self, key: bytes) -> Any:
         entry = self.buckets[hash(key) & SLOT_MASK].get(key)
         if isinstance(entry, Entry):
-            value = self._live_value(entry)
+            value = self._seen_value(entry)
             if value is not None and isinstance(entry, SizedEntry):
                 self.on_access(entry)
             return value

@@ -98,7 +98,7 @@ class Database:
         """The value of ``key``, or None. Counts as a read."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
         if type(value) is Entry:
-            value = self._live_value(value)
+            value = self._seen_value(value)
         if value is None:
             self.misses += 1
             return None
@@ -115,7 +115,7 @@ class Database:
             self.hits += 1
             return value
         if type(value) is Entry:
-            value = self._live_value(value)
+            value = self._seen_value(value)
         if value is None:
             self.misses += 1
             return None
@@ -126,7 +126,7 @@ class Database:
         """The value of ``key``, or None, for a write: counts as no read."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
         if type(value) is Entry:
-            return self._live_value(value)
+            return self._seen_value(value)
         return value
 
     def look(self, key: bytes, announce: bool = True) -> Any:
@@ -134,7 +134,7 @@ class Database:
         not there unless that shall be announced."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
         if isinstance(value, Entry):
-            value = self._live_value(value)
+            value = self._seen_value(value)
         if value is None:
             self.misses += 1
         else:
@@ -172,7 +172,7 @@ class Database:
             return None
         if not isinstance(value, Entry):
             return NEVER
-        return value.expires if self._live_value(value) is not None else None
+        return value.expires if self._seen_value(value) is not None else None
 
     # Writing
 
@@ -360,7 +360,7 @@ class Database:
 
     def random_key(self) -> bytes | None:
         """A key that has not expired, each as likely as the others; None where there is none."""
-        while self.size:
+        while self.live_size():
             bucket, place = choose_bucket(self.buckets, self.size, self.keyspace.choose)
             key = next(key for number, key in enumerate(bucket) if number == place)
             if self.find(key) is not None:
@@ -369,6 +369,8 @@ class Database:
 
     def expire_due(self, limit: int) -> bool:
         """Remove keys whose time has come, about ``limit`` of them at most. Whether there is more to do."""
+        if self.keyspace.stands_still:
+            return False
         due, more = self.wheel.expire(self.clock.now(), limit)
         for entry in due:
             self._drop(entry)
@@ -376,8 +378,15 @@ class Database:
 
     # Inside
 
+    def _seen_value(self, entry: Entry) -> Any:
+        """The value of an entry for a reader, or None where it has expired: then the key is gone, or hidden while the
+        keyspace stands still."""
+        if entry.expires <= self.clock.time * 1000.0:
+            return None if self.keyspace.stands_still else self._live_value(entry)
+        return entry.value
+
     def _live_value(self, entry: Entry) -> Any:
-        """The value of an entry, or None where it has expired: then the key is gone."""
+        """The value of an entry for a writer, or None where it has expired: then the key is gone."""
         if entry.expires <= self.clock.time * 1000.0:
             self.wheel.remove(entry)
             self._drop(entry)
@@ -464,6 +473,8 @@ class Keyspace:
         """Values, and lists of buckets, to be freed in slices (memory.py)."""
         self.freed = 0
         """How many of them have been freed."""
+        self.stands_still = False
+        """Whether what has expired is hidden only, because nothing may change."""
         self.maxmemory = 0
         """Most bytes that keys and values may take, 0 for no limit."""
         self.evicted = 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pycache_server.commands.registry import REGISTRY
-from tests.peers import AnyClient, Client, Ours, Peer, error_of, pipeline
+from tests.peers import AnyClient, Client, Ours, Peer, error_of, heard, listener_of, pipeline
 
 SYNTAX = "ERR syntax error"
 BAD_INTEGER = "ERR value is not an integer or out of range"
@@ -420,6 +420,35 @@ def test_a_second_pause_makes_the_first_neither_shorter_nor_milder(ours: Ours) -
 def test_a_pause_of_no_time_is_none(client: AnyClient) -> None:
     client.send(pipeline("CLIENT PAUSE 0", "PING"))
     assert client.raw == b"+OK\r\n+PONG\r\n"
+
+
+def test_what_expires_during_a_pause_is_hidden_until_it_ends(ours: Ours) -> None:
+    client, other, listener = ours.connect(), ours.connect(), listener_of(ours)
+    client.call("SET", "k", "v", "PX", 100)
+    client.call("SET", "lasting", "v")
+    listener.read_all()
+    other.call("CLIENT", "PAUSE", 1000, "WRITE")
+    ours.world.advance(0.5)
+    ours.world.expire()
+    assert client.call("GET", "k") is None
+    assert client.call("TTL", "k") == -2
+    assert client.call("TYPE", "k") == "none"
+    assert client.call("SCAN", 0, "COUNT", 1000)[1] == ["lasting"]
+    assert client.call("RANDOMKEY") == "lasting"
+    assert heard(listener) == [] and ours.world.core.keyspace.databases[0].expired == 0
+    ours.world.advance(0.5)
+    assert client.call("GET", "k") is None
+    assert heard(listener) == [("expired", "k")]
+
+
+def test_a_write_in_the_transaction_that_pauses_finds_nothing_that_has_expired(ours: Ours) -> None:
+    client = ours.connect()
+    for key in ("a", "b", "c", "d"):
+        client.call("SET", key, "1", "PX", 100)
+    ours.world.advance(0.2)
+    writes = ("APPEND a x", "INCR b", "PERSIST c", "DEL d")
+    client.send(pipeline("MULTI", "CLIENT PAUSE 1000 WRITE", *writes, "CLIENT UNPAUSE", "EXEC"))
+    assert client.read_all()[-1] == ["OK", 1, 1, 0, 0, "OK"]
 
 
 def test_a_client_that_goes_while_it_waits_is_forgotten(ours: Ours) -> None:

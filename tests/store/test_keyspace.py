@@ -60,6 +60,7 @@ class Actor:
         actions = [self.put, self.put_until, self.update, self.recast, self.delete, self.expire, self.persist]
         actions += [self.take, self.read, self.look]
         rare = [self.let_time_pass, self.expire_due, self.observe, self.change_engine, self.evict, self.flush]
+        rare += [self.stand_still]
         self.chance.choice(actions if self.chance.random() < 0.85 else rare)()
         self.shape.step()
         self.forget_expired()
@@ -128,6 +129,9 @@ class Actor:
     def expire_due(self) -> None:
         while self.db.expire_due(7):
             pass
+
+    def stand_still(self) -> None:
+        self.keyspace.stands_still = self.chance.random() < 0.3
 
     def observe(self) -> None:
         self.chance.choice([self.shape.observe, self.shape.unobserve])("test")
