@@ -389,6 +389,7 @@ def scan(session: Context, argv: list[bytes]) -> list[Any]:
 
 
 _CURSOR = re.compile(rb"[ \t-\r]*\+?(\d{1,4000})")
+"""What C's strtoull takes; a number that is negative or too large is none of ours."""
 
 
 def scan_cursor(word: bytes) -> int:

@@ -72,8 +72,11 @@ def combine(operation: Combine, texts: Sequence[Text]) -> bytearray:
     """AND, OR or XOR of all texts, as long as the longest of them; the others count as filled up with zeros."""
     lengths = list(map(len, texts))
     result = bytearray(max(lengths))
+    zeros, makes_zeros = _BARREN_BLOCKS[True], any if operation is AND else all
     for place in range(0, min(lengths) if operation is AND else len(result), BLOCK):
         end = min(place + BLOCK, len(result))
+        if makes_zeros(text.startswith(zeros, place, end) for text in texts):
+            continue
         # little: the bytes that a shorter text does not have are zeros at the upper end
         numbers = [int.from_bytes(text[place:end], "little") for text in texts]
         result[place:end] = reduce(operation, numbers).to_bytes(end - place, "little")
@@ -82,7 +85,8 @@ def combine(operation: Combine, texts: Sequence[Text]) -> bytearray:
 
 def complement(text: Text) -> bytearray:
     """A text with every bit turned over."""
-    return bytearray(text).translate(_COMPLEMENT)
+    result = text.translate(_COMPLEMENT)
+    return result if isinstance(result, bytearray) else bytearray(result)
 
 
 def read_field(text: Text, offset: int, width: int, signed: bool) -> int:
