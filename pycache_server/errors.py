@@ -113,9 +113,14 @@ class NotPositive(RedisError):
     text = b"ERR value is out of range, must be positive"
 
 
+def c_string(data: bytes) -> bytes:
+    """Client input as C sees it where it takes it for a string: it ends at a NUL."""
+    return data.split(b"\0", 1)[0] if b"\0" in data else data
+
+
 def echo(data: bytes) -> bytes:
-    """Client input as an error text may repeat it: cut at ECHO_LIMIT bytes, and at a NUL, where C ends a string."""
-    return data[:ECHO_LIMIT].split(b"\0", 1)[0]
+    """Client input as some error texts repeat it: cut at ECHO_LIMIT bytes."""
+    return c_string(data[:ECHO_LIMIT])
 
 
 def wrong_arity(name: bytes) -> RedisError:
@@ -143,10 +148,10 @@ def unknown_subcommand(container: bytes, name: bytes) -> Rejection:
     return Rejection(b"ERR unknown subcommand '" + echo(name) + b"'. Try " + container.upper() + b" HELP.")
 
 
-def bad_subcommand(container: bytes, name: bytes) -> RedisError:
-    """The error that ``CONTAINER name`` raises itself where its arguments make no sense; ``name`` is as it was sent."""
-    text = b"ERR unknown subcommand or wrong number of arguments for '" + echo(name) + b"'. Try "
-    return RedisError(text + container.upper() + b" HELP.")
+def bad_subcommand(argv: list[bytes]) -> RedisError:
+    """The error for words behind a subcommand that make no sense to it."""
+    text = b"ERR unknown subcommand or wrong number of arguments for '" + echo(argv[1]) + b"'. Try "
+    return RedisError(text + argv[0].upper() + b" HELP.")
 
 
 def invalid_expire(name: bytes) -> RedisError:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers import client, our_client, ours, peer  # noqa: F401  (fixtures)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests that take long, too")

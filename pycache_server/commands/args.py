@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import ceil
 from typing import NoReturn
 
-from pycache_server.errors import BadSyntax, BadTimeout, NotAFloat, NotAnInteger, RedisError
+from pycache_server.errors import BadSyntax, BadTimeout, NotAFloat, NotAnInteger, RedisError, c_string
 from pycache_server.store.numbers import INT_MAX, INT_MIN, parse_float, parse_int, parse_long_double, round_long_double
 
 _FREQUENT = {b"%d" % value: value for value in range(-100, 1025)}
@@ -110,6 +110,11 @@ def _checked_timeout(milliseconds: int, now: int) -> float:
     return milliseconds / 1000
 
 
+def option_of(word: bytes) -> bytes:
+    """The name of an option in upper case. C compares it as a string: what follows a NUL does not count."""
+    return c_string(word).upper()
+
+
 class Options:
     """A walk through the optional words behind a command's fixed arguments::
 
@@ -132,7 +137,7 @@ class Options:
         if self._position >= len(self._argv):
             return None
         self._position += 1
-        return self._argv[self._position - 1].upper()
+        return option_of(self._argv[self._position - 1])
 
     def word(self) -> bytes:
         """The word that ``take`` gave last, as it was sent."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pycache_server.commands.args import Options, int32, integer, integer_in
+from pycache_server.commands.args import Options, int32, integer, integer_in, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.expiry import any_expiry_of, is_future
 from pycache_server.commands.registry import (
@@ -22,7 +22,7 @@ from pycache_server.commands.registry import (
 )
 from pycache_server.commands.types import encoding_of, type_name
 from pycache_server.entry import NEVER
-from pycache_server.errors import BadDatabase, BadSyntax, NoSuchKey, RedisError, SameObject, echo
+from pycache_server.errors import BadDatabase, BadSyntax, NoSuchKey, RedisError, SameObject, c_string
 from pycache_server.resp.encode import OK, Wire, status
 from pycache_server.store.events import (
     COPY_TO,
@@ -33,7 +33,8 @@ from pycache_server.store.events import (
     PERSIST,
     RENAME_FROM,
     RENAME_TO,
-    SILENT,
+    UNHEARD,
+    Event,
 )
 from pycache_server.store.glob import compile_glob, is_literal
 from pycache_server.store.keyspace import Database
@@ -142,9 +143,9 @@ def _conditions(argv: list[bytes]) -> set[bytes]:
     """
     found: set[bytes] = set()
     for word in argv[3:]:
-        option = word.upper()
+        option = option_of(word)
         if option not in (b"NX", b"XX", b"GT", b"LT"):
-            raise RedisError(b"ERR Unsupported option " + echo(word))
+            raise RedisError(b"ERR Unsupported option " + c_string(word))
         found.add(option)
     if b"NX" in found and len(found) > 1:
         raise RedisError(b"ERR NX and XX, GT or LT options at the same time are not compatible")
@@ -245,7 +246,7 @@ def rename(session: Context, argv: list[bytes]) -> Any:
     if session.db.find(key) is None:
         raise NoSuchKey
     if key != new:
-        _rename(session.db, key, new)
+        _hand_over(session.db, key, RENAME_FROM, session.db, new, RENAME_TO)
     return OK
 
 
@@ -257,22 +258,18 @@ def renamenx(session: Context, argv: list[bytes]) -> int:
         raise NoSuchKey
     if session.db.find(new) is not None:
         return 0
-    _rename(session.db, key, new)
+    _hand_over(session.db, key, RENAME_FROM, session.db, new, RENAME_TO)
     return 1
 
 
-def _rename(db: Database, key: bytes, new: bytes) -> None:
-    _transfer(db, key, db, new)
-    db.announce(key, RENAME_FROM)
-    db.announce(new, RENAME_TO)
-
-
-def _transfer(source: Database, key: bytes, target: Database, new: bytes) -> None:
-    """Give what a key holds, with its time to live, to another instead, whatever that holds."""
-    taken = source.take(key, SILENT)
+def _hand_over(source: Database, key: bytes, left: Event, target: Database, name: bytes, arrived: Event) -> None:
+    """Give what a key holds, with its time to live, to another name or to another database, whatever that holds."""
+    taken = source.take(key)
     assert taken is not None
-    target.vacate(new)
-    target.place(new, *taken, SILENT)
+    target.vacate(name)
+    target.place(name, *taken, UNHEARD)
+    source.announce(key, left)
+    target.announce(name, arrived)
 
 
 def _database(session: Context, word: bytes) -> Database:
@@ -294,9 +291,7 @@ def move(session: Context, argv: list[bytes]) -> int:
         raise SameObject
     if session.db.find(key) is None or target.find(key) is not None:
         return 0
-    _transfer(session.db, key, target, key)
-    session.db.announce(key, MOVE_FROM)
-    target.announce(key, MOVE_TO)
+    _hand_over(session.db, key, MOVE_FROM, target, key, MOVE_TO)
     return 1
 
 
@@ -390,7 +385,7 @@ def scan_cursor(word: bytes) -> int:
 
     Raises RedisError.
     """
-    found = _CURSOR.fullmatch(word.split(b"\0", 1)[0])
+    found = _CURSOR.fullmatch(c_string(word))
     if found is None or int(found[2]) >= 2**64 or (found[1] == b"-" and parse_int(word) is not None):
         raise RedisError(b"ERR invalid cursor")
     return -int(found[2]) % 2**64 if found[1] == b"-" else int(found[2])
@@ -414,7 +409,7 @@ def scan_options(
         elif option == b"MATCH" and options.left():
             pattern = options.value()
         elif option == b"TYPE" and with_type and options.left():
-            kind = options.value().lower()
+            kind = c_string(options.value()).lower()
         elif option == b"NOVALUES":
             if not with_novalues:
                 raise RedisError(b"ERR NOVALUES option can only be used in HSCAN")
@@ -431,12 +426,7 @@ family.container("OBJECT", since="2.2.3", help_since="6.2.0", summary="Commands 
 
 def _peek(session: Context, key: bytes) -> Any:
     """The value at a key, None where there is none. Counts as a read, but nobody hears of it."""
-    value = session.db.peek(key)
-    if value is None:
-        session.db.misses += 1
-    else:
-        session.db.hits += 1
-    return value
+    return session.db.look(key, announce=False)
 
 
 @command("OBJECT ENCODING key", READONLY, since="2.2.3", keys="RO", tips=("nondeterministic_output",))
@@ -494,7 +484,7 @@ def dbsize(session: Context, argv: list[bytes]) -> int:
 
 
 def _check_flush_mode(argv: list[bytes]) -> None:
-    if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() not in (b"SYNC", b"ASYNC")):
+    if len(argv) > 2 or (len(argv) == 2 and option_of(argv[1]) not in (b"SYNC", b"ASYNC")):
         raise BadSyntax
 
 

@@ -23,9 +23,10 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from pycache_server.commands.context import Context
-from pycache_server.commands.syntax import Argument, KeySpec, arity_of, key_specs_of, parse_syntax
+from pycache_server.commands.syntax import Argument, KeySpec, arity_of, key_specs_of, parse_syntax, with_kinds
 
 Handler = Callable[[Any, list[bytes]], Any]
+KeyFlags = Callable[[list[bytes]], str]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -114,6 +115,8 @@ class Command:
     tips: tuple[str, ...]
     help_since: str = "5.0.0"
     """Since when a container has its HELP."""
+    key_flags: KeyFlags | None = None
+    """For a key whose flags depend on the arguments, what they are."""
     subcommands: dict[str, Command] = field(default_factory=dict)
 
     @property
@@ -121,14 +124,15 @@ class Command:
         """Whether every call is timed: all but the commands that take the same short time whatever they are given."""
         return Flag.FAST not in self.flags and self.name not in _ALWAYS_SHORT
 
-    def key_positions(self, argv: list[bytes]) -> list[int] | None:
-        """The indices of the keys in ``argv``; None where its arguments make no sense."""
-        found: list[int] = []
+    def find_keys(self, argv: list[bytes]) -> list[tuple[int, tuple[str, ...]]] | None:
+        """The indices of the keys in ``argv``, with the flags of each; None where its arguments make no sense."""
+        given = tuple(self.key_flags(argv).split()) if self.key_flags is not None else None
+        found: list[tuple[int, tuple[str, ...]]] = []
         for spec in self.keys:
             places = spec.find(argv)
             if places is None:
                 return None
-            found += places
+            found += [(place, spec.flags if given is None else given) for place in places]
         return found
 
     def legacy_range(self) -> tuple[int, int, int]:
@@ -137,11 +141,10 @@ class Command:
         if not plain:
             return 0, 0, 0
         first = plain[0]
-        last = first.last if first.last < 0 else first.begin + first.last
-        if first.last == 0:
-            for spec in plain[1:]:
-                if spec.begin == last + 1:
-                    last = spec.last if spec.last < 0 else spec.begin + spec.last
+        last = first.begin - 1
+        for spec in plain:
+            if spec.begin == last + 1:
+                last = spec.last if spec.last < 0 else spec.begin + spec.last
         return first.begin, last, first.step
 
 
@@ -167,14 +170,18 @@ class Family:
         categories: str = "",
         tips: tuple[str, ...] = (),
         arity: int | None = None,
+        kinds: dict[str, str] | None = None,
+        key_flags: KeyFlags | None = None,
     ) -> Callable[[F], F]:
         """Register a function as the command that ``syntax`` describes.
 
         ``keys`` has the flags of the key specifications, which the syntax implies; a semicolon separates those of
         several. ``key_specs`` replaces what the syntax implies, ``categories`` what the group does, ``arity`` what the
-        syntax line says.
+        syntax line says, ``kinds`` the types of arguments that their names suggest, and ``key_flags`` the flags of keys
+        where they depend on the arguments.
         """
         name, arguments = parse_syntax(syntax)
+        arguments = with_kinds(arguments, kinds) if kinds else arguments
         specs = key_specs_of(name, arguments) if key_specs is None else key_specs
         spec_flags = keys.split(";") if keys else []
         specs = (
@@ -199,8 +206,9 @@ class Family:
                 since=since,
                 complexity=complexity,
                 summary=(function.__doc__ or "").strip().split("\n\n")[0].replace("\n", " "),
-                categories=_categories(found, categories.split() or _GROUP_CATEGORIES[self.group]),
+                categories=categories_of(found, categories.split() or _GROUP_CATEGORIES[self.group]),
                 tips=tips,
+                key_flags=key_flags,
             )
             add(command)
             return function
@@ -222,7 +230,7 @@ class Family:
                 since=since,
                 complexity="Depends on subcommand.",
                 summary=summary,
-                categories=_categories(frozenset(flags), ()),
+                categories=categories_of(frozenset(flags), ()),
                 tips=(),
                 help_since=help_since,
             )
@@ -249,8 +257,8 @@ def add(command: Command) -> None:
     table[command.name] = command
 
 
-def _categories(flags: frozenset[Flag], given: tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    """The ACL categories: those of the family and those that flags imply, as Redis derives them."""
+def categories_of(flags: frozenset[Flag], given: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    """The ACL categories: those given and those that flags imply, as Redis derives them, in its order."""
     found = list(given)
     implied = (
         (Flag.WRITE, "write"),
@@ -266,4 +274,30 @@ def _categories(flags: frozenset[Flag], given: tuple[str, ...] | list[str]) -> t
             found.append(category)
     if "fast" not in found:
         found.append("slow")
-    return tuple(dict.fromkeys(found))
+    return tuple(sorted(set(found), key=_CATEGORIES.index))
+
+
+_CATEGORIES = [
+    "keyspace",
+    "read",
+    "write",
+    "set",
+    "sortedset",
+    "list",
+    "hash",
+    "string",
+    "bitmap",
+    "hyperloglog",
+    "geo",
+    "stream",
+    "pubsub",
+    "admin",
+    "fast",
+    "slow",
+    "blocking",
+    "dangerous",
+    "connection",
+    "transaction",
+    "scripting",
+]
+"""All ACL categories in Redis's order."""

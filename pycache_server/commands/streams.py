@@ -487,6 +487,6 @@ def _full_count(argv: list[bytes]) -> int | None:
     if options == [b"FULL"]:
         return 10
     if len(options) != 3 or options[:2] != [b"FULL", b"COUNT"]:
-        raise bad_subcommand(b"xinfo", argv[1])
+        raise bad_subcommand(argv)
     count = integer(argv[5])
     return count if count >= 0 else 10

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pycache_server.commands.args import Options, integer
+from pycache_server.commands.args import Options, integer, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.expiry import expiry_of, is_future
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
@@ -18,7 +18,7 @@ from pycache_server.errors import NotAFloat, RedisError, StringTooLong, WrongTyp
 from pycache_server.resp.encode import OK, Wire
 from pycache_server.store.events import DEL, EXPIRE, PERSIST, STRING, Event
 from pycache_server.store.numbers import INT_MIN, format_long_double, parse_long_double, round_long_double
-from pycache_server.store.strings import STRING_TYPES, EmbeddedString, as_bytes, editable
+from pycache_server.store.strings import STRING_TYPES, EmbeddedString, as_bytes, editable, grow, readable
 
 family = Family("string")
 command = family.command
@@ -36,6 +36,11 @@ def get(session: Context, argv: list[bytes]) -> bytes | None:
     return session.db.get_string(argv[1])
 
 
+def _key_flags_of_set(argv: list[bytes]) -> str:
+    """What SET may do to its key: read it only with GET."""
+    return "RW ACCESS UPDATE" if b"GET" in map(option_of, argv[3:]) else "OW UPDATE"
+
+
 @command(
     "SET key value [NX | XX] [GET] "
     "[EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
@@ -43,6 +48,7 @@ def get(session: Context, argv: list[bytes]) -> bytes | None:
     DENYOOM,
     since="1.0.0",
     keys="RW ACCESS UPDATE VARIABLE_FLAGS",
+    key_flags=_key_flags_of_set,
 )
 def set_(session: Context, argv: list[bytes]) -> Any:
     """Set a key to a string, whatever it held; the options make it conditional, give it a time to live or return
@@ -221,8 +227,7 @@ def setrange(session: Context, argv: list[bytes]) -> int:
         raise WrongType
     check_length(session, start + len(part))
     text = bytearray() if value is None else editable(value)
-    if len(text) < start:
-        text.extend(bytes(start - len(text)))
+    grow(text, start)
     text[start : start + len(part)] = part
     session.db.update(key, text, SETRANGE)
     return len(text)
@@ -238,12 +243,15 @@ def check_length(session: Context, length: int) -> None:
 def getrange(session: Context, argv: list[bytes]) -> bytes:
     """Return a part of the string at a key; negative places count from the end."""
     start, end = integer(argv[2]), integer(argv[3])
-    value = session.db.read_string(argv[1])
-    if value is None or (start < 0 and end < 0 and start > end):
+    value = session.db.read(argv[1])
+    if value is None:
         return b""
-    start = max(start + len(value), 0) if start < 0 else start
-    end = max(end + len(value), 0) if end < 0 else end
-    return value[start : end + 1]
+    text = readable(value)
+    if start < 0 and end < 0 and start > end:
+        return b""
+    start = max(start + len(text), 0) if start < 0 else start
+    end = max(end + len(text), 0) if end < 0 else end
+    return bytes(text[start : end + 1])
 
 
 @command("SUBSTR key start end", READONLY, since="1.0.0", complexity="O(N), N = bytes returned", keys="RO ACCESS")
@@ -338,7 +346,15 @@ def decrby(session: Context, argv: list[bytes]) -> int:
     return session.db.increment(argv[1], -amount, INCRBY)
 
 
-@command("INCRBYFLOAT key increment", WRITE, DENYOOM, FAST, since="2.6.0", keys="RW ACCESS UPDATE")
+@command(
+    "INCRBYFLOAT key increment",
+    WRITE,
+    DENYOOM,
+    FAST,
+    since="2.6.0",
+    keys="RW ACCESS UPDATE",
+    kinds={"increment": "double"},
+)
 def incrbyfloat(session: Context, argv: list[bytes]) -> bytes:
     """Add to the number at a key."""
     _, key, increment = argv

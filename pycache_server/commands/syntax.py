@@ -15,14 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 _WORD = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
-_KEY_NAMES = frozenset(("key", "source", "destination", "newkey", "key1", "key2"))
+_KEY_NAMES = frozenset(("key", "source", "destination", "destkey", "newkey", "key1", "key2"))
 _INTEGER_NAMES = frozenset(
     re.findall(
         r"\S+",
         """
         bit client-id connection-id count cursor db decrement destination-db element-index end entries-added increment
-        index index1 index2 len limit max-len-approx maxage maxlen milliseconds min-idle-time num-matches numfields
-        numkeys offset port protover rank replica-id samples seconds start stop threshold timeout-milliseconds
+        index index1 index2 len limit max-len-approx maxage maxlen milliseconds min-idle-time min-match-len num-matches
+        numfields numkeys offset port protover rank replica-id samples seconds start stop threshold
         """,
     )
 )
@@ -210,7 +210,7 @@ def _bracket(reader: _Reader, before: list[Argument]) -> None:
         else:
             before.append(replace(_joined(parts), optional=optional, multiple=repeated))
     else:
-        choices = tuple(_joined(choice) for choice, _ in alternatives)
+        choices = tuple(_joined(choice, dots) for choice, dots in alternatives)
         before.append(Argument("-or-".join(c.name for c in choices[:3]), "oneof", optional=optional, parts=choices))
 
 
@@ -222,11 +222,18 @@ def _sequence_with_dots(reader: _Reader, closing: str) -> tuple[list[Argument], 
     return parts, repeated
 
 
-def _joined(parts: list[Argument]) -> Argument:
+def _joined(parts: list[Argument], repeated: bool = False) -> Argument:
     """Several arguments as one."""
     if len(parts) == 1:
-        return parts[0]
-    return Argument("-".join(part.name for part in parts), "block", parts=tuple(parts))
+        return replace(parts[0], multiple=True) if repeated else parts[0]
+    return Argument("-".join(part.name for part in parts), "block", multiple=repeated, parts=tuple(parts))
+
+
+def with_kinds(arguments: tuple[Argument, ...], kinds: dict[str, str]) -> tuple[Argument, ...]:
+    """Arguments of which some, by their names, are of another type than the names say."""
+    return tuple(
+        replace(each, kind=kinds.get(each.name, each.kind), parts=with_kinds(each.parts, kinds)) for each in arguments
+    )
 
 
 def arity_of(name: str, arguments: tuple[Argument, ...]) -> int:

@@ -91,7 +91,7 @@ class Blocking:
     def changed(self, place: Place, event: Event) -> None:
         """A key has changed. Whoever waits for a list or a sorted set waits for a new one: with Redis, what happens to
         one that is there wakes nobody, even where it has just taken the place of another value (SORT STORE)."""
-        if place in self._queues and (event is NEW_KEY or not event.kind & _WAKES_NOBODY):
+        if place in self._queues and (event is NEW_KEY or (event.kind and not event.kind & _WAKES_NOBODY)):
             self.ready[place] = None
 
     def changed_all(self, index: int) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pycache_server.commands.args import Options, integer_in, timeout_ms
+from pycache_server.commands.args import Options, integer, integer_in, option_of, timeout_ms
 from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, STALE, Family
-from pycache_server.errors import BadSyntax, RedisError, echo
+from pycache_server.errors import BadSyntax, RedisError, bad_subcommand, c_string
 from pycache_server.resp.encode import NO_REPLY, OK, Verbatim
 from pycache_server.session.describe import describe
-from pycache_server.store.numbers import INT_MAX, parse_int
+from pycache_server.store.numbers import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:
     from pycache_server.session.session import Session
@@ -33,7 +33,7 @@ def check_name(name: bytes) -> None:
 
 
 def _is_printable(text: bytes) -> bool:
-    return all(0x21 <= byte <= 0x7E for byte in text)
+    return all(0x21 <= byte <= 0x7E for byte in c_string(text))
 
 
 @command("CLIENT GETNAME", NOSCRIPT, LOADING, STALE, since="2.6.9")
@@ -53,11 +53,11 @@ def client_setname(session: Session, argv: list[bytes]) -> Any:
 @command("CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>", NOSCRIPT, LOADING, STALE, since="7.2.0", arity=4)
 def client_setinfo(session: Session, argv: list[bytes]) -> Any:
     """Tell the name or the version of the client library."""
-    option = argv[2].upper()
+    option = option_of(argv[2])
     if option not in (b"LIB-NAME", b"LIB-VER"):
-        raise RedisError(b"ERR Unrecognized option '" + echo(argv[2]) + b"'")
+        raise RedisError(b"ERR Unrecognized option '" + c_string(argv[2]) + b"'")
     if not _is_printable(argv[3]):
-        raise RedisError(b"ERR " + option.lower() + b" cannot contain spaces, newlines or special characters.")
+        raise RedisError(b"ERR " + c_string(argv[2]) + b" cannot contain spaces, newlines or special characters.")
     if option == b"LIB-NAME":
         session.library = argv[3]
     else:
@@ -90,11 +90,12 @@ def client_info(session: Session, argv: list[bytes]) -> Any:
 def client_list(session: Session, argv: list[bytes]) -> Any:
     """List the connections."""
     sessions = list(session.core.sessions.values())
-    if len(argv) == 4 and argv[2].upper() == b"TYPE":
+    option = option_of(argv[2]) if len(argv) > 3 else b""
+    if option == b"TYPE" and len(argv) == 4:
         kind = _client_type(argv[3])
         sessions = [each for each in sessions if each.kind() == kind]
-    elif len(argv) > 3 and argv[2].upper() == b"ID":
-        ids = [integer_in(word, 1, INT_MAX, b"ERR Invalid client ID") for word in argv[3:]]
+    elif option == b"ID":
+        ids = [integer_in(word, INT_MIN, INT_MAX, b"ERR Invalid client ID") for word in argv[3:]]
         known = session.core.sessions
         sessions = [known[number] for number in ids if number in known]
     elif len(argv) != 2:
@@ -103,15 +104,15 @@ def client_list(session: Session, argv: list[bytes]) -> Any:
 
 
 def _client_type(word: bytes) -> str:
-    kind = _TYPES.get(word.upper())
+    kind = _TYPES.get(option_of(word))
     if kind is None:
-        raise RedisError(b"ERR Unknown client type '" + echo(word) + b"'")
+        raise RedisError(b"ERR Unknown client type '" + c_string(word) + b"'")
     return kind
 
 
 @command(
-    "CLIENT KILL <ip:port | [ID client-id] [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] [USER username] "
-    "[ADDR ip:port] [LADDR ip:port] [SKIPME yes/no] [MAXAGE maxage]>",
+    "CLIENT KILL <ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | "
+    "[ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage]> ...>",
     ADMIN,
     NOSCRIPT,
     LOADING,
@@ -123,42 +124,41 @@ def _client_type(word: bytes) -> str:
 def client_kill(session: Session, argv: list[bytes]) -> Any:
     """End connections by address, id, type or age."""
     if len(argv) == 3:
-        address = argv[2].decode("utf-8", "replace")
+        address = c_string(argv[2]).decode("utf-8", "replace")
         victims = [each for each in session.core.sessions.values() if each.address == address]
         if not victims:
             raise RedisError(b"ERR No such client")
     else:
-        tests, skip_me = _kill_filters(session, argv)
+        filters, skip_me = _kill_filters(session, argv)
         victims = [
             each
             for each in list(session.core.sessions.values())
-            if all(test(each) for test in tests) and not (skip_me and each is session)
+            if all(test(each) for test in filters.values()) and not (skip_me and each is session)
         ]
     for victim in victims:
-        if victim is session:
-            victim.closing = True
-        else:
+        if victim is not session:
             victim.abort()
-    return OK if len(argv) == 3 else len(victims)
+    answer = OK if len(argv) == 3 else len(victims)
+    return session.finish(answer) if session in victims else answer
 
 
-def _kill_filters(session: Session, argv: list[bytes]) -> tuple[list[Callable[[Session], bool]], bool]:
-    """The tests that a connection must pass to be ended, and whether the caller is spared."""
-    if len(argv) % 2:
-        raise BadSyntax
-    tests: list[Callable[[Session], bool]] = []
+def _kill_filters(session: Session, argv: list[bytes]) -> tuple[dict[bytes, Callable[[Session], bool]], bool]:
+    """The tests that a connection must pass to be ended, the last of each kind, and whether the caller is spared."""
+    filters: dict[bytes, Callable[[Session], bool]] = {}
     skip_me = True
-    for option, value in zip(argv[2::2], argv[3::2], strict=True):
-        if option.upper() == b"SKIPME" and value.lower() in (b"yes", b"no"):
-            skip_me = value.lower() == b"yes"
+    options = Options(argv, 2)
+    while (option := options.take()) is not None:
+        value = options.value()
+        if option == b"SKIPME" and option_of(value) in (b"YES", b"NO"):
+            skip_me = option_of(value) == b"YES"
         else:
-            tests.append(_kill_filter(session, option.upper(), value))
-    return tests, skip_me
+            filters[option] = _kill_filter(session, option, value)
+    return filters, skip_me
 
 
 def _kill_filter(session: Session, option: bytes, value: bytes) -> Callable[[Session], bool]:
     """The test for one filter of CLIENT KILL."""
-    text = value.decode("utf-8", "replace")
+    text = c_string(value).decode("utf-8", "replace")
     if option == b"ID":
         number = integer_in(value, 1, INT_MAX, b"ERR client-id should be greater than 0")
         return lambda each: each.id == number
@@ -171,10 +171,12 @@ def _kill_filter(session: Session, option: bytes, value: bytes) -> Callable[[Ses
         return lambda each: each.local_address == text
     if option == b"USER":
         if value != b"default":
-            raise RedisError(b"ERR No such user '" + echo(value) + b"'")
+            raise RedisError(b"ERR No such user '" + c_string(value) + b"'")
         return lambda each: each.user == value
     if option == b"MAXAGE":
-        age = integer_in(value, 1, INT_MAX, b"ERR maxage is not an integer or out of range")
+        age = integer_in(value, INT_MIN, INT_MAX, b"ERR maxage is not an integer or out of range")
+        if age < 1:
+            raise RedisError(b"ERR maxage should be greater than 0")
         return lambda each: session.core.host.time() - each.created >= age
     raise BadSyntax
 
@@ -182,7 +184,7 @@ def _kill_filter(session: Session, option: bytes, value: bytes) -> Callable[[Ses
 @command("CLIENT REPLY <ON | OFF | SKIP>", NOSCRIPT, LOADING, STALE, since="3.2.0")
 def client_reply(session: Session, argv: list[bytes]) -> Any:
     """Turn replies on or off, or off for the next command."""
-    mode = argv[2].upper()
+    mode = option_of(argv[2])
     if mode == b"ON":
         session.silence = ""
         session.choose_table()
@@ -214,19 +216,24 @@ def client_no_touch(session: Session, argv: list[bytes]) -> Any:
 
 
 def _set_flag(session: Session, flag: str, word: bytes) -> None:
-    if word.upper() == b"ON":
+    option = option_of(word)
+    if option == b"ON":
         session.flags.add(flag)
-    elif word.upper() == b"OFF":
+    elif option == b"OFF":
         session.flags.discard(flag)
     else:
         raise BadSyntax
 
 
-@command("CLIENT PAUSE timeout-milliseconds [WRITE | ALL]", ADMIN, NOSCRIPT, LOADING, STALE, since="2.9.50")
+@command(
+    "CLIENT PAUSE timeout [WRITE | ALL]", ADMIN, NOSCRIPT, LOADING, STALE, since="2.9.50", kinds={"timeout": "integer"}
+)
 def client_pause(session: Session, argv: list[bytes]) -> Any:
     """Let all clients wait for some time, or those that would change something."""
-    mode = argv[3].upper() if len(argv) == 4 else b"ALL"
-    if len(argv) > 4 or mode not in (b"WRITE", b"ALL"):
+    if len(argv) > 4:
+        raise bad_subcommand(argv)
+    mode = option_of(argv[3]) if len(argv) == 4 else b"ALL"
+    if mode not in (b"WRITE", b"ALL"):
         raise RedisError(b"ERR CLIENT PAUSE mode must be WRITE or ALL")
     seconds = timeout_ms(argv[2], session.keyspace.clock.now())
     session.core.pause.begin(seconds, mode.decode().lower())
@@ -251,15 +258,11 @@ def client_unpause(session: Session, argv: list[bytes]) -> Any:
 )
 def client_unblock(session: Session, argv: list[bytes]) -> int:
     """End the waiting of a client in a blocking command."""
-    error = None
-    options = Options(argv, 3)
-    option = options.take()
-    if option == b"ERROR":
-        error = RedisError(b"UNBLOCKED client unblocked via CLIENT UNBLOCK")
-    elif option not in (None, b"TIMEOUT"):
+    if len(argv) > 4:
+        raise bad_subcommand(argv)
+    reason = option_of(argv[3]) if len(argv) == 4 else b"TIMEOUT"
+    if reason not in (b"TIMEOUT", b"ERROR"):
         raise RedisError(b"ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
-    number = parse_int(argv[2])
-    if number is None:
-        raise RedisError(b"ERR value is not an integer or out of range")
-    target = session.core.sessions.get(number)
+    target = session.core.sessions.get(integer(argv[2]))
+    error = RedisError(b"UNBLOCKED client unblocked via CLIENT UNBLOCK") if reason == b"ERROR" else None
     return int(target is not None and session.core.blocking.unblock(target, error))

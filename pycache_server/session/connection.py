@@ -6,8 +6,8 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
-from pycache_server import REDIS_VERSION, errors
-from pycache_server.commands.args import int32
+from pycache_server import REDIS_VERSION
+from pycache_server.commands.args import int32, option_of
 from pycache_server.commands.registry import (
     ALLOW_BUSY,
     FAST,
@@ -17,8 +17,8 @@ from pycache_server.commands.registry import (
     STALE,
     Family,
 )
-from pycache_server.errors import BadDatabase, RedisError, wrong_arity
-from pycache_server.resp.encode import HALT, OK, PONG, status
+from pycache_server.errors import BadDatabase, BadSyntax, RedisError, c_string, wrong_arity
+from pycache_server.resp.encode import OK, PONG, status
 from pycache_server.session.clients import check_name
 from pycache_server.session.monitor import stop_monitoring
 from pycache_server.session.transactions import end_transaction
@@ -56,7 +56,7 @@ def check_password(session: Session, user: bytes, password: bytes) -> None:
 def auth(session: Session, argv: list[bytes]) -> Any:
     """Log in."""
     if len(argv) > 3:
-        raise RedisError(b"ERR syntax error")
+        raise BadSyntax
     if len(argv) == 2 and not session.core.password:
         raise RedisError(
             b"ERR AUTH <password> called without any password configured for the default user. "
@@ -114,7 +114,7 @@ def _hello_options(argv: list[bytes]) -> tuple[tuple[bytes, bytes] | None, bytes
     credentials = name = None
     position = 2
     while position < len(argv):
-        option = argv[position].upper()
+        option = option_of(argv[position])
         if option == b"AUTH" and position + 2 < len(argv):
             credentials = (argv[position + 1], argv[position + 2])
             position += 3
@@ -123,7 +123,7 @@ def _hello_options(argv: list[bytes]) -> tuple[tuple[bytes, bytes] | None, bytes
             check_name(name)
             position += 2
         else:
-            raise RedisError(b"ERR Syntax error in HELLO option '" + errors.echo(argv[position]) + b"'")
+            raise RedisError(b"ERR Syntax error in HELLO option '" + c_string(argv[position]) + b"'")
     return credentials, name
 
 
@@ -156,10 +156,7 @@ def select(session: Session, argv: list[bytes]) -> Any:
 @command("QUIT", NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY, since="1.0.0", arity=-1)
 def quit_(session: Session, argv: list[bytes]) -> Any:
     """End the connection."""
-    if not session.silence:
-        session.push_wire(OK)
-    session.closing = True
-    return HALT
+    return session.finish(OK)
 
 
 @command("RESET", NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY, since="6.2.0")
@@ -168,12 +165,10 @@ def reset(session: Session, argv: list[bytes]) -> Any:
     core = session.core
     stop_monitoring(session)
     core.pubsub.forget(session)
-    if session.transaction is not None:
-        end_transaction(session)
-    core.observers.unwatch(session)
-    session.outdated = False
+    end_transaction(session)
     session.flags.clear()
-    session.silence = ""
+    if session.silence == "off":
+        session.silence = ""
     session.name = b""
     session.user = b"default"
     session.select(0)

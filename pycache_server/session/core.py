@@ -7,6 +7,7 @@ because a session received something.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import REGISTRY, Command, Handler
@@ -163,7 +164,10 @@ class Core:
         """Show a command to those who monitor."""
         line = monitor_line(session, argv, self.clock.time)
         for monitor in self.monitors:
-            monitor.push_wire(line)
+            if monitor is session:  # whose reply comes first
+                self.host.defer(partial(monitor.push_wire, line))
+            else:
+                monitor.push_wire(line)
 
     def make_room(self) -> bool:
         """Evict until maxmemory is held. False where that cannot be done."""

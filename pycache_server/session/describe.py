@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pycache_server.session.redact import redacted
+
 if TYPE_CHECKING:
     from pycache_server.session.session import Session
 
@@ -65,10 +67,10 @@ def flags_of(session: Session) -> str:
         letters += "P"
     if session.transaction is not None:
         letters += "x"
-        if session.transaction.outdated:
-            letters += "d"
     if session.waiter is not None:
         letters += "b"
+    if session.outdated:
+        letters += "d"
     if session.closing:
         letters += "c"
     if session.unix:
@@ -83,7 +85,7 @@ def flags_of(session: Session) -> str:
 def monitor_line(session: Session, argv: list[bytes], time: float) -> bytes:
     """A command as MONITOR shows it, encoded."""
     where = f"{int(time)}.{int(time * 1000000) % 1000000:06d} [{session.db.index} {session.address or 'lua'}]"
-    words = b"".join(b" " + quoted(word) for word in argv)
+    words = b"".join(b" " + quoted(word) for word in redacted(argv))
     return b"+" + where.encode() + words + b"\r\n"
 
 

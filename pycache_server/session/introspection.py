@@ -1,17 +1,18 @@
 """COMMAND: what the server can do, told from the registry; and the HELP of every container.
 
-Contents: COMMAND, COMMAND COUNT DOCS GETKEYS INFO LIST.
+Contents: COMMAND, COMMAND COUNT DOCS GETKEYS GETKEYSANDFLAGS INFO LIST.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from pycache_server.commands.registry import LOADING, REGISTRY, STALE, Command, Family, Flag, add
+from pycache_server.commands.args import option_of
+from pycache_server.commands.registry import LOADING, REGISTRY, STALE, Command, Family, Flag, add, categories_of
 from pycache_server.commands.syntax import Argument, KeySpec
-from pycache_server.errors import BadSyntax, RedisError
+from pycache_server.errors import BadSyntax, RedisError, c_string
 from pycache_server.resp.encode import SetReply, Wire, status
 from pycache_server.store.glob import compile_glob
 
@@ -96,13 +97,13 @@ def command_list(session: Session, argv: list[bytes]) -> list[bytes]:
     """List the names of the commands, or of some of them."""
     if len(argv) == 2:
         return [name.encode() for name in REGISTRY]
-    if len(argv) != 5 or argv[2].upper() != b"FILTERBY":
+    if len(argv) != 5 or option_of(argv[2]) != b"FILTERBY":
         raise BadSyntax
-    kind, value = argv[3].upper(), argv[4]
+    kind, value = option_of(argv[3]), argv[4]
     if kind == b"MODULE":
         return []
     if kind == b"ACLCAT":
-        category = value.decode("ascii", "replace").lower()
+        category = c_string(value).decode("ascii", "replace").lower()
         return [each.name.encode() for each in _with_subcommands() if category in each.categories]
     if kind == b"PATTERN":
         matches = compile_glob(value, ignore_case=True)
@@ -127,22 +128,41 @@ def _with_subcommands() -> Iterable[Command]:
 )
 def command_getkeys(session: Session, argv: list[bytes]) -> list[bytes]:
     """Find the keys in a command."""
-    row = session.core.row(argv[2])
+    return [key for key, _ in _keys_of(session, argv[2:])]
+
+
+@command(
+    "COMMAND GETKEYSANDFLAGS command [arg [arg ...]]",
+    LOADING,
+    STALE,
+    since="7.0.0",
+    complexity="O(N), N = arguments",
+    categories="connection",
+    arity=-4,
+)
+def command_getkeysandflags(session: Session, argv: list[bytes]) -> list[Any]:
+    """Find the keys in a command, and tell what it may do to each."""
+    return [[key, _flags_of_key(flags)] for key, flags in _keys_of(session, argv[2:])]
+
+
+def _keys_of(session: Session, words: list[bytes]) -> list[tuple[bytes, tuple[str, ...]]]:
+    """The keys in the words of a command, with the flags of each.
+
+    Raises RedisError.
+    """
+    row = session.core.row(words[0])
+    if row is not None and row.subrows and len(words) > 1:
+        row = row.subrows.get(words[1].lower())
     if row is None:
         raise RedisError(b"ERR Invalid command specified")
-    words = argv[2:]
-    if not row.command.keys and not row.subrows:
+    if not row.command.keys:
         raise RedisError(b"ERR The command has no key arguments")
-    try:
-        found = row.resolve(words).command
-    except RedisError:
-        raise RedisError(b"ERR Invalid number of arguments specified for command") from None
-    if not found.keys:
-        raise RedisError(b"ERR The command has no key arguments")
-    places = found.key_positions(words)
-    if places is None:
+    if not row.accepts(len(words)):
+        raise RedisError(b"ERR Invalid number of arguments specified for command")
+    found = row.command.find_keys(words) or []
+    if not found and Flag.NO_MANDATORY_KEYS not in row.command.flags:
         raise RedisError(b"ERR Invalid arguments specified for command")
-    return [words[place] for place in places]
+    return [(words[place], flags) for place, flags in found]
 
 
 _HIDDEN = {Flag.MAY_REPLICATE, Flag.PROTECTED}
@@ -185,13 +205,17 @@ def _describe_keys(spec: KeySpec) -> dict[bytes, Any]:
     described: dict[bytes, Any] = {}
     if spec.notes:
         described[b"notes"] = spec.notes.encode()
-    described[b"flags"] = SetReply(_status(flag if flag in _KEY_RIGHTS else flag.lower()) for flag in spec.flags)
+    described[b"flags"] = _flags_of_key(spec.flags)
     described[b"begin_search"] = begin
     described[b"find_keys"] = keys
     return described
 
 
 _KEY_RIGHTS = frozenset(("RO", "RW", "OW", "RM"))
+
+
+def _flags_of_key(flags: tuple[str, ...]) -> SetReply:
+    return SetReply(_status(flag if flag in _KEY_RIGHTS else flag.lower()) for flag in flags)
 
 
 def document(each: Command) -> dict[bytes, Any]:
@@ -203,23 +227,27 @@ def document(each: Command) -> dict[bytes, Any]:
         b"complexity": each.complexity.encode(),
     }
     if each.arguments:
-        found[b"arguments"] = [_document_argument(argument) for argument in each.arguments]
+        keys = iter(range(len(each.keys)))
+        found[b"arguments"] = [_document_argument(argument, keys) for argument in each.arguments]
     if each.subcommands:
         found[b"subcommands"] = {sub.name.encode(): document(sub) for sub in each.subcommands.values()}
     return found
 
 
-def _document_argument(argument: Argument) -> dict[bytes, Any]:
+def _document_argument(argument: Argument, keys: Iterator[int]) -> dict[bytes, Any]:
+    """An argument; ``keys`` counts the key specifications."""
     found: dict[bytes, Any] = {b"name": argument.name.encode(), b"type": argument.kind.encode()}
+    if not argument.parts:
+        found[b"display_text"] = argument.name.encode()
     if argument.kind == "key":
-        found[b"key_spec_index"] = 0
+        found[b"key_spec_index"] = next(keys, 0)
     if argument.token:
         found[b"token"] = argument.token.encode()
     flags = [name for name in ("optional", "multiple", "multiple_token") if getattr(argument, name)]
     if flags:
-        found[b"flags"] = [_status(name) for name in flags]
+        found[b"flags"] = SetReply(map(_status, flags))
     if argument.parts:
-        found[b"arguments"] = [_document_argument(part) for part in argument.parts]
+        found[b"arguments"] = [_document_argument(part, keys) for part in argument.parts]
     return found
 
 
@@ -255,7 +283,7 @@ def _help_of(container: Command, name: str) -> Command:
         since=container.help_since,
         complexity="O(1)",
         summary="Return helpful text about the different subcommands.",
-        categories=(*_HELP_CATEGORIES.get(container.name, ()), "slow"),
+        categories=categories_of(frozenset(), _HELP_CATEGORIES.get(container.name, ())),
         tips=(),
     )
     lines = _help_lines(container)

@@ -9,9 +9,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, STALE, Family
+from pycache_server.resp.encode import Pairs
 from pycache_server.store.clock import Clock
 
 if TYPE_CHECKING:
+    from pycache_server.session.modes import Row
     from pycache_server.session.session import Session
 
 HISTORY = 160
@@ -71,6 +73,33 @@ def latency_latest(session: Session, argv: list[bytes]) -> list[Any]:
         [event.encode(), samples[-1][0], samples[-1][1], monitor.longest[event]]
         for event, samples in monitor.events.items()
     ]
+
+
+@family.command(
+    "LATENCY HISTOGRAM [command [command ...]]",
+    ADMIN,
+    NOSCRIPT,
+    LOADING,
+    STALE,
+    since="7.0.0",
+    complexity="O(N), N = commands",
+    tips=("nondeterministic_output", "request_policy:all_nodes", "response_policy:special"),
+)
+def latency_histogram(session: Session, argv: list[bytes]) -> dict[bytes, Any]:
+    """Return how long the calls of some commands took, or of all."""
+    rows = session.core.tables.rows
+    wanted = [word.decode("ascii", "replace").lower() for word in argv[2:]] or list(rows)
+    found: dict[bytes, Any] = {}
+    for name in wanted:
+        for row in _with_subcommands(rows.get(name)):
+            if row.stats.histogram:
+                calls, steps = sum(row.stats.histogram.values()), row.stats.cumulative()
+                found[row.name] = {b"calls": calls, b"histogram_usec": Pairs(steps.items())}
+    return found
+
+
+def _with_subcommands(row: Row | None) -> list[Row]:
+    return [row, *row.subrows.values()] if row is not None else []
 
 
 @family.command(

@@ -106,7 +106,7 @@ class Tables:
         for table, entry in (
             (self.normal, row),
             (self.sampled, twin),
-            (self.locked, row if Flag.NO_AUTH in command.flags else Row(command, _needs_auth, row.stats)),
+            (self.locked, row if Flag.NO_AUTH in command.flags else Row(command, _needs_auth(row), row.stats)),
             (self.queueing, row if command.name in _RUN_IN_MULTI else Row(command, _queue(row), row.stats)),
             (self.subscribed, row if command.name in _RUN_SUBSCRIBED else Row(command, _refuse_subscribed, row.stats)),
         ):
@@ -122,6 +122,10 @@ class Tables:
     def silent(self, table: Table) -> Table:
         """The twin of a table whose commands do not reply."""
         return self._derive(table, _silenced)
+
+    def detached(self, table: Table) -> Table:
+        """The twin of a table whose commands leave the keys alone."""
+        return self._derive(table, _detached)
 
     def untouching(self, table: Table) -> Table:
         """The twin of a table whose commands are no access to the eviction engine."""
@@ -194,10 +198,15 @@ _RUN_SUBSCRIBED = frozenset(
 _MAY_WRITE = frozenset(("exec", "swapdb", "flushall", "flushdb", "debug"))
 _UNMONITORED = frozenset((Flag.SKIP_MONITOR, Flag.ADMIN))
 _MAY_CHANGE = frozenset((Flag.WRITE, Flag.MAY_REPLICATE))
+_TOUCHES_KEYS = _MAY_CHANGE | {Flag.READONLY}
 
 
-def _needs_auth(session: Session, argv: list[bytes]) -> Any:
-    raise NoAuth
+def _needs_auth(row: Row) -> Handler:
+    def refuse(session: Session, argv: list[bytes]) -> Any:
+        row.resolve(argv)
+        raise NoAuth
+
+    return refuse
 
 
 def _refuse_subscribed(session: Session, argv: list[bytes]) -> Any:
@@ -273,13 +282,26 @@ def _untouching(row: Row) -> Handler:
     return run
 
 
+def _detached(row: Row) -> Handler:
+    """Redis takes a client that monitors for a replica, which may touch no key."""
+    call = _counted(row)
+
+    def run(session: Session, argv: list[bytes]) -> Any:
+        if session.core.tables.normal[row.name].resolve(argv).command.flags & _TOUCHES_KEYS:
+            raise Rejection(b"ERR Replica can't interact with the keyspace")
+        return call(session, argv)
+
+    return run
+
+
 def _dispatch(container: Row, choose: Callable[[Row], Handler]) -> Handler:
     def run(session: Session, argv: list[bytes]) -> Any:
         row = container.resolve(argv)
         if row is container:
             return container.command.function(session, argv)
         row.calls += 1
-        session.row = row
+        if not session.executing:
+            session.row = row
         return choose(row)(session, argv)
 
     return run
@@ -298,9 +320,13 @@ def _serving(call: Handler, core: Core) -> Handler:
 
 
 def _monitored(call: Handler, core: Core) -> Handler:
+    """A command is shown when it is done: behind those that it has called, and with the database that it has chosen."""
+
     def run(session: Session, argv: list[bytes]) -> Any:
-        core.feed_monitors(session, argv)
-        return call(session, argv)
+        try:
+            return call(session, argv)
+        finally:
+            core.feed_monitors(session, argv)
 
     return run
 
@@ -336,6 +362,8 @@ def _memory_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
 
 def _pause_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
     """Postpone a command while clients are paused."""
+    if "monitor" in session.flags:
+        return None
     transaction = session.transaction
     changes = transaction is not None and transaction.may_change()
     if row.command.name == "exec" and session.core.pause.mode == "write" and not changes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, STALE, Family
 from pycache_server.errors import RedisError
-from pycache_server.resp.encode import OK
+from pycache_server.resp.encode import NO_REPLY, OK
 
 if TYPE_CHECKING:
     from pycache_server.session.session import Session
@@ -19,10 +19,12 @@ def monitor(session: Session, argv: list[bytes]) -> Any:
     """Show every command that is executed from now on."""
     if session.deny_blocking:
         raise RedisError(b"ERR MONITOR isn't allowed for DENY BLOCKING client")
-    if "monitor" not in session.flags:
-        session.flags.add("monitor")
-        session.core.monitors.append(session)
-        session.core.tables.refresh()
+    if "monitor" in session.flags:
+        return NO_REPLY
+    session.flags.add("monitor")
+    session.core.monitors.append(session)
+    session.core.tables.refresh()
+    session.choose_table()
     return OK
 
 
@@ -32,3 +34,4 @@ def stop_monitoring(session: Session) -> None:
         session.flags.discard("monitor")
         session.core.monitors.remove(session)
         session.core.tables.refresh()
+        session.choose_table()

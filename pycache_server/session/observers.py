@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pycache_server.session.core import Core
     from pycache_server.session.session import Session
 
-_SILENT = KEY_MISS | NEW
-"""Events that change no value."""
+_CHANGES = ~(KEY_MISS | NEW)
+"""Events that change a value."""
 
 
 class Observers:
@@ -87,7 +87,7 @@ class Observers:
     def changed(self, database: Database, key: bytes, event: Event) -> None:
         """See store/observed.py."""
         place = (database.index, key)
-        if place in self._watchers and not event.kind & _SILENT:
+        if place in self._watchers and event.kind & _CHANGES:
             self._touch(database, place)
         if self._core.serving:
             self._core.blocking.changed(place, event)

@@ -26,11 +26,14 @@ class Pause:
 
     def begin(self, seconds: float, mode: str) -> None:
         """Pause for some time. A pause that is longer or stricter already is not made shorter or less strict."""
+        if not seconds and not self.mode:
+            return
         until = self._core.host.ticks() + seconds
         if self.mode:
             until = max(until, self._until)
             mode = "all" if "all" in (mode, self.mode) else "write"
         self.mode, self._until = mode, until
+        self._core.keyspace.stands_still = True
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._core.host.call_later(max(0.0, until - self._core.host.ticks()), self.end)
@@ -41,6 +44,7 @@ class Pause:
         if not self.mode:
             return
         self.mode = ""
+        self._core.keyspace.stands_still = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

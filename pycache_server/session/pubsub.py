@@ -193,7 +193,7 @@ family.container("PUBSUB", since="2.8.0", help_since="6.2.0", summary="Commands 
 def pubsub_channels(session: Session, argv: list[bytes]) -> list[bytes]:
     """List channels that somebody listens to."""
     if len(argv) > 3:
-        raise bad_subcommand(b"pubsub", argv[1])
+        raise bad_subcommand(argv)
     channels = session.core.pubsub.channels
     if len(argv) == 2:
         return list(channels)

@@ -264,7 +264,8 @@ class Session(Context):
                     break
         if last is not None:
             last.calls += calls
-        self.row = row
+        if row is not None and not row.command.subcommands:  # those note themselves
+            self.row = row
         self._out = None
         if out:
             data = b"".join(out) if len(out) > 1 else out[0]
@@ -342,12 +343,13 @@ class Session(Context):
                 row.calls -= 1
             else:
                 row.stats.failed += 1
-        if self.transaction is not None and isinstance(error, Rejection):
+        if isinstance(error, Rejection):
             error = refuse_transaction(self, row, error)
         if isinstance(error, ProtocolError):
             self.core.host.log("verbose", f"Protocol error ({error}) from client: {describe(self)}")
             self.closing = True
-            self.push_wire(error.wire)
+            if not self.silence:
+                self.push_wire(error.wire)
             return HALT
         if self.silence:
             self.spoke()
@@ -477,6 +479,8 @@ class Session(Context):
             table = tables.subscribed
         else:
             table = tables.normal
+        if "monitor" in self.flags and (table is tables.normal or table is tables.queueing):
+            table = tables.detached(table)
         if "no-touch" in self.flags:
             table = tables.untouching(table)
         if self.silence:
@@ -577,6 +581,13 @@ class Session(Context):
             self.link.pause_reading()
 
     # The end
+
+    def finish(self, value: Any) -> Any:
+        """Answer for the last time: nothing more is executed, and the connection ends."""
+        if not self.silence:
+            self.push(value)
+        self.closing = True
+        return HALT
 
     def close(self) -> None:
         """End the connection when everything has been sent."""

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.args import integer_in
 from pycache_server.commands.registry import ADMIN, LOADING, STALE, Family, Flag
+from pycache_server.errors import bad_subcommand
 from pycache_server.resp.encode import OK
+from pycache_server.session.redact import redacted
 from pycache_server.store.numbers import INT_MAX
 
 if TYPE_CHECKING:
@@ -51,7 +53,12 @@ class SlowLog:
             return
         self.calls.appendleft(
             SlowCall(
-                self._next_id, int(time), int(seconds * 1e6), shortened(argv), session.address.encode(), session.name
+                self._next_id,
+                int(time),
+                int(seconds * 1e6),
+                shortened(redacted(argv)),
+                session.address.encode(),
+                session.name,
             )
         )
         self._next_id += 1
@@ -92,6 +99,8 @@ family.container("SLOWLOG", since="2.2.12", help_since="6.2.0", summary="Command
 )
 def slowlog_get(session: Session, argv: list[bytes]) -> list[Any]:
     """Return the latest slow commands, ten or as many as asked for, -1 for all."""
+    if len(argv) > 3:
+        raise bad_subcommand(argv)
     count = 10
     if len(argv) == 3:
         count = integer_in(argv[2], -1, INT_MAX, b"ERR count should be greater than or equal to -1")

@@ -51,6 +51,16 @@ class CommandStats:
         self.seconds += (calls - self._settled_calls) * self._mean
         self._settled_calls = calls
 
+    def cumulative(self) -> dict[int, int]:
+        """How many of the timed calls took less than about 1, 2, 4, ... us: the steps at which there are more, under
+        the names that a histogram of 2 significant digits has for them."""
+        found: dict[int, int] = {}
+        for power in range(10, max(11, max(self.histogram, default=0) // 4 + 1)):
+            count = sum(calls for bucket, calls in self.histogram.items() if bucket >> 2 <= power)
+            if count and count not in found.values():
+                found[((1 << power) + (1 << power - 7) - 1) // 1000] = count
+        return found
+
     def percentile(self, percent: float) -> float:
         """The time, in seconds, that ``percent`` of the timed calls did not exceed."""
         wanted = max(1.0, sum(self.histogram.values()) * percent / 100)

@@ -84,16 +84,21 @@ def exec_(session: Session, argv: list[bytes]) -> Any:
     if transaction is None:
         raise RedisError(b"ERR EXEC without MULTI")
     outdated = transaction.outdated or session.core.observers.has_expired(session)
-    end_transaction(session)
-    if transaction.spoiled:
-        raise ExecAborted
-    if outdated:
-        return NULL_ARRAY
+    if session.watched:
+        session.core.observers.unwatch(session)
+    session.row = session.core.tables.rows["exec"]
     session.executing = session.deny_blocking = True
     try:
+        if transaction.spoiled:
+            raise ExecAborted
+        if outdated:
+            return NULL_ARRAY
         values = _execute_all(session, transaction)
     finally:
         session.executing = session.deny_blocking = False
+        end_transaction(session)
+    if session.closing:
+        return session.finish(values)
     return session.with_late(values) if session.late else values
 
 
@@ -128,7 +133,7 @@ def _execute(session: Session, row: Row, argv: list[bytes]) -> Any:
         return RedisError(b"ERR internal error, see the server's log")
     if value is NO_REPLY or value is HALT:
         return Wire(b"".join(session.take_back(mark)))  # SUBSCRIBE and its like have sent their replies themselves
-    return value
+    return _NOTHING if session.closing else value
 
 
 @command("DISCARD", NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY, since="2.0.0", complexity="O(N), N = commands queued")
@@ -153,7 +158,8 @@ def watch(session: Session, argv: list[bytes]) -> Any:
 @command("UNWATCH", NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY, since="2.2.0")
 def unwatch(session: Session, argv: list[bytes]) -> Any:
     """Forget the watched keys."""
-    session.core.observers.unwatch(session)
+    if session.watched:
+        session.core.observers.unwatch(session)
     session.outdated = False
     return OK
 
@@ -168,10 +174,11 @@ def end_transaction(session: Session) -> None:
 
 
 def refuse_transaction(session: Session, row: Row | None, error: RedisError) -> RedisError:
-    """A command was refused within MULTI, so EXEC must fail; where it was EXEC itself, it has. The error to send."""
-    assert session.transaction is not None
-    session.transaction.spoiled = True
+    """A command was refused; within MULTI, EXEC must fail. Where it was EXEC itself, it has. The error to send."""
+    if session.transaction is not None:
+        session.transaction.spoiled = True
     if row is None or row.command.name != "exec":
         return error
-    end_transaction(session)
+    if session.transaction is not None:
+        end_transaction(session)
     return RedisError(b"EXECABORT Transaction discarded because of: " + error.text.removeprefix(b"ERR "))

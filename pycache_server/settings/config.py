@@ -104,7 +104,8 @@ class Settings:
         for name, text in pairs:
             row = directive(name.lower())
             if row is None:
-                raise SetError(f"Unknown option or number of arguments for CONFIG SET - '{name}'")
+                shown = name.partition("\0")[0]
+                raise SetError(f"Unknown option or number of arguments for CONFIG SET - '{shown}'")
             problem = _forbidden(row, allow_protected) or ("duplicate parameter" if row.name in rows else None)
             if problem is not None:
                 raise SetError(problem, name)

@@ -79,8 +79,6 @@ class Event:
         return f"Event({self.name.decode()})"
 
 
-SILENT: Final = Event(0, b"")
-"""Changes a value, and is announced by others that follow."""
 DEL: Final = Event(GENERIC, b"del")
 EXPIRE: Final = Event(GENERIC, b"expire")
 PERSIST: Final = Event(GENERIC, b"persist")
@@ -90,6 +88,8 @@ MOVE_FROM: Final = Event(GENERIC, b"move_from")
 MOVE_TO: Final = Event(GENERIC, b"move_to")
 COPY_TO: Final = Event(GENERIC, b"copy_to")
 NEW_KEY: Final = Event(NEW, b"new")
+UNHEARD: Final = Event(0, b"")
+"""What nobody has to hear of, or is told by other events."""
 MISSED: Final = Event(KEY_MISS, b"keymiss")
 EXPIRED_KEY: Final = Event(EXPIRED, b"expired")
 FIELDS_EXPIRED: Final = Event(HASH, b"hexpired")

@@ -91,7 +91,7 @@ class EvictingDatabase(Database):
     def find(self, key: bytes) -> Any:
         entry = self.buckets[hash(key) & SLOT_MASK].get(key)
         if isinstance(entry, Entry):
-            value = self._live_value(entry)
+            value = self._seen_value(entry)
             if value is not None and isinstance(entry, SizedEntry):
                 self.on_access(entry)
             return value
@@ -126,9 +126,9 @@ class EvictingDatabase(Database):
         if isinstance(entry, SizedEntry):
             self._count(entry)
 
-    def take(self, key: bytes, event: Event) -> tuple[Any, int] | None:
+    def take(self, key: bytes) -> tuple[Any, int] | None:
         entry = self.buckets[hash(key) & SLOT_MASK].get(key)
-        taken = super().take(key, event)
+        taken = super().take(key)
         if taken is not None and isinstance(entry, SizedEntry):
             self._disown(entry)
         return taken

@@ -31,7 +31,7 @@ from pycache_server.errors import WouldOverflow
 from pycache_server.evict.base import Engine
 from pycache_server.store.clock import Clock
 from pycache_server.store.encodings import Encodings
-from pycache_server.store.events import DEL, EXPIRED_KEY, FIELDS_EXPIRED, Event
+from pycache_server.store.events import DEL, EXPIRED_KEY, FIELDS_EXPIRED, UNHEARD, Event
 from pycache_server.store.expiry import Wheel
 from pycache_server.store.field_expiry import dead_hashes, drop_due_fields, leave, retime
 from pycache_server.store.hash import VolatileHash
@@ -100,7 +100,7 @@ class Database:
         """The value of ``key``, or None. Counts as a read."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
         if type(value) is Entry:
-            value = self._live_value(value)
+            value = self._seen_value(value)
         if value is None:
             self.misses += 1
             return None
@@ -134,27 +134,30 @@ class Database:
             self.hits += 1
             return value
         if type(value) is Entry:
-            value = self._live_value(value)
+            value = self._seen_value(value)
         if value is None:
             self.misses += 1
             return None
         self.hits += 1
         return as_bytes(value)
 
-    def look(self, key: bytes) -> Any:
-        """The value of ``key``, or None. Counts as a read, but not as an access: no engine hears of it."""
-        value = self.buckets[hash(key) & SLOT_MASK].get(key)
-        if isinstance(value, Entry):
-            value = self._live_value(value)
-        self.misses += value is None
-        self.hits += value is not None
-        return value
-
     def find(self, key: bytes) -> Any:
         """The value of ``key``, or None, for a write: counts as no read."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
         if type(value) is Entry:
-            return self._live_value(value)
+            return self._seen_value(value)
+        return value
+
+    def look(self, key: bytes, announce: bool = True) -> Any:
+        """The value of ``key``, or None. Counts as a read, but the engine does not hear of it; nobody hears that it was
+        not there unless that shall be announced."""
+        value = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if isinstance(value, Entry):
+            value = self._seen_value(value)
+        if value is None:
+            self.misses += 1
+        else:
+            self.hits += 1
         return value
 
     def peek(self, key: bytes) -> Any:
@@ -188,7 +191,7 @@ class Database:
             return None
         if not isinstance(value, Entry):
             return NEVER
-        live = self._live_value(value)
+        live = self._seen_value(value)
         if type(live) is VolatileHash:
             return live.times.until
         return value.expires if live is not None else None
@@ -256,6 +259,12 @@ class Database:
             value.times.until = expires
             retime(self, key, value)
 
+    def recast(self, key: bytes, value: Any) -> None:
+        """Hold the string at ``key`` in another form, or make room for one, as a command does before it edits in place.
+        Nothing has changed yet: it does not count, and nobody hears of more than a new key."""
+        self.update(key, value, UNHEARD)
+        self.dirty -= 1
+
     def touched(self, key: bytes, event: Event, changes: int = 1) -> None:
         """The value of ``key`` has been changed in place."""
         self.dirty += changes
@@ -278,16 +287,15 @@ class Database:
         self.dirty += 1
         return True
 
-    def take(self, key: bytes, event: Event) -> tuple[Any, int] | None:
-        """Remove ``key`` and hand over its value and its expiry time, for a new place: that counts as the change. None
-        where it was not there."""
-        bucket = self.buckets[hash(key) & SLOT_MASK]
+    def take(self, key: bytes) -> tuple[Any, int] | None:
+        """Remove ``key`` and hand over its value and its expiry time, for a new place. None where it was not there. Who
+        takes it tells of it (``announce``), and it counts as a change where it is put."""
         value = self.find(key)
         if value is None:
             return None
         expires = self.expires_at(key)
         assert expires is not None
-        entry = bucket.pop(key)
+        entry = self.buckets[hash(key) & SLOT_MASK].pop(key)
         if isinstance(entry, Entry) and entry.next is not None:
             self.wheel.remove(entry)
         if type(value) is VolatileHash:
@@ -407,7 +415,7 @@ class Database:
 
     def random_key(self) -> bytes | None:
         """A key that has not expired, each as likely as the others; None where there is none."""
-        while self.size:
+        while self.live_size():
             bucket, place = choose_bucket(self.buckets, self.size, self.keyspace.choose)
             key = next(key for number, key in enumerate(bucket) if number == place)
             if self.expires_at(key) is not None:
@@ -416,6 +424,8 @@ class Database:
 
     def expire_due(self, limit: int) -> bool:
         """Remove keys and fields whose time has come, about ``limit`` of them at most. Whether there is more to do."""
+        if self.keyspace.stands_still:
+            return False
         more = False
         if self.wheel.size:
             due, more = self.wheel.expire(self.clock.now(), limit)
@@ -430,8 +440,15 @@ class Database:
 
     # Inside
 
+    def _seen_value(self, entry: Entry) -> Any:
+        """The value of an entry for a reader, or None where it has expired: then the key is gone, or hidden while the
+        keyspace stands still."""
+        if entry.expires <= self.clock.time * 1000.0:
+            return None if self.keyspace.stands_still else self._live_value(entry)
+        return entry.value
+
     def _live_value(self, entry: Entry) -> Any:
-        """The value of an entry, or None where it has expired: then the key is gone."""
+        """The value of an entry for a writer, or None where it has expired: then the key is gone."""
         if entry.expires <= self.clock.time * 1000.0:
             if entry.next is not None:
                 self.wheel.remove(entry)
@@ -551,6 +568,8 @@ class Keyspace:
         """Values, and lists of buckets, to be freed in slices (memory.py)."""
         self.freed = 0
         """How many of them have been freed."""
+        self.stands_still = False
+        """Whether what has expired is hidden only, because nothing may change."""
         self.maxmemory = 0
         """Most bytes that keys and values may take, 0 for no limit."""
         self.evicted = 0

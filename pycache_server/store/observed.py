@@ -56,15 +56,15 @@ class ObservedDatabase(Database):
             self._observer.changed(self, key, MISSED)
         return value
 
-    def look(self, key: bytes) -> Any:
-        value = super().look(key)
+    def read_string(self, key: bytes) -> bytes | None:
+        value = super().read_string(key)
         if value is None:
             self._observer.changed(self, key, MISSED)
         return value
 
-    def read_string(self, key: bytes) -> bytes | None:
-        value = super().read_string(key)
-        if value is None:
+    def look(self, key: bytes, announce: bool = True) -> Any:
+        value = super().look(key, announce)
+        if value is None and announce:
             self._observer.changed(self, key, MISSED)
         return value
 
@@ -95,12 +95,6 @@ class ObservedDatabase(Database):
         if deleted:
             self._tell(key, event)
         return deleted
-
-    def take(self, key: bytes, event: Event) -> tuple[Any, int] | None:
-        taken = super().take(key, event)
-        if taken is not None:
-            self._tell(key, event)
-        return taken
 
     def expire(self, key: bytes, expires: int, event: Event) -> bool:
         done = super().expire(key, expires, event)

@@ -46,6 +46,14 @@ def as_bytes(value: Any) -> bytes:
     raise WrongType
 
 
+def readable(value: Any) -> bytes | bytearray:
+    """The same for one who only looks: no copy of what is edited in place. It must not be kept.
+
+    Raises WrongType.
+    """
+    return value if type(value) is bytearray else as_bytes(value)
+
+
 def to_int(value: Any) -> int:
     """The integer that a string of the keyspace holds.
 
@@ -67,6 +75,12 @@ def editable(value: Any) -> bytearray:
     Raises WrongType.
     """
     return value if type(value) is bytearray else bytearray(as_bytes(value))
+
+
+def grow(text: bytearray, length: int) -> None:
+    """Fill a text up with zero bytes to ``length``, if it is shorter."""
+    if len(text) < length:
+        text.extend(bytes(length - len(text)))
 
 
 def string_encoding(value: Any) -> bytes:

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from tests.conftest import RealRedis
 from tests.differential.effects import Watched
 from tests.differential.strategies import Command, programs
-from tests.differential.test_programs import strategy_of
+from tests.differential.test_programs import FAMILIES, strategy_of
 
 pytestmark = pytest.mark.interop
 
 
-@pytest.mark.parametrize("family", ["generic", "sets", "sort", "strings"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_events_hits_misses_and_changes_agree_with_redis(
     real_redis: RealRedis, family: str, request: pytest.FixtureRequest
 ) -> None:

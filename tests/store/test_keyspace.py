@@ -57,8 +57,10 @@ class Actor:
 
     def step(self) -> None:
         self.forget_expired()
-        actions = [self.put, self.put_until, self.update, self.delete, self.expire, self.persist, self.take, self.read]
+        actions = [self.put, self.put_until, self.update, self.recast, self.delete, self.expire, self.persist]
+        actions += [self.take, self.read, self.look]
         rare = [self.let_time_pass, self.expire_due, self.observe, self.change_engine, self.evict, self.flush]
+        rare += [self.stand_still]
         self.chance.choice(actions if self.chance.random() < 0.85 else rare)()
         self.shape.step()
         self.forget_expired()
@@ -84,6 +86,12 @@ class Actor:
         self.db.update(key, b"u", DEL)
         self.model[key] = (b"u", self.model.get(key, (0, NEVER))[1])
 
+    def recast(self) -> None:
+        key, before = self.key(), self.db.dirty
+        self.db.recast(key, bytearray(b"in place"))
+        assert self.db.dirty == before
+        self.model[key] = (b"in place", self.model.get(key, (0, NEVER))[1])
+
     def delete(self) -> None:
         key = self.key()
         assert self.db.delete(key, DEL) == (key in self.model)
@@ -103,12 +111,17 @@ class Actor:
 
     def take(self) -> None:
         key = self.key()
-        assert self.db.take(key, DEL) == self.model.pop(key, None)
+        assert self.db.take(key) == self.model.pop(key, None)
 
     def read(self) -> None:
         key = self.key()
         assert self.db.read(key) == self.model.get(key, (None,))[0]
         assert self.db.expires_at(key) == (self.model[key][1] if key in self.model else None)
+
+    def look(self) -> None:
+        key, before = self.key(), self.db.hits + self.db.misses
+        assert self.db.look(key) == self.model.get(key, (None,))[0]
+        assert self.db.hits + self.db.misses == before + 1
 
     def let_time_pass(self) -> None:
         self.clock.time += self.chance.choice([0.001, 0.003, 0.1, 1, 1000, 1e6])
@@ -116,6 +129,9 @@ class Actor:
     def expire_due(self) -> None:
         while self.db.expire_due(7):
             pass
+
+    def stand_still(self) -> None:
+        self.keyspace.stands_still = self.chance.random() < 0.3
 
     def observe(self) -> None:
         self.chance.choice([self.shape.observe, self.shape.unobserve])("test")
@@ -230,11 +246,38 @@ def test_an_expired_key_is_gone_for_every_reader_before_it_is_removed() -> None:
     assert db.expires_at(b"c") is None
     assert not db.delete(b"d", DEL)
     assert db.random_key() is None
-    assert db.take(b"e", DEL) is None
+    assert db.take(b"e") is None
     recorder = keyspace.observer
     assert isinstance(recorder, Recorder)
     assert [event for _, event in recorder.heard].count(EXPIRED_KEY) == 5
     assert db.expired == 5
+
+
+def test_a_look_at_a_key_does_not_keep_it_young() -> None:
+    keyspace, shape, _ = make()
+    shape.use_engine(Lru)
+    while shape.step():
+        pass
+    db = keyspace.databases[0]
+    db.put(b"old", b"", DEL)
+    db.put(b"new", b"", DEL)
+    assert db.look(b"old") == b""
+    assert db.evict_one()
+    assert db.peek(b"old") is None
+    assert db.find(b"new") == b""
+
+
+def test_nobody_hears_that_a_string_takes_another_form() -> None:
+    keyspace, shape, _ = make()
+    shape.observe("test")
+    db = keyspace.databases[0]
+    db.put(b"k", b"v", DEL)
+    recorder = keyspace.observer
+    assert isinstance(recorder, Recorder)
+    recorder.heard.clear()
+    db.recast(b"k", bytearray(b"v"))
+    db.recast(b"new", bytearray(1))
+    assert [event for _, event in recorder.heard if event.kind] == [NEW_KEY]
 
 
 def test_new_keys_are_announced_before_their_event() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, STALE, Family
-from pycache_server.errors import RedisError, wrong_arity
+from pycache_server.errors import BadSyntax, RedisError
 from pycache_server.resp.encode import HALT, OK
 from pycache_server.server import apply
 from pycache_server.server.apply import CannotListen
@@ -63,7 +63,7 @@ def config_get(session: Session, argv: list[bytes]) -> dict[bytes, bytes]:
 def config_set(session: Session, argv: list[bytes]) -> Any:
     """Change directives, all or none."""
     if len(argv) % 2:
-        raise wrong_arity(b"config|set")
+        raise BadSyntax
     app: App = session.core.owner
     words = [word.decode("utf-8", "surrogateescape") for word in argv[2:]]
     pairs = list(zip(words[::2], words[1::2], strict=True))
@@ -78,9 +78,9 @@ def config_set(session: Session, argv: list[bytes]) -> Any:
 
 
 def _set_error(error: SetError) -> RedisError:
-    if not error.name:
-        return RedisError(b"ERR " + error.problem.encode())
-    text = f"ERR CONFIG SET failed (possibly related to argument '{error.name}') - {error.problem}"
+    text = f"ERR {error.problem}"
+    if error.name:
+        text = f"ERR CONFIG SET failed (possibly related to argument '{error.name}') - {error.problem}"
     return RedisError(text.encode("utf-8", "surrogateescape"))
 
 

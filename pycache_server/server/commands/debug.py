@@ -50,7 +50,7 @@ def debug(session: Session, argv: list[bytes]) -> Any:
     name = argv[1].upper()
     least, most, function = _SUBCOMMANDS.get(name, (0, -1, _help))
     if not least <= len(argv) - 2 <= most:
-        raise bad_subcommand(b"debug", argv[1])
+        raise bad_subcommand(argv)
     return function(session, argv[2:])
 
 
