@@ -18,6 +18,7 @@ import pytest
 
 import pycache_server.server.setup  # noqa: F401  (registers the server's commands, too)
 from pycache_server.store.events import UNHEARD, parse_flags
+from pycache_server.store.list import List
 from pycache_server.testing.inprocess import Client, World
 
 if TYPE_CHECKING:
@@ -63,22 +64,10 @@ class Ours:
 
     def hold_list(self, key: str) -> None:
         """Let a key hold a list, which no command for strings takes."""
-        self.world.core.keyspace.databases[0].put(key.encode(), _OtherValue(), UNHEARD)
+        self.world.core.keyspace.databases[0].put(key.encode(), List.built([b"x"], -2), UNHEARD)
 
     def close(self) -> None:
         self.world.check()
-
-
-class _OtherValue:
-    """A value that is no string."""
-
-    type_name = b"list"
-
-    def __len__(self) -> int:
-        return 1
-
-    def memory(self) -> int:
-        return 0
 
 
 class RedisClient:

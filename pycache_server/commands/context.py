@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from pycache_server.store.keyspace import Database, Keyspace
+from pycache_server.store.database import Database
+from pycache_server.store.keyspace import Keyspace
 
 
 class _NotReady:

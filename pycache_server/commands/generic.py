@@ -24,6 +24,7 @@ from pycache_server.commands.types import encoding_of, type_name
 from pycache_server.entry import NEVER
 from pycache_server.errors import BadDatabase, BadSyntax, NoSuchKey, RedisError, SameObject, c_string
 from pycache_server.resp.encode import OK, Wire, status
+from pycache_server.store.database import Database
 from pycache_server.store.events import (
     COPY_TO,
     DEL,
@@ -37,7 +38,6 @@ from pycache_server.store.events import (
     Event,
 )
 from pycache_server.store.glob import compile_glob, is_literal
-from pycache_server.store.keyspace import Database
 from pycache_server.store.numbers import parse_int
 
 family = Family("generic")

@@ -17,11 +17,11 @@ from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Fam
 from pycache_server.commands.strings import add_long_doubles
 from pycache_server.errors import BadSyntax, NotAFloat, RedisError, WouldOverflow, WrongType, wrong_arity
 from pycache_server.resp.encode import EMPTY_ARRAY, OK
+from pycache_server.store.database import Database
 from pycache_server.store.events import DEL, HASH, Event
 from pycache_server.store.field_expiry import drop_some_due, retime
 from pycache_server.store.glob import compile_glob
 from pycache_server.store.hash import Hash, VolatileHash
-from pycache_server.store.keyspace import Database
 from pycache_server.store.numbers import INT_MAX, INT_MIN, parse_int, parse_long_double
 from pycache_server.store.table import random_elements, random_sample
 

@@ -16,9 +16,9 @@ from pycache_server.commands.context import Context
 from pycache_server.commands.registry import DENYOOM, READONLY, WRITE, Family
 from pycache_server.commands.syntax import KeySpec
 from pycache_server.errors import RedisError, WrongType
+from pycache_server.store.database import Database
 from pycache_server.store.events import DEL, LIST, Event
 from pycache_server.store.hash import Hash
-from pycache_server.store.keyspace import Database
 from pycache_server.store.list import List
 from pycache_server.store.numbers import parse_float
 from pycache_server.store.set import Set

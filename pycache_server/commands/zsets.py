@@ -15,9 +15,9 @@ from pycache_server.commands.generic import scan_cursor, scan_options
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.errors import BadSyntax, RedisError, WrongType, wrong_arity
 from pycache_server.resp.encode import NULL_ARRAY, Scored, format_double
+from pycache_server.store.database import Database
 from pycache_server.store.events import DEL, ZSET, Event
 from pycache_server.store.glob import compile_glob
-from pycache_server.store.keyspace import Database
 from pycache_server.store.numbers import INT_MAX, parse_float
 from pycache_server.store.zset import SortedSet
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from pycache_server.commands.types import type_name
 from pycache_server.entry import NEVER
-from pycache_server.store.keyspace import Database, Keyspace
+from pycache_server.store.database import Database
+from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.strings import STRING_TYPES, as_bytes
 
 _NOTHING = bytes(20)

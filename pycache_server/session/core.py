@@ -28,6 +28,7 @@ from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.shape import Shape
 
 if TYPE_CHECKING:
+    from pycache_server.session.outlet import Outlet
     from pycache_server.session.session import Session
 
 BUSY_RATE = 2000
@@ -88,7 +89,7 @@ class Core:
         self.owner: Any = None
         """The server that this is the core of (server/app.py), for commands of that layer."""
         self._next_client = 0
-        self._to_flush: list[Session] = []
+        self._to_flush: list[Outlet] = []
         self.tables = Tables(self, REGISTRY.values() if commands is None else commands, renamed)
 
     # Sessions
@@ -111,7 +112,7 @@ class Core:
         self.pause.forget(session)
         self.observers.forget(session)
 
-    def flush_soon(self, session: Session) -> None:
+    def flush_soon(self, session: Outlet) -> None:
         """Send what has been pushed to a session when the present batch is done."""
         if not self._to_flush:
             self.host.defer(self.flush)

@@ -19,7 +19,7 @@ from pycache_server.commands.registry import Command, Flag, Handler
 from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection, arity_rejection, unknown_subcommand
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.session.stats import CommandStats
-from pycache_server.store.keyspace import not_counted
+from pycache_server.store.database import not_counted
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pycache_server.store.database import Database
 from pycache_server.store.events import KEY_MISS, KEYEVENT, KEYSPACE, NEW, Event
-from pycache_server.store.keyspace import Database
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core

@@ -5,9 +5,7 @@ tenth of a GET. What it does for each command is: look up the name in the sessio
 and number, call the row's function, append the reply. Errors are raised and cost nothing while there are none. States
 are other tables (modes.py), so there is no test for any of them here.
 
-One read from the connection makes one call of ``receive``, and one write. Replies are collected in ``_out``; what comes
-from elsewhere (published messages, keyspace events) goes there too while a batch is running, else it is sent when the
-present batch of another session is done.
+One read from the connection makes one call of ``receive``, and one write: what goes out is told in outlet.py.
 
 The loop stops (``_source`` is kept) when a command halts the client (blocked, paused), and when the client does not
 read its replies. Input that comes meanwhile is held by the parser. ``resume`` goes on.
@@ -20,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from hiredis import ProtocolError as HiredisError
 
-from pycache_server.commands.context import Context
 from pycache_server.errors import ProtocolError, RedisError, Rejection, arity_rejection, unknown_command
 from pycache_server.resp.encode import (
     BULK_HEADERS,
@@ -38,6 +35,7 @@ from pycache_server.resp.parser import BROKEN, NOTHING, Parser, Source
 from pycache_server.session.core import Core, internal_error
 from pycache_server.session.describe import describe
 from pycache_server.session.host import NO_LINK, Link
+from pycache_server.session.outlet import Outlet
 from pycache_server.session.transactions import refuse_transaction
 
 if TYPE_CHECKING:
@@ -49,48 +47,32 @@ LARGE_REPLY = 64 * 1024
 """A batch that has collected this many bytes of large replies is sent before it goes on."""
 HOLD_LIMIT = 1024 * 1024
 """A client that may not execute anything and goes on sending is no longer read from at this many bytes."""
-UNAUTHENTICATED_OUTPUT = 1024 * 1024
-"""Most bytes that are kept for a client that has not authenticated and does not read."""
 CROSS_PROTOCOL = frozenset((b"post", b"host:"))
 """What a browser says that was talked into sending its request here."""
 
 
-class Session(Context):
+class Session(Outlet):
     """A connected client."""
 
     __slots__ = (
         "_clock",
-        "_out",
         "_postponed",
-        "_pushed",
         "_read_clock",
         "_source",
-        "_stats",
         "address",
-        "authenticated",
-        "closing",
-        "congested",
-        "congested_since",
-        "core",
         "created",
-        "encode",
         "executing",
         "flags",
         "id",
         "last_seen",
-        "late",
         "library",
         "library_version",
-        "link",
         "local_address",
         "name",
-        "null",
         "outdated",
         "parser",
         "patterns",
-        "received",
         "row",
-        "sent",
         "silence",
         "subscriptions",
         "table",
@@ -102,9 +84,7 @@ class Session(Context):
     )
 
     def __init__(self, core: Core, link: Link, address: str = "", local_address: str = "", unix: bool = False) -> None:
-        super().__init__(core.keyspace)
-        self.core = core
-        self.link: Link = link
+        super().__init__(core, link)
         self.address = address
         self.local_address = local_address
         self.unix = unix
@@ -116,7 +96,6 @@ class Session(Context):
         self.flags: set[str] = set()
         """States that only change what CLIENT LIST shows or what happens outside of commands: monitor, no-evict,
         no-touch."""
-        self.authenticated = not core.password
         self.transaction: Transaction | None = None
         self.watched: dict[tuple[int, bytes], bool] = {}
         """Watched keys of databases; True where the key had expired already."""
@@ -130,26 +109,14 @@ class Session(Context):
         nothing."""
         self.executing = False
         """Whether EXEC is running."""
-        self.encode = encode2
-        self.null = encode2(None)
         self.table: Table = core.tables.normal
         self.row: Row | None = None
         """What was executed last."""
         self.parser = Parser(core.input_limits, self.authenticated)
         self.created = self.last_seen = core.host.time()
-        self.received = self.sent = 0
-        self.congested = False
-        """Whether the client does not read as fast as it is written to."""
-        self.congested_since = 0.0
-        self.closing = False
-        self._stats = core.stats
         self._clock = core.clock
         self._read_clock = core.host.time
         self._source: Source | None = None
-        self._out: list[bytes] | None = None
-        self._pushed: list[bytes] = []
-        self.late: list[bytes] = []
-        """Messages that the command which is running has caused for this session."""
         self._postponed: list[bytes] | None = None
         self.choose_table()
 
@@ -259,7 +226,7 @@ class Session(Context):
             large += len(encoded)
             if large > LARGE_REPLY:
                 large = 0
-                if not self._make_way():
+                if not self.make_way():
                     self._source = source
                     break
         if last is not None:
@@ -287,7 +254,7 @@ class Session(Context):
             return None
         if source is not None:
             self.core.clock.time = self.core.host.time()
-            if not self._make_way():
+            if not self.make_way():
                 self._source = source
                 return None
         return source
@@ -366,105 +333,6 @@ class Session(Context):
         """Too much unfinished input."""
         self.core.host.log("warning", f"Closing client that reached max query buffer length: {describe(self)}")
         self.abort()
-
-    # Output
-
-    def push(self, value: Any) -> None:
-        """Send something that is no reply to a command: behind the replies of the batch that is running, or when
-        the present batch of another session is done."""
-        self.push_wire(self.encode(value))
-
-    def push_wire(self, data: bytes) -> None:
-        """The same with something that is encoded already."""
-        if self._out is not None:
-            self._out.append(data)
-            return
-        if not self._pushed:
-            self.core.flush_soon(self)
-        self._pushed.append(data)
-
-    def push_message(self, data: bytes) -> None:
-        """Send a message, encoded already: behind the reply to the command that causes it, where that is this
-        session's own."""
-        if self._out is not None:
-            self.late.append(data)
-        else:
-            self.push_wire(data)
-
-    def with_late(self, value: Any) -> Any:
-        """The value of a command with the messages behind it that it has caused."""
-        late = b"".join(self.late)
-        self.late.clear()
-        if value is NO_REPLY or value is HALT:
-            self.push_wire(late)
-            return value
-        return Wire(self.encode(value) + late)
-
-    def flush(self) -> None:
-        """Send what has been pushed."""
-        pushed, self._pushed = self._pushed, []
-        if pushed and not self.closing:
-            self._write(b"".join(pushed))
-
-    def take_back(self, mark: int) -> list[bytes]:
-        """Remove what the running batch has sent since ``mark``, a value of ``written``."""
-        assert self._out is not None
-        taken = self._out[mark:]
-        del self._out[mark:]
-        return taken
-
-    def written(self) -> int:
-        """How many replies the running batch has collected."""
-        return len(self._out) if self._out is not None else 0
-
-    def _write(self, data: bytes) -> None:
-        self.core.stats.output_bytes += len(data)
-        self.core.stats.writes += 1
-        self.link.write(data)
-        if self.congested:
-            self.check_output(self.core.host.ticks())
-
-    def _make_way(self) -> bool:
-        """Send what the batch has collected, so that it does not pile up. False where the client does not read:
-        then nothing more may be executed for now."""
-        out = self._out
-        if out:
-            data = b"".join(out)
-            out.clear()
-            self._write(data)
-        return not self.congested and not self.closing
-
-    def on_congestion(self) -> None:
-        """The link keeps more than it likes: the client does not read."""
-        self.congested = True
-        self.congested_since = 0.0
-        self.link.pause_reading()
-
-    def on_relief(self) -> None:
-        """The client has read."""
-        self.congested = False
-        self.congested_since = 0.0
-        self.link.resume_reading()
-        self.resume()
-
-    def check_output(self, now: float) -> None:
-        """Close the connection where client-output-buffer-limit is exceeded; ``now`` is in ticks."""
-        limit = self.core.output_limits[self.kind()]
-        kept = self.link.buffered()
-        if self.authenticated and not limit.hard and not limit.soft:
-            return
-        hard = limit.hard if self.authenticated else UNAUTHENTICATED_OUTPUT
-        if limit.soft and kept >= limit.soft:
-            self.congested_since = self.congested_since or now
-        else:
-            self.congested_since = 0.0
-        overdue = self.congested_since and now - self.congested_since >= limit.seconds
-        if (hard and kept >= hard) or overdue:
-            self.core.host.log(
-                "warning",
-                f"Client {describe(self)} scheduled to be closed ASAP for overcoming of output buffer limits.",
-            )
-            self.abort()
 
     # States
 
@@ -595,6 +463,13 @@ class Session(Context):
             self.flush()
             self.link.close()
         self.closing = True
+
+    def on_overflow(self) -> None:
+        """See outlet.py."""
+        self.core.host.log(
+            "warning", f"Client {describe(self)} scheduled to be closed ASAP for overcoming of output buffer limits."
+        )
+        self.abort()
 
     def abort(self) -> None:
         """End the connection at once."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from pycache_server.entry import NEVER, Entry, SizedEntry
 from pycache_server.evict.base import Engine
+from pycache_server.store.database import Bucket, Database
 from pycache_server.store.events import Event
-from pycache_server.store.keyspace import Bucket, Database
 from pycache_server.store.memory import size_of_key
 from pycache_server.store.scan import SLOT_MASK, SLOTS
 from pycache_server.store.strings import STRING_TYPES, as_bytes

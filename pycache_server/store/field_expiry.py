@@ -17,7 +17,7 @@ from pycache_server.store.hash import Hash, VolatileHash
 from pycache_server.store.scan import SLOT_MASK
 
 if TYPE_CHECKING:
-    from pycache_server.store.keyspace import Database
+    from pycache_server.store.database import Database
 
 SOME = 64
 """How many due fields of a hash a command removes that meets them."""

@@ -14,8 +14,9 @@ from sys import getsizeof
 from typing import Any
 
 from pycache_server.entry import Entry
+from pycache_server.store.database import HEAVY
 from pycache_server.store.hash import VolatileHash
-from pycache_server.store.keyspace import HEAVY, Keyspace
+from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.strings import STRING_TYPES
 
 BUCKET_SHARE = 38

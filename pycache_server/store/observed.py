@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from pycache_server.store.database import Database
 from pycache_server.store.events import EVICTED_KEY, MISSED, NEW_KEY, Event
-from pycache_server.store.keyspace import Database
 
 
 class Observer(Protocol):

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pycache_server.evict.base import Engine
+from pycache_server.store.database import Database
 from pycache_server.store.evicting import EvictingDatabase, LeavingDatabase
-from pycache_server.store.keyspace import Database, Keyspace
+from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.observed import ObservedDatabase
 from pycache_server.store.scan import SLOTS
 
@@ -46,7 +47,7 @@ class Shape:
         self._engine: type[Engine] | None = None  # what the databases have or are getting
         self._wanted: type[Engine] | None = None
         self._leaving = False
-        self._next: list[int] = []  # for each database, the next bucket to change over
+        self._under_way = False  # whether buckets are changing over: each database knows how many have
 
     def observe(self, reason: str) -> None:
         """Tell the observer of changes from now on, because of ``reason``."""
@@ -66,25 +67,27 @@ class Shape:
     @property
     def changing(self) -> bool:
         """Whether a change of engine is not complete."""
-        return bool(self._next) or self._wanted is not self._engine
+        return self._under_way or self._wanted is not self._engine
 
     def step(self) -> bool:
         """Go on with a change of engine. Whether there is more to do."""
-        if not self._next:
+        if not self._under_way:
             if self._wanted is self._engine:
                 return False
-            self._next = [0] * len(self._keyspace.databases)
+            self._under_way = True
+            for database in self._keyspace.databases:
+                database.changed_over = 0
             if self._engine is not None:
                 self._leaving = True
                 self._apply()
             elif self._wanted is not None:
                 self._begin(self._wanted)
             return True
-        for number, database in enumerate(self._keyspace.databases):
-            if self._next[number] < SLOTS:
-                self._next[number] = self._change_over(database, self._next[number])
+        for database in self._keyspace.databases:
+            if database.changed_over < SLOTS:
+                database.changed_over = self._change_over(database, database.changed_over)
                 return True
-        self._next = []
+        self._under_way = False
         if self._leaving:
             self._leaving = False
             self._engine = None

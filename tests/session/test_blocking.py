@@ -12,7 +12,7 @@ import pytest
 
 from pycache_server.commands.context import NOT_READY
 from pycache_server.commands.lists import LSET
-from pycache_server.store.keyspace import Database
+from pycache_server.store.database import Database
 from pycache_server.store.list import List
 from pycache_server.testing.inprocess import Client, World
 

@@ -8,10 +8,10 @@ import pytest
 
 from pycache_server.entry import NEVER
 from pycache_server.evict.lru import Lru
+from pycache_server.store.database import Database
 from pycache_server.store.events import DEL, EXPIRED_KEY, FIELDS_EXPIRED, Event
 from pycache_server.store.field_expiry import drop_some_due, make_volatile, retime
 from pycache_server.store.hash import Hash, VolatileHash
-from pycache_server.store.keyspace import Database
 from pycache_server.store.memory import free_slice
 from tests.store.test_keyspace import Actor, Recorder, make
 
@@ -114,7 +114,7 @@ class HashActor(Actor):
 
     def rename(self) -> None:
         key, new = self.key(), self.key()
-        taken = self.db.take(key, DEL)
+        taken = self.db.take(key)
         assert taken == self.model.get(key)
         if taken is not None:
             self.db.place(new, *taken, DEL)
@@ -132,8 +132,6 @@ class HashActor(Actor):
         self.model[new] = (twin, expires)
 
     def swap(self) -> None:
-        while self.shape.step():
-            pass
         self.keyspace.swap(0, 1)
         self.db = self.keyspace.databases[1 - self.db.index]
 

@@ -12,8 +12,9 @@ from pycache_server.errors import NotAnInteger, WouldOverflow
 from pycache_server.evict.lru import Lru
 from pycache_server.evict.noeviction import NoEviction
 from pycache_server.store.clock import Clock
+from pycache_server.store.database import Database
 from pycache_server.store.events import DEL, EXPIRED_KEY, NEW_KEY, Event
-from pycache_server.store.keyspace import Database, Keyspace
+from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.memory import free_slice
 from pycache_server.store.shape import Shape
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pycache_server.store.keyspace import Encodings
+from pycache_server.store.encodings import Encodings
 from pycache_server.store.list import SHORT, List, LongList
 from pycache_server.store.quicklist import LONGEST_NODE, Pieces
 

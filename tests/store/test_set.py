@@ -8,7 +8,7 @@ from sys import getsizeof
 
 import pytest
 
-from pycache_server.store.keyspace import Encodings
+from pycache_server.store.encodings import Encodings
 from pycache_server.store.numbers import parse_int
 from pycache_server.store.set import HASHTABLE, INTSET, LISTPACK, Set, form_of, is_integer
 from pycache_server.store.table import SMALL, Bag

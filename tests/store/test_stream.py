@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pycache_server.store.keyspace import Encodings
+from pycache_server.store.encodings import Encodings
 from pycache_server.store.listpack import element_bytes, integer_bytes
 from pycache_server.store.stream import IdTooSmall, Stream
 from pycache_server.store.stream_id import LARGEST_ID, LARGEST_SEQ, format_id, parse_id

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pycache_server.store.keyspace import Encodings
+from pycache_server.store.encodings import Encodings
 from pycache_server.store.zset import FEW, LargeSortedSet, SortedSet
 
 LIMITS = Encodings()
