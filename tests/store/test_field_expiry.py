@@ -159,6 +159,7 @@ def test_random_operations_end_as_in_the_model(seed: int) -> None:
         actor.step()
         if number % 100 == 0:
             actor.check()
+    actor.keyspace.stands_still = False
     actor.clock.time += 1e9
     actor.forget_expired()
     actor.expire_due()
