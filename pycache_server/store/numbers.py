@@ -46,9 +46,10 @@ def parse_float(text: bytes | bytearray) -> float | None:
         return None
     if found["hex"]:
         try:
-            return float.fromhex(text.decode("ascii"))
+            value = float.fromhex(text.decode("ascii"))
         except OverflowError:
             return None
+        return value if value or not found["hex"].lower().partition(b"p")[0].strip(b"0x.") else None
     value = float(text)
     digits = found["digits"]
     if digits and (value in (float("inf"), float("-inf")) or (value == 0 and digits.strip(b"0."))):
@@ -76,23 +77,24 @@ def parse_float_leniently(text: bytes) -> float | None:
 
 MANTISSA_BITS = 64
 _LARGEST_EXPONENT = 16384
-_SMALLEST = Fraction(1, 2**16445)
+_SMALLEST_EXPONENT = -16445
+_LONGEST_LONG_DOUBLE = 5 * 1024 - 1
+_FARTHEST = {10: 11_000, 2: 40_000}
+"""The exponents beyond which no mantissa of so many digits brings a number back into range."""
 
 
 def round_long_double(value: Fraction) -> Fraction | None:
     """The nearest number with a mantissa of 64 bits, ties to even; None where it is too large or too small."""
     if not value:
         return value
-    if abs(value) < _SMALLEST:
-        return None
     numerator, denominator = abs(value.numerator), value.denominator
-    shift = numerator.bit_length() - denominator.bit_length() - MANTISSA_BITS
+    shift = max(numerator.bit_length() - denominator.bit_length() - MANTISSA_BITS, _SMALLEST_EXPONENT)
     scaled = Fraction(numerator, denominator) / Fraction(2) ** shift
     if scaled >= 2**MANTISSA_BITS:
         shift += 1
         scaled /= 2
     mantissa = round(scaled)  # Fraction rounds half to even
-    if mantissa.bit_length() + shift > _LARGEST_EXPONENT:
+    if not mantissa or mantissa.bit_length() + shift > _LARGEST_EXPONENT:
         return None
     rounded = mantissa * Fraction(2) ** shift
     return rounded if value > 0 else -rounded
@@ -100,23 +102,31 @@ def round_long_double(value: Fraction) -> Fraction | None:
 
 def parse_long_double(text: bytes | bytearray) -> Fraction | float | None:
     """The long double in ``text``: a float where it is infinite; None where it is no number."""
-    if len(text) >= _LONGEST_FLOAT or (found := _FLOAT.fullmatch(text)) is None:
+    if len(text) > _LONGEST_LONG_DOUBLE or (found := _FLOAT.fullmatch(text)) is None:
         return None
-    if found["hex"]:
-        return round_long_double(_parse_hex(text.decode("ascii").lower()))
-    if not found["digits"]:
+    if not found["digits"] and not found["hex"]:
         return float(text)
-    _, _, exponent = text.lower().partition(b"e")
-    if exponent and abs(int(exponent)) > 5000:
+    digits, _, exponent = text.decode("ascii").lower().lstrip("+-").partition("p" if found["hex"] else "e")
+    whole, _, fraction = digits.removeprefix("0x").partition(".")
+    if found["hex"]:
+        mantissa, unit, base = int(whole + fraction, 16), 16, 2
+    else:
+        mantissa, unit, base = int(Decimal(whole + fraction)), 10, 10  # Decimal: int refuses to read 4300 digits
+    if not mantissa:
+        return Fraction(0)
+    power = _power(exponent, _FARTHEST[base])
+    if power is None:
         return None
-    return round_long_double(Fraction(Decimal(text.decode("ascii"))))  # Decimal: int refuses to read 4300 digits
+    value = Fraction(mantissa, unit ** len(fraction)) * Fraction(base) ** power
+    return round_long_double(-value if text.startswith(b"-") else value)
 
 
-def _parse_hex(text: str) -> Fraction:
-    sign = -1 if text.startswith("-") else 1
-    mantissa, _, exponent = text.lstrip("+-")[2:].partition("p")
-    whole, _, fraction = mantissa.partition(".")
-    return sign * Fraction(int(whole + fraction, 16), 16 ** len(fraction)) * Fraction(2) ** int(exponent or 0)
+def _power(exponent: str, farthest: int) -> int | None:
+    """An exponent as a number, 0 where there is none; None where it is beyond ``farthest``."""
+    digits = exponent.lstrip("+-").lstrip("0")
+    if len(digits) > 5 or int(digits or 0) > farthest:
+        return None
+    return int(digits or 0) * (-1 if exponent.startswith("-") else 1)
 
 
 def format_long_double(value: Fraction) -> bytes:

@@ -218,6 +218,22 @@ SCENARIOS = {
         B: COPY other l REPLACE
         B: LRANGE l 0 -1
     """,
+    "storing a sorted list wakes": """
+        A: BLPOP k 0
+        B: RPUSH other 2 1
+        B: SORT other STORE k
+        B: LRANGE k 0 -1
+    """,
+    "storing a sorted list over a value of another type wakes nobody": """
+        A: BLPOP k 0
+        B: SET k text
+        B: RPUSH other 2 1
+        B: SORT other STORE k
+        B: RPUSH k 3
+        B: LRANGE k 0 -1
+        B: DEL k
+        B: RPUSH k 4
+    """,
     "moving a key to another database wakes there": """
         A: SELECT 2
         A: BLPOP k 0

@@ -74,6 +74,58 @@ def test_long_numbers_without_exponent_do_not_become_infinite() -> None:
 
 def test_hexadecimal_doubles_are_read_as_strtod_does() -> None:
     assert parse_float(b"0x1p3") == 8.0
+    assert parse_float(b"-0X0.0p5") == 0.0
+    for text in (b"0x1p-99999", b"0x1p99999", b"0x1p" + b"9" * 4000):
+        assert parse_float(text) is None
+
+
+LONG_DOUBLES = [
+    *("0" * (length - 1) + "1" for length in (255, 256, 5118, 5119, 5120)),
+    *("0e6000", "0e99999999", "0.0e-99999999", "0x0p99999999", "0e" + "9" * 5000),
+    *("0x1p16383", "0x1p16384", "0x1p99999999999", "0x1p-16445", "0x1p-16446", "0x1p-99999999999", "-0x1p-16445"),
+    *("1e4932", "1.18e4932", "1.19e4932", "-1.18e4932", "1e99999", "1e-99999", "9" * 4932, "9" * 4933),
+    *("1e-4950", "1e-4951", "3.6e-4951", "1.9e-4951", "1.8e-4951", "-3e-4951"),
+    *("0." + "0" * 4500 + "1e4500", "1" + "0" * 4500 + "e-4500", "0." + "0" * 5000 + "1e5001", "." + "5" * 5000),
+    *("1e" + "0" * 4800 + "5", "0x1p" + "0" * 4800 + "5", "0x" + "0" * 5000 + "1", "0x1." + "0" * 5000 + "8p0"),
+    *(
+        "0x.8p1",
+        "0x1p+3",
+        "0X1P3",
+        "0x1p",
+        "0xp1",
+        "1e+",
+        "1e+5",
+        "0x",
+        "0x1.8",
+        "0x1.p2",
+        "1.e1",
+        ".e1",
+        "-0x10",
+        "+.5",
+    ),
+]
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("text", LONG_DOUBLES, ids=range(len(LONG_DOUBLES)))
+def test_long_doubles_are_read_as_strtold_does(real_redis: RealRedis, text: str) -> None:
+    real = Real(real_redis.port, 2)
+    real.call([b"SET", b"k", b"0"])
+    theirs = real.call([b"INCRBYFLOAT", b"k", text.encode()])
+    real.close()
+    number = parse_long_double(text.encode())
+    if isinstance(theirs, bytes):
+        assert isinstance(number, Fraction)
+        assert format_long_double(number) == theirs
+    else:
+        assert number is None
+
+
+def test_sums_of_the_smallest_numbers_are_no_error() -> None:
+    left, right = parse_long_double(b"3.6e-4951"), parse_long_double(b"-1.5e-4950")
+    assert isinstance(left, Fraction)
+    assert isinstance(right, Fraction)
+    assert round_long_double(left + right) is not None
 
 
 def test_long_doubles_may_have_thousands_of_digits() -> None:
