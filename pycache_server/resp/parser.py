@@ -49,7 +49,7 @@ PIECE = 16 * 1024
 FAST_COUNT = 4096
 """Most elements of an array that hiredis may read; longer commands take the exact parser. Arrays nest 1024 deep in
 hiredis, and freeing what the deepest nest of such headers reserves takes about 5 ms."""
-WATCHED = 64 * 1024
+WATCHED = 16 * 1024
 """So many bytes of a connection are looked at for arguments that are no bulk strings and yet come out as bytes."""
 
 BROKEN = object()
@@ -294,7 +294,7 @@ class Parser:
     def _is_disguised(self, data: bytes) -> bool:
         """Whether lines begin with the type of a status, a verbatim string or a big number."""
         self._watch -= len(data)
-        return b"\n+" in data or b"\n=" in data or b"\n(" in data
+        return (43 in data and b"\n+" in data) or (61 in data and b"\n=" in data) or (40 in data and b"\n(" in data)
 
     def _feed_exact(self, data: bytes) -> Source:
         self._exact = ExactParser(self.limits, trusted=True)

@@ -131,7 +131,9 @@ def _hello_options(argv: list[bytes]) -> tuple[tuple[bytes, bytes] | None, bytes
 def ping(session: Session, argv: list[bytes]) -> Any:
     """Answer, with what was sent or PONG."""
     if len(argv) == 1:
-        return [b"pong", b""] if session.is_restricted() else PONG
+        if (session.subscriptions or session.patterns) and session.is_restricted():
+            return [b"pong", b""]
+        return PONG
     if len(argv) > 2:
         raise wrong_arity(b"ping")
     return [b"pong", argv[1]] if session.is_restricted() else argv[1]
