@@ -193,7 +193,7 @@ def save(name: str, data: dict[str, Any]) -> Path:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({"machine": machine(), **data}, indent=1) + "\n")
-    print(f"\nwritten: {path.relative_to(ROOT)}")
+    print(f"\nwritten: {path}")
     return path
 
 
@@ -223,4 +223,4 @@ def plot_bars(name: str, title: str, labels: Sequence[str], series: dict[str, Se
     path = RESULTS / f"{name}.png"
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
-    print(f"written: {path.relative_to(ROOT)}")
+    print(f"written: {path}")

@@ -31,6 +31,7 @@ REQUESTS = {1: 50_000, 16: 250_000, 100: 400_000}
 HEAVY = {"lrange_100": 10, "lrange_300": 25, "lrange_500": 40, "lrange_600": 50, "mset": 5}
 """Tests that do more per request, and by how much fewer requests make a run as long."""
 CUSTOM = {
+    "xadd": "XADD mystream * myfield xxx",
     "lrange_100": "LRANGE mylist 0 99",
     "lrange_300": "LRANGE mylist 0 299",
     "lrange_500": "LRANGE mylist 0 499",
@@ -73,8 +74,12 @@ def _latencies(output: str) -> tuple[float, float, float]:
     return tuple(next((time for share, time in points if share >= wanted), 0.0) for wanted in (50, 99, 99.9))  # type: ignore[return-value]
 
 
-def prepare(server: ServerProcess, test: str) -> None:
-    """A data set as redis-benchmark makes it: empty, but for what a test reads."""
+def prepare(server: ServerProcess, test: str, arguments: argparse.Namespace) -> None:
+    """The data set that a test works on: what it reads is there, and what it makes grow is not."""
+    if test in ("set", "get"):
+        command = ["redis-benchmark", "-p", str(server.port), "-t", "set", "-n", str(6 * arguments.keys), "-P", "100"]
+        command += ["-r", str(arguments.keys), "-d", str(arguments.size), "-q"]
+        subprocess.run(command, capture_output=True, check=True)
     if test.startswith("lrange") or test in ("lpop", "rpop"):
         server.call("DEL", "mylist")
         subprocess.run(
@@ -93,8 +98,8 @@ def prepare(server: ServerProcess, test: str) -> None:
             capture_output=True,
             check=True,
         )
-    if test in ("lpush", "rpush"):
-        server.call("DEL", "mylist")
+    if test in ("lpush", "rpush", "xadd"):
+        server.call("DEL", "mystream" if test == "xadd" else "mylist")
 
 
 def measure(
@@ -112,7 +117,7 @@ def measure(
                 requests = int(REQUESTS.get(depth, 100_000) * arguments.scale) // HEAVY.get(test, 1)
                 runs: dict[str, list[Run]] = {server.name: [] for server in servers}
                 for server in servers:
-                    prepare(server, test)
+                    prepare(server, test, arguments)
                 for number in range(arguments.rounds):
                     for server in servers if number % 2 else servers[::-1]:
                         progress(f"{test} depth {depth} clients {count}: round {number + 1}, {server.name}")
