@@ -186,6 +186,16 @@ class App:
 
     # Reports
 
+    def listeners(self) -> list[str]:
+        """What is listened to, in the words of INFO."""
+        found = []
+        if self._listeners:
+            addresses = "".join(f"bind={address}," for address in self.settings["bind"])
+            found.append(f"name=tcp,{addresses}port={self.port}")
+        if self._unix_listener is not None:
+            found.append(f"name=unix,bind={self.socket_path}")
+        return found
+
     def announce(self) -> None:
         """Tell the log what has started."""
         write = self.log.write

@@ -72,6 +72,8 @@ def _server(app: App) -> Fields:
     yield "executable", sys.executable
     yield "config_file", app.config_file
     yield "io_threads_active", 0
+    for number, listener in enumerate(app.listeners()):
+        yield f"listener{number}", listener
     yield "server_name", "pycache"
     yield "pycache_version", __version__
     yield "python_version", platform.python_version()
@@ -118,7 +120,7 @@ def _memory(app: App) -> Fields:
     yield "used_memory_startup", 0
     yield "used_memory_dataset", used
     yield "used_memory_dataset_perc", "100.00%"
-    for name in ("allocator_allocated", "allocator_active", "allocator_resident"):
+    for name in ("allocator_allocated", "allocator_active", "allocator_resident", "allocator_muzzy"):
         yield name, 0
     yield from _sizes("total_system_memory", app.memory.system)
     yield "used_memory_lua", 0
@@ -146,6 +148,7 @@ def _memory(app: App) -> Fields:
     yield "mem_clients_slaves", 0
     yield "mem_clients_normal", buffers
     yield "mem_cluster_links", 0
+    yield "mem_overhead_db_hashtable_rehashing", 0
     yield "mem_aof_buffer", 0
     yield "mem_allocator", "pymalloc"
     yield "active_defrag_running", 0

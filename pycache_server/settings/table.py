@@ -175,6 +175,7 @@ def _idle() -> list[Directive]:
             first, _, alias = name.partition("/")
             rows.append(Directive(first, kind, default, alias=alias, fixed=fixed, protected=protected))
 
+    add(YES_NO, False, "hide-user-data-from-log")
     add(YES_NO, False, "activedefrag", "aof-timestamp-enabled", "aof-disable-auto-gc", "cluster-allow-reads-when-down")
     add(YES_NO, False, "cluster-replica-no-failover/cluster-slave-no-failover", "tls-cluster", "tls-replication")
     add(YES_NO, False, "lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del")
