@@ -207,6 +207,7 @@ def _stats(app: App) -> Fields:
     yield "expire_cycle_cpu_milliseconds", int(app.upkeep.expire_seconds * 1000)
     yield "evicted_keys", core.keyspace.evicted
     yield "evicted_clients", stats.evicted_clients
+    yield "evicted_scripts", 0
     yield from _zeros("total_eviction_exceeded_time", "current_eviction_exceeded_time")
     yield "keyspace_hits", core.tables.calls("get") + sum(database.hits for database in databases)
     yield "keyspace_misses", sum(database.misses for database in databases)
@@ -223,7 +224,11 @@ def _stats(app: App) -> Fields:
     yield "total_reads_processed", stats.reads
     yield "total_writes_processed", stats.writes
     yield from _zeros("io_threaded_reads_processed", "io_threaded_writes_processed")
+    yield "client_query_buffer_limit_disconnections", stats.input_overflows
+    yield "client_output_buffer_limit_disconnections", stats.output_overflows
     yield from _zeros("reply_buffer_shrinks", "reply_buffer_expands")
+    yield from _zeros("eventloop_cycles", "eventloop_duration_sum", "eventloop_duration_cmd_sum")
+    yield from _zeros("instantaneous_eventloop_cycles_per_sec", "instantaneous_eventloop_duration_usec")
     yield "acl_access_denied_auth", stats.errors.get("WRONGPASS", 0)
     yield from _zeros("acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel")
     yield "pycache_internal_errors", stats.unexpected_errors

@@ -331,6 +331,7 @@ class Session(Outlet):
 
     def _exceeded(self) -> None:
         """Too much unfinished input."""
+        self._stats.input_overflows += 1
         self.core.host.log("warning", f"Closing client that reached max query buffer length: {describe(self)}")
         self.abort()
 
@@ -466,6 +467,7 @@ class Session(Outlet):
 
     def on_overflow(self) -> None:
         """See outlet.py."""
+        self._stats.output_overflows += 1
         self.core.host.log(
             "warning", f"Client {describe(self)} scheduled to be closed ASAP for overcoming of output buffer limits."
         )

@@ -92,7 +92,9 @@ class Stats:
         "errors",
         "evicted_clients",
         "input_bytes",
+        "input_overflows",
         "output_bytes",
+        "output_overflows",
         "reads",
         "rejected_connections",
         "sample_mask",
@@ -110,6 +112,10 @@ class Stats:
         self.connections = 0
         self.rejected_connections = 0
         self.evicted_clients = 0
+        self.input_overflows = 0
+        """Clients that were disconnected for too much unfinished input."""
+        self.output_overflows = 0
+        """Clients that were disconnected because they did not read."""
         self.input_bytes = 0
         self.output_bytes = 0
         self.reads = 0
