@@ -205,6 +205,13 @@ class Parser:
         self._feed(data)
         return self._gets
 
+    def relax(self) -> None:
+        """Give back what is kept for the next input of a connection that has been silent: the last piece, and a buffer
+        of hiredis that it has made large. While no source is open."""
+        if self._piece and self._exact is None and self.depth.value < 1 and not self.has_data():
+            self._piece = b""
+            self._renew()
+
     def hold(self, data: bytes) -> None:
         """Take input while a source is open: it comes behind everything that is still to come.
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 PART = 50
 """Sessions are looked at in parts, so that 10,000 idle ones delay nobody: at least so many at a time."""
 LOG_EVERY = 5.0
+SILENT = 2.0
+"""Seconds after which a client is taken for silent."""
 
 
 class Cron:
@@ -79,6 +81,8 @@ class Cron:
             if session.congested:
                 session.check_output(core.host.ticks())
             idle = now - session.last_seen
+            if idle > SILENT:
+                session.relax()
             if timeout and idle > timeout and not session.waits():
                 core.host.log("verbose", f"Closing idle client {describe(session)}")
                 session.abort()

@@ -449,6 +449,11 @@ class Session(Outlet):
         if self.parser.held() > HOLD_LIMIT:
             self.link.pause_reading()
 
+    def relax(self) -> None:
+        """The client has been silent for a while: keep nothing that it does not need."""
+        if self._source is None:
+            self.parser.relax()
+
     # The end
 
     def finish(self, value: Any) -> Any:

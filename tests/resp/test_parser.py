@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 
 import hiredis
 import pytest
@@ -212,6 +213,31 @@ def test_a_big_argument_is_held_once() -> None:
     found = commands_of([data[start : start + 65536] for start in range(0, len(data), 65536)])
     assert found == [[b"SET", value], [b"PING"]]
     assert parser.held() == 0
+
+
+@pytest.mark.parametrize("bounded", [True, False], ids=["bounded", "scanning"])
+def test_a_silent_connection_keeps_nothing_and_goes_on(bounded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not bounded:
+        monkeypatch.setattr(parser_module, "_trusted_inside", False)
+    parser = Parser(InputLimits())
+
+    def commands(data: bytes) -> int:
+        found, source = 0, parser.feed(data)
+        while source is not None:
+            argv = source()
+            if type(argv) is list:
+                found += 1
+            else:
+                source = parser.turn(argv)
+        return found
+
+    assert commands(GET * 500) == 500
+    parser.relax()
+    assert sys.getsizeof(parser._piece) < 100
+    for data, count in ((GET, 1), (GET[:9], 0), (GET[9:], 1), (PING[:-1], 0)):
+        assert commands(data) == count
+        parser.relax()
+    assert commands(PING[-1:] + PING) == 2
 
 
 def test_authentication_lifts_the_limits_within_one_packet() -> None:
