@@ -60,8 +60,10 @@ def has_shrunk(db: Database, key: bytes, value: Hash, event: Event, changes: int
     left = len(value)
     if left and type(value) is VolatileHash:
         retime(db, key, value)
-    db.touched(key, event, changes)
-    if not left:
+    if left:
+        db.touched(key, event, changes)
+    else:
+        db.touched(key, event, changes - 1)  # ``delete`` counts one
         db.delete(key, DEL)
 
 
