@@ -96,7 +96,7 @@ def has_ties(argv: Command) -> bool:
 
 def is_misled(argv: Command, theirs: Any, mine: Any) -> bool:
     """Whether Redis's SORT may have taken the errno that an earlier command has left (ERANGE of a cursor, say) for a
-    number that is none: once more, and it is gone."""
+    number that is none: once that is another, SORT does what it should."""
     return (
         argv[0].upper() in (b"SORT", b"SORT_RO")
         and isinstance(theirs, hiredis.ReplyError)

@@ -150,6 +150,12 @@ CHANGES = (
         lambda argv, theirs, mine: bool(_error(theirs) and _error(mine)) and _holds(argv, b"SETNAME"),
     ),
     Change(
+        "command",
+        "COMMAND GETKEYS and GETKEYSANDFLAGS take commands without arguments: 7.0 has a wrong arity for them",
+        before(7, 2),
+        lambda argv, theirs, mine: len(argv) == 3 and _error(theirs).startswith("ERR wrong number of arguments"),
+    ),
+    Change(
         "lset",
         "an index beyond 32 bits is out of range; a listpack of 7.4 takes the lower half of its bits",
         since(7, 2),
