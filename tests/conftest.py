@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import socket
@@ -12,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from pycache_server.testing.inprocess import World
 from tests.peers import client, our_client, ours, peer  # noqa: F401  (fixtures)
+
+_OBJECTS_OF_A_WORLD = 50_000
+"""About as many containers as a server in process makes; the suite makes some thousand servers."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,6 +29,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="needs --slow"))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look at what tests make, now and then: it took half of the suite's time."""
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_OF_A_WORLD)
 
 
 def require_program(name: str) -> str:
@@ -89,3 +100,11 @@ def real_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRedis]:
     server = RealRedis(tmp_path_factory.mktemp("redis"))
     yield server
     server.stop()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A server in process, whose structures are looked at in the end."""
+    world = World(databases=4)
+    yield world
+    world.check()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pycache_server.commands.args import integer, integer_in
+from pycache_server.commands.args import integer, integer_in, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.hashes import HDEL, has_grown, has_shrunk, hash_of
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
@@ -37,7 +37,7 @@ def _fields(argv: list[bytes], position: int, message: bytes) -> list[bytes]:
 
     Raises RedisError, with ``message`` where numfields is not a positive number.
     """
-    if argv[position].upper() != b"FIELDS":
+    if option_of(argv[position]) != b"FIELDS":
         raise RedisError(b"ERR Mandatory argument FIELDS is missing or not at the right position")
     count = integer_in(argv[position + 1], 1, INT_MAX, message)
     if count != len(argv) - position - 2:
@@ -66,7 +66,8 @@ def _expire_fields(session: Context, argv: list[bytes], unit: int, base: int, na
     db, key = session.db, argv[1]
     found = hash_of(db, key, db.find(key))
     when = _moment(argv[2], unit, base, name)
-    condition = argv[3].upper() if argv[3].upper() in _CONDITIONS else b""
+    word = option_of(argv[3])
+    condition = word if word in _CONDITIONS else b""
     fields = _fields(argv, 4 if condition else 3, b"ERR Parameter `numFields` should be greater than 0")
     if found is None:
         return [NO_FIELD] * len(fields)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from pycache_server.commands.args import integer, integer_in
+from pycache_server.commands.args import integer, integer_in, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.generic import scan_cursor, scan_options
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
@@ -60,8 +60,10 @@ def has_shrunk(db: Database, key: bytes, value: Hash, event: Event, changes: int
     left = len(value)
     if left and type(value) is VolatileHash:
         retime(db, key, value)
-    db.touched(key, event, changes)
-    if not left:
+    if left:
+        db.touched(key, event, changes)
+    else:
+        db.touched(key, event, changes - 1)  # ``delete`` counts one
         db.delete(key, DEL)
 
 
@@ -341,7 +343,7 @@ def hrandfield(session: Context, argv: list[bytes]) -> Any:
         live = _live_fields(session, argv[1])
         return random_elements(live, 1, session.keyspace.choose)[0] if len(live) else None
     count = integer_in(argv[2], -INT_MAX, INT_MAX)
-    if len(argv) > 4 or (len(argv) == 4 and argv[3].upper() != b"WITHVALUES"):
+    if len(argv) > 4 or (len(argv) == 4 and option_of(argv[3]) != b"WITHVALUES"):
         raise BadSyntax
     if len(argv) == 4 and abs(count) > INT_MAX // 2:
         raise RedisError(b"ERR value is out of range")

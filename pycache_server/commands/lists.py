@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from pycache_server.commands.args import Options, index_range, integer, integer_in, positive
+from pycache_server.commands.args import Options, index_range, integer, integer_in, option_of, positive
 from pycache_server.commands.context import Context
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.errors import BadSyntax, IndexOutOfRange, NoSuchKey, RedisError, WrongType, wrong_arity
@@ -242,7 +242,7 @@ def is_left(word: bytes) -> bool:
 
     Raises BadSyntax where it means neither end.
     """
-    side = word.upper()
+    side = option_of(word)
     if side not in (b"LEFT", b"RIGHT"):
         raise BadSyntax
     return side == b"LEFT"
@@ -412,7 +412,7 @@ def lset(session: Context, argv: list[bytes]) -> Any:
 def linsert(session: Context, argv: list[bytes]) -> int:
     """Insert an element before or after another; return the length, or -1 where there is none such."""
     _, key, where, pivot, element = argv
-    side = where.upper()
+    side = option_of(where)
     if side not in (b"BEFORE", b"AFTER"):
         raise BadSyntax
     db = session.db

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pycache_server.commands.args import Options, integer
+from pycache_server.commands.args import Options, integer, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.registry import DENYOOM, READONLY, WRITE, Family
 from pycache_server.commands.syntax import KeySpec
-from pycache_server.errors import RedisError, WrongType
+from pycache_server.errors import RedisError, WrongType, c_string
 from pycache_server.store.database import Database
 from pycache_server.store.events import DEL, LIST, Event
 from pycache_server.store.hash import Hash
@@ -42,7 +42,7 @@ def _destination(argv: list[bytes]) -> list[int]:
     found: list[int] = []
     index = 2
     while index < len(argv) - 1:
-        word = argv[index].upper()
+        word = option_of(argv[index])
         if word == b"STORE":
             found = [index + 1]
         index += 1 + _SKIPPED.get(word, 0)
@@ -132,12 +132,12 @@ class _Pattern:
     __slots__ = ("_field", "_prefix", "_suffix", "is_element", "varies")
 
     def __init__(self, text: bytes) -> None:
-        self.is_element = _c_string(text) == b"#"
+        self.is_element = c_string(text) == b"#"
         self._prefix, _, self._suffix = text.partition(b"*")
-        self.varies = b"*" in _c_string(text)
+        self.varies = b"*" in c_string(text)
         self._field: bytes | None = None
         name, arrow, field = self._suffix.partition(b"->")
-        if arrow and _c_string(field) and b"\0" not in name:
+        if arrow and c_string(field) and b"\0" not in name:
             self._suffix, self._field = name, field
 
     def find(self, db: Database, element: bytes) -> bytes | None:
@@ -177,7 +177,7 @@ def _in_order(db: Database, elements: list[bytes], wishes: _Wishes) -> list[byte
 
     Raises RedisError where a weight is no number.
     """
-    text_of = None if wishes.destination is not None else _c_string
+    text_of = None if wishes.destination is not None else c_string
     if wishes.alpha and wishes.by is None:
         return sorted(elements, key=text_of, reverse=wishes.descending)
     weights: list[Any] = elements
@@ -202,17 +202,13 @@ def _score(text: bytes) -> float:
 
     Raises RedisError.
     """
-    text = _c_string(text)
+    text = c_string(text)
     if not text:
         return 0.0
     value = parse_float(text.lstrip(_BLANKS))
     if value is None or 0 < abs(value) < _LEAST_NORMAL:
         raise RedisError(b"ERR One or more scores can't be converted into double")
     return value
-
-
-def _c_string(text: bytes) -> bytes:
-    return text.partition(b"\0")[0]
 
 
 def _store(session: Context, destination: bytes, elements: list[bytes | None]) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from pycache_server.commands.args import Options, integer, timeout_ms
+from pycache_server.commands.args import Options, integer, option_of, timeout_ms
 from pycache_server.commands.context import NOT_READY, Context
 from pycache_server.commands.registry import BLOCKING, DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.commands.syntax import KeySpec
@@ -481,7 +481,7 @@ def _full_count(argv: list[bytes]) -> int | None:
 
     Raises RedisError.
     """
-    options = [word.upper() for word in argv[3:]]
+    options = list(map(option_of, argv[3:]))
     if not options:
         return None
     if options == [b"FULL"]:

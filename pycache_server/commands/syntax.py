@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from pycache_server.commands.args import option_of
+
 _WORD = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
 _KEY_NAMES = frozenset(("key", "source", "destination", "destkey", "newkey", "key1", "key2"))
 _INTEGER_NAMES = frozenset(
@@ -91,9 +93,8 @@ class KeySpec:
             return self.finder(argv)
         first = self.begin
         if self.keyword:
-            first = next(
-                (index + 1 for index in range(self.begin, len(argv)) if argv[index].upper() == self.keyword.encode()), 0
-            )
+            keyword = self.keyword.encode()
+            first = next((index + 1 for index in range(self.begin, len(argv)) if option_of(argv[index]) == keyword), 0)
         if not 0 < first < len(argv):
             return None
         if self.counted:

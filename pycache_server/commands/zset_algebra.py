@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from pycache_server.commands.args import Options, integer, positive
+from pycache_server.commands.args import Options, integer, option_of, positive
 from pycache_server.commands.context import Context
 from pycache_server.commands.registry import DENYOOM, READONLY, WRITE
 from pycache_server.commands.zsets import command
@@ -140,7 +140,7 @@ def _parse_weighted(
         if option == b"WEIGHTS" and options.left() >= len(values):
             weights = list(map(_weight, options.values(len(values))))
         elif option == b"AGGREGATE" and options.left():
-            aggregate = options.value().upper()
+            aggregate = option_of(options.value())
             if aggregate not in _AGGREGATES:
                 raise BadSyntax
             combine = _AGGREGATES[aggregate]

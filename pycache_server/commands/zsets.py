@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pycache_server.commands.args import integer_in, number
+from pycache_server.commands.args import integer_in, number, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.generic import scan_cursor, scan_options
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
@@ -123,7 +123,7 @@ _CONDITIONS = frozenset((b"NX", b"XX", b"GT", b"LT"))
 
 def _add(session: Context, argv: list[bytes], options: set[bytes]) -> Any:
     position = 2
-    while position < len(argv) and (option := argv[position].upper()) in _OPTIONS:
+    while position < len(argv) and (option := option_of(argv[position])) in _OPTIONS:
         options.add(option)
         position += 1
     members = argv[position + 1 :: 2]
@@ -283,7 +283,7 @@ def _rank(session: Context, argv: list[bytes], name: bytes, reverse: bool) -> An
     with_score = len(argv) > 3
     if len(argv) > 4:
         raise wrong_arity(name)
-    if with_score and argv[3].upper() != b"WITHSCORE":
+    if with_score and option_of(argv[3]) != b"WITHSCORE":
         raise BadSyntax
     zset = read_zset(session, argv[1])
     rank = None if zset is None else zset.rank(argv[2])
@@ -338,7 +338,7 @@ def zrandmember(session: Context, argv: list[bytes]) -> Any:
         return None if zset is None else _pick(zset, choose(len(zset)))[0]
     count = integer_in(argv[2], -INT_MAX, INT_MAX)
     with_scores = len(argv) == 4
-    if len(argv) > 4 or (with_scores and argv[3].upper() != b"WITHSCORES"):
+    if len(argv) > 4 or (with_scores and option_of(argv[3]) != b"WITHSCORES"):
         raise BadSyntax
     if with_scores and not -(INT_MAX // 2) <= count <= INT_MAX // 2:
         raise RedisError(b"ERR value is out of range")

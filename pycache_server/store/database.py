@@ -24,6 +24,7 @@ FieldTimes then. The wheel has the keys that were given a time, ``fields`` the h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import compress, count
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.entry import NEVER, Entry, SizedEntry
@@ -375,8 +376,9 @@ class Database:
     def flush(self) -> int:
         """Remove every key; the memory comes back in slices. Returns how many there were."""
         removed = self.live_size()
-        self.keyspace.discard(self.buckets)
-        self._renew()
+        if self.size:  # most databases are empty, and a new table takes a quarter of a millisecond
+            self.keyspace.discard(self.buckets)
+            self._renew()
         self.dirty += removed
         return removed
 
@@ -400,7 +402,7 @@ class Database:
     def keys(self) -> Iterator[bytes]:
         """All keys that have not expired."""
         now = self.clock.now()
-        for bucket in self.buckets:
+        for bucket in filter(None, self.buckets):
             for key, value in bucket.items():
                 if not isinstance(value, Entry) or value.expires > now:
                     yield key
@@ -521,8 +523,8 @@ class Database:
         self.wheel._check()
         self.fields._check()
         volatile = timed = 0
-        for number, bucket in enumerate(self.buckets):
-            for key, value in bucket.items():
+        for number in compress(count(), self.buckets):  # of the buckets that are not empty
+            for key, value in self.buckets[number].items():
                 assert hash(key) & SLOT_MASK == number and type(key) is bytes
                 entry, value = value, value.value if isinstance(value, Entry) else value
                 expires = until = entry.expires if isinstance(entry, Entry) else NEVER

@@ -14,11 +14,6 @@ Heard = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
 def client(world: World) -> Client:
     return world.connect()
 

@@ -13,11 +13,6 @@ LATEST = (1 << 46) - 1
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
 def client(world: World) -> Client:
     client = world.connect()
     client.call("HSET", "h", "a", "1", "b", "2", "c", "3")

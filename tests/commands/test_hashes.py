@@ -11,16 +11,6 @@ from pycache_server.testing.inprocess import Client, World
 WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def client(world: World) -> Client:
-    return world.connect()
-
-
 def error_of(reply: Any) -> str:
     assert isinstance(reply, Exception), reply
     return str(reply)

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from pycache_server.store.events import parse_flags
 from pycache_server.testing.inprocess import Client, World
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    yield world
-    world.check()
-
-
-@pytest.fixture
-def client(world: World) -> Client:
-    return world.connect()
 
 
 def raw(client: Client, *words: Any) -> bytes:

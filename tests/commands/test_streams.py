@@ -12,16 +12,6 @@ from pycache_server.testing.inprocess import START, Client, World
 NOW = int(START * 1000)
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def client(world: World) -> Client:
-    return world.connect()
-
-
 def fill(client: Client, key: str, count: int, first: int = 1) -> None:
     for number in range(first, first + count):
         client.call("XADD", key, f"{number}-0", "f", f"v{number}")

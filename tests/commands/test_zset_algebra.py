@@ -7,12 +7,8 @@ from typing import Any
 import pytest
 
 from pycache_server.testing.inprocess import Client, World
-from tests.commands.test_zsets import SYNTAX, WRONG_TYPE, outcome
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
+from tests.commands.conftest import outcome
+from tests.commands.test_zsets import SYNTAX, WRONG_TYPE
 
 
 @pytest.fixture

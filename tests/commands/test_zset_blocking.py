@@ -5,17 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pycache_server.testing.inprocess import Client, World
-from tests.commands.test_zsets import SYNTAX, WRONG_TYPE, outcome
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def client(world: World) -> Client:
-    return world.connect()
+from tests.commands.conftest import outcome
+from tests.commands.test_zsets import SYNTAX, WRONG_TYPE
 
 
 def waiting(world: World, words: str, resp: int = 2) -> Client:

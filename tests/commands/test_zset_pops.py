@@ -5,14 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pycache_server.testing.inprocess import Client, World
-from tests.commands.test_zsets import SYNTAX, WRONG_TYPE, outcome
+from tests.commands.conftest import outcome
+from tests.commands.test_zsets import SYNTAX, WRONG_TYPE
 
 NOT_POSITIVE = "ERR value is out of range, must be positive"
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 @pytest.fixture

@@ -7,16 +7,12 @@ from typing import Any
 import pytest
 
 from pycache_server.testing.inprocess import Client, World
-from tests.commands.test_zsets import SYNTAX, WRONG_TYPE, outcome
+from tests.commands.conftest import outcome
+from tests.commands.test_zsets import SYNTAX, WRONG_TYPE
 
 NOT_AN_INTEGER = "ERR value is not an integer or out of range"
 BAD_SCORE = "ERR min or max is not a float"
 BAD_LEX = "ERR min or max not valid string range item"
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 @pytest.fixture

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import pytest
 
 from pycache_server.testing.inprocess import Client, World
+from tests.commands.conftest import outcome
 
 WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
 NOT_A_FLOAT = "ERR value is not a valid float"
 SYNTAX = "ERR syntax error"
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def client(world: World) -> Client:
-    return world.connect()
-
-
-def outcome(reply: Any) -> Any:
-    """A reply that can be compared: an error as its text."""
-    return str(reply) if isinstance(reply, Exception) else reply
 
 
 def test_zadd_counts_new_members_and_moves_old_ones(client: Client) -> None:

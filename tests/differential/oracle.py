@@ -1,8 +1,8 @@
 """Two servers that are told the same: a real redis-server, and ours in process. What they answer is compared.
 
 A program is a list of commands. It runs on both in the same protocol version; after each command the replies are
-compared, after all of them the state, by reading everything back. Replies that may differ rightly are brought to a
-common form first: see ``canonical``.
+compared (replies.py), after all of them the state, by reading everything back. Where the version of the other server
+explains a difference (versions.py) of a write, the two part: what follows is not compared.
 """
 
 from __future__ import annotations
@@ -10,15 +10,23 @@ from __future__ import annotations
 import re
 import socket
 import time
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import hiredis
 
+from pycache_server.commands.registry import REGISTRY, Flag
+from pycache_server.store.memory import free_slice
 from pycache_server.testing.inprocess import World
+from tests.differential.replies import agree, canonical, is_misled, show
+from tests.differential.versions import Command, Version, is_expected
 
-Command = list[bytes]
 _NOTHING = object()
+NO_NUMBER = [b"INCRBYFLOAT", b"{no such key}", b"x"]
+"""A command that fails and leaves another errno than ERANGE."""
+COMPARED: Counter[str] = Counter()
+"""How many commands both servers have been told, by what was compared of them: told at the end of a test run."""
 
 
 class Real:
@@ -28,8 +36,8 @@ class Real:
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.settimeout(30)
         self._reader = hiredis.Reader(notEnoughData=_NOTHING)
-        self.marker = b""
-        """The first byte of the last reply, its type: hiredis makes the same of array and set, of string and status."""
+        self.raw = b""
+        """The last reply as it was sent."""
         if resp == 3:
             self.call([b"HELLO", b"3"])
 
@@ -41,21 +49,25 @@ class Real:
         self._socket.sendall(hiredis.pack_command(tuple(argv)))
 
     def read(self) -> Any:
-        received = b""
+        received = []
         while (value := self._reader.gets()) is _NOTHING:
             data = self._socket.recv(1 << 20)
             if not data:
                 raise ConnectionError("redis-server closed the connection")
             self._reader.feed(data)
-            received = received or data
-        self.marker = received[:1]
+            received.append(data)
+        self.raw = b"".join(received)
         return value
 
-    def version(self) -> tuple[int, ...]:
+    def version(self) -> Version:
         """The server's version, as in ``(7, 0, 15)``."""
         found = re.search(rb"redis_version:([0-9.]+)", self.call([b"INFO", b"server"]))
         assert found is not None
         return tuple(map(int, found[1].split(b".")))
+
+    def used_databases(self) -> list[int]:
+        """The numbers of the databases that are not empty."""
+        return list(map(int, re.findall(rb"^db(\d+):", self.call([b"INFO", b"keyspace"]), re.MULTILINE)))
 
     def close(self) -> None:
         self._socket.close()
@@ -81,130 +93,59 @@ class Ours:
             return self.client.read()
 
     @property
-    def marker(self) -> bytes:
-        return self.client.raw[:1]
+    def raw(self) -> bytes:
+        """The last reply as it was sent."""
+        return self.client.raw
+
+    def used_databases(self) -> list[int]:
+        """The numbers of the databases that are not empty."""
+        return [database.index for database in self.world.core.keyspace.databases if database.size]
 
 
 class Difference(AssertionError):
     """The two servers do not agree."""
 
 
-def show(value: Any) -> Any:
-    """A reply that can be compared: errors by their text, maps and sets by their contents."""
-    if isinstance(value, hiredis.ReplyError):
-        return ("error", str(value))
-    if isinstance(value, list):
-        return [show(element) for element in value]
-    if isinstance(value, dict):
-        return {_hashable(show(key)): show(element) for key, element in value.items()}
-    if isinstance(value, (bool, float)):
-        return (type(value).__name__, value)  # which Python would take for integers
-    return value
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(map(_hashable, value)) if isinstance(value, list) else value
-
-
-UNORDERED = frozenset((b"SMEMBERS", b"SUNION", b"SINTER", b"SDIFF", b"KEYS", b"HKEYS", b"HVALS"))
-"""Arrays that are sets."""
-CHANCE = frozenset((b"SPOP", b"SRANDMEMBER", b"RANDOMKEY", b"ZRANDMEMBER"))
-"""Commands that choose at random: their replies are compared by length."""
-PAIRED = frozenset((b"HGETALL", b"CONFIG"))
-"""Flat arrays that are maps."""
-DOUBLES = frozenset((b"ZSCORE", b"ZINCRBY", b"ZADD", b"ZMSCORE"))
-
-
-ERRORS_OF_7_0 = {
-    "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.": (
-        "ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified."
-    ),
-}
-"""Error texts that 7.2 changed."""
-
-
-def canonical(argv: Command, reply: Any) -> Any:
-    """A reply without what may differ: the order of unordered collections, the words of errors that have changed, and
-    the digits of doubles, which Redis 7.0 prints with 17 of them and 7.2 with as many as needed."""
-    name = argv[0].upper()
-    value = show(reply)
-    if isinstance(value, tuple) and value[0] == "error":
-        return ("error", ERRORS_OF_7_0.get(value[1], value[1]))
-    if name == b"ZSCAN" and isinstance(value, list):
-        return [value[0], sorted(zip(_floats(value[1][::2]), _floats(value[1][1::2]), strict=True), key=repr)]
-    if name in UNORDERED and isinstance(value, list):
-        return sorted(value, key=repr)
-    if name in (b"SCAN", b"SSCAN") and isinstance(value, list):
-        return [value[0], sorted(value[1])]
-    if name in (b"SORT", b"SORT_RO") and isinstance(value, list) and has_ties(argv):
-        return len(value) if b"LIMIT" in map(bytes.upper, argv) else sorted(value, key=repr)
-    if name in CHANCE and not isinstance(value, tuple):
-        return (type(value).__name__, len(value)) if isinstance(value, (list, set)) else value is None
-    if name == b"HGETALL" and isinstance(value, list):
-        return dict(zip(value[::2], value[1::2], strict=True))
-    if name == b"HSCAN" and isinstance(value, list):
-        cursor, flat = value
-        return cursor, dict(zip(flat[::2], flat[1::2], strict=True))
-    if name == b"HRANDFIELD" and len(argv) > 2 and isinstance(value, list):
-        return len(value), {type(element) for element in value}
-    if name == b"HRANDFIELD":
-        return type(value) if isinstance(value, bytes) else value
-    if name.startswith((b"Z", b"BZ", b"GEO")) or name in DOUBLES:
-        return _floats(value)
-    return value
-
-
-def is_misled(argv: Command, theirs: Any, mine: Any) -> bool:
-    """Whether Redis's SORT may have taken the errno that an earlier command has left (ERANGE of a cursor, say) for a
-    number that is none: once more, and it is gone."""
-    return (
-        argv[0].upper() in (b"SORT", b"SORT_RO")
-        and isinstance(theirs, hiredis.ReplyError)
-        and not isinstance(mine, hiredis.ReplyError)
-    )
-
-
-def has_ties(argv: Command) -> bool:
-    """Whether SORT leaves elements of a set where they were: for want of a star, or as texts that are equal."""
-    words = [word.upper() for word in argv[2:]]
-    patterns = [pattern for word, pattern in pairwise(words) if word == b"BY"]
-    return bool(patterns) and (b"ALPHA" in words or not all(b"*" in pattern for pattern in patterns))
-
-
-def _floats(value: Any) -> Any:
-    """Numbers in bulk strings as floats, so that 0.1 and 0.10000000000000001 are the same."""
-    if isinstance(value, list):
-        return [_floats(element) for element in value]
-    if isinstance(value, bytes):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
 class Pair:
     """Both servers, connected in one version of the protocol and empty."""
 
-    def __init__(self, port: int, resp: int) -> None:
-        self.real = Real(port, resp)
+    def __init__(self, port: int, resp: int = 2) -> None:
+        self.real = Real(port, 2)
         self.version = self.real.version()
-        self.real.call([b"FLUSHALL"])
-        self.ours = Ours(resp)
-        self.commands = 0
+        self.ours = Ours(2)
+        self.parted = False
+        """Whether the servers hold different things, since one of them has another version."""
+        self.begin(resp)
+
+    def begin(self, resp: int) -> None:
+        """Be as new, in a version of the protocol."""
+        for server in (self.real, self.ours):
+            for argv in ([b"RESET"], [b"HELLO", b"%d" % resp], [b"FLUSHALL"]):
+                server.call(argv)
+        while free_slice(self.ours.world.core.keyspace, 1 << 30):
+            pass
+        self.parted = False
 
     def run(self, argv: Command, compare: bool = True) -> tuple[Any, Any]:
-        """Send a command to both; their replies, compared unless that is not wanted."""
-        self.commands += 1
+        """Send a command to both; their replies, compared unless that is not wanted.
+
+        Raises Difference.
+        """
+        COMPARED["replies"] += compare
         theirs, mine = self.real.call(argv), self.ours.call(argv)
         if compare and is_misled(argv, theirs, mine):
+            self.real.call(NO_NUMBER)
             theirs = self.real.call(argv)
-        markers = self.real.marker, self.ours.marker
-        if compare and not (agree(argv, theirs, mine) and markers[0] == markers[1]):
-            raise Difference(f"{argv} {markers}\n  redis: {_cut(theirs)}\n  ours:  {_cut(mine)}")
+        if compare and not agree(argv, theirs, mine, self.version, (self.real.raw, self.ours.raw)):
+            raise Difference(f"{argv}\n  redis: {_cut(theirs, self.real.raw)}\n  ours:  {_cut(mine, self.ours.raw)}")
         if argv[0].upper() == b"SPOP" and isinstance(mine, (bytes, list, set)):
             self._pop_the_same(argv[1], theirs, mine)
+        self.parted |= show(theirs) != show(mine) and self.is_expected(argv, theirs, mine) and _writes(argv)
         return theirs, mine
+
+    def is_expected(self, argv: Command, theirs: Any, mine: Any) -> bool:
+        """Whether the version explains a difference."""
+        return is_expected(self.version, argv, theirs, mine)
 
     def _pop_the_same(self, key: bytes, theirs: Any, mine: Any) -> None:
         """Let ours lose what a SPOP has taken from the other, and not what it took itself."""
@@ -216,9 +157,14 @@ class Pair:
                 value.remove(element)
 
     def compare_state(self) -> None:
-        """Read everything back from both, and compare."""
+        """Read everything back from both, and compare.
+
+        Raises Difference.
+        """
         self.ours.world.check()
-        theirs, mine = state(self.real.call), state(self.ours.call)
+        if self.parted:
+            return
+        theirs, mine = (dict(state(server, self.version)) for server in (self.real, self.ours))
         if theirs != mine:
             keys = [key for key in theirs.keys() | mine.keys() if theirs.get(key) != mine.get(key)]
             lines = [f"{key!r}\n  redis: {_cut(theirs.get(key))}\n  ours:  {_cut(mine.get(key))}" for key in keys[:3]]
@@ -228,29 +174,12 @@ class Pair:
         self.real.close()
 
 
-def agree(argv: Command, theirs: Any, mine: Any) -> bool:
-    """Whether two replies to a command are as good as the same."""
-    one, other = canonical(argv, theirs), canonical(argv, mine)
-    if one == other:
-        return True
-    name = argv[0].upper()
-    if name == b"OBJECT":
-        return bool(mine == b"listpack" and theirs in ENCODINGS_OF_7_0)
-    if name in (b"ZRANK", b"ZREVRANK") and len(argv) == 4:
-        return True  # WITHSCORE came with 7.2
-    if name in (b"PTTL", b"HPTTL") and isinstance(one, int) and isinstance(other, int):
-        return one > 0 and other > 0 and abs(one - other) < 1000
-    if name in (b"TTL", b"EXPIRETIME", b"HTTL") and isinstance(one, int) and isinstance(other, int):
-        return one > 0 and other > 0 and abs(one - other) <= 1
-    if name == b"PEXPIRETIME" and isinstance(one, int) and isinstance(other, int):
-        return one > 0 and other > 0 and abs(one - other) < 1000
-    if name in (b"BITCOUNT", b"BITPOS") and isinstance(mine, hiredis.ReplyError):
-        return one in (0, -1)  # of a key that is not there 7.0 answers before it looks at the arguments
-    return False
+def _writes(argv: Command) -> bool:
+    return Flag.WRITE in REGISTRY[argv[0].decode().lower()].flags
 
 
-def _cut(value: Any) -> str:
-    text = repr(value)
+def _cut(value: Any, raw: bytes = b"") -> str:
+    text = f"{value!r} {raw!r}" if raw else repr(value)
     return text if len(text) < 2000 else text[:2000] + "..."
 
 
@@ -262,30 +191,25 @@ READERS: dict[bytes, tuple[bytes, ...]] = {
     b"zset": (b"ZRANGE", b"0", b"-1", b"WITHSCORES"),
     b"stream": (b"XRANGE", b"-", b"+"),
 }
-ENCODINGS_OF_7_0 = (b"quicklist", b"hashtable")
-"""What 7.0 says of lists and of sets that are listpacks since 7.2."""
+LISTPACKS_IN_LISTS_AND_SETS = (7, 2)
 
 
-def state(call: Any) -> dict[bytes, Any]:
-    """Everything in the sixteen databases: for each key its type, encoding, expiry to the second, and content."""
-    found: dict[bytes, Any] = {}
-    for database in range(16):
-        call([b"SELECT", b"%d" % database])
-        for key in call([b"KEYS", b"*"]):
-            found[b"%d:%b" % (database, key)] = _state_of(call, key)
-    call([b"SELECT", b"0"])
-    return found
+def state(server: Real | Ours, version: Version) -> Iterator[tuple[bytes, Any]]:
+    """Everything in all databases: for each key its type, encoding, expiry to ten seconds, and content."""
+    for database in server.used_databases():
+        server.call([b"SELECT", b"%d" % database])
+        for key in server.call([b"KEYS", b"*"]):
+            yield b"%d:%b" % (database, key), _state_of(server.call, key, version)
+    server.call([b"SELECT", b"0"])
 
 
-def _state_of(call: Any, key: bytes) -> Any:
+def _state_of(call: Any, key: bytes, version: Version) -> Any:
     kind = call([b"TYPE", key])
     kind = kind if isinstance(kind, bytes) else bytes(str(kind), "ascii")
     encoding = call([b"OBJECT", b"ENCODING", key])
-    if kind == b"list":
-        encoding = b"quicklist"
-    elif kind == b"set" and encoding in (b"listpack", b"hashtable"):
-        encoding = b"listpack or hashtable"  # 7.2 introduced listpack for sets
+    if version < LISTPACKS_IN_LISTS_AND_SETS and kind in (b"list", b"set") and encoding != b"intset":
+        encoding = b"any"
     verb, *rest = READERS[kind]
     argv = [verb, key, *rest]
     time_left = call([b"PTTL", key])
-    return kind, encoding, round(time_left, -4) if time_left > 0 else time_left, canonical(argv, call(argv))
+    return kind, encoding, round(time_left, -4) if time_left > 0 else time_left, canonical(argv, call(argv), version)

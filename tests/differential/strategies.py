@@ -10,7 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-Command = list[bytes]
+from tests.differential.versions import Command
+
 SHORTEST, LONGEST = 5, 40
 """Commands of a program."""
 

@@ -15,7 +15,8 @@ import pytest
 from pycache_server.store.list import List, LongList
 from pycache_server.store.quicklist import PLAIN
 from tests.conftest import RealRedis
-from tests.differential.oracle import Command, Ours, Pair
+from tests.differential.oracle import Ours, Pair
+from tests.differential.versions import Command
 
 pytestmark = pytest.mark.interop
 

@@ -5,7 +5,6 @@ The same against a real redis-server, with many more scripts: tests/differential
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,13 +14,6 @@ from pycache_server.commands.lists import LSET
 from pycache_server.store.database import Database
 from pycache_server.store.list import List
 from pycache_server.testing.inprocess import Client, World
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    yield world
-    world.check()
 
 
 def waiting(world: World, *words: Any) -> Client:

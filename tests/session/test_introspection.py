@@ -11,7 +11,8 @@ import pytest
 
 from pycache_server.commands.registry import REGISTRY, Command
 from tests.conftest import RealRedis
-from tests.differential.oracle import Real, show
+from tests.differential.oracle import Real
+from tests.differential.replies import show
 from tests.peers import AnyClient, Client, Ours, error_of
 
 SYNTAX = "ERR syntax error"

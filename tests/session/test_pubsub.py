@@ -14,11 +14,6 @@ ALLOWED = "(P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET"
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
 def client(world: World) -> Client:
     """Who listens."""
     return world.connect()
@@ -307,8 +302,8 @@ def test_an_event_is_told_by_key_and_by_name(world: World) -> None:
 
 
 def test_an_event_names_the_database(world: World) -> None:
-    assert heard(world, "KEA", "SELECT 7", "SET k v", "MOVE k 3") == [
-        *("__keyspace@7__:k set", "__keyevent@7__:set k", "__keyspace@7__:k move_from", "__keyevent@7__:move_from k"),
+    assert heard(world, "KEA", "SELECT 2", "SET k v", "MOVE k 3") == [
+        *("__keyspace@2__:k set", "__keyevent@2__:set k", "__keyspace@2__:k move_from", "__keyevent@2__:move_from k"),
         *("__keyspace@3__:k move_to", "__keyevent@3__:move_to k"),
     ]
 

@@ -11,11 +11,6 @@ from pycache_server.testing.inprocess import Client, World
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
 def client(world: World) -> Client:
     return world.connect()
 

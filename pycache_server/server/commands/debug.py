@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pycache_server.commands.args import integer
+from pycache_server.commands.args import integer, option_of
 from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, PROTECTED, STALE, Family
 from pycache_server.commands.types import encoding_of
 from pycache_server.errors import NoSuchKey, RedisError, bad_subcommand
@@ -47,7 +47,7 @@ def debug(session: Session, argv: list[bytes]) -> Any:
     """Look inside the server, or put it into states that tests need."""
     if not _allowed(session, "enable-debug-command"):
         raise RedisError(_NOT_ALLOWED)
-    name = argv[1].upper()
+    name = option_of(argv[1])
     least, most, function = _SUBCOMMANDS.get(name, (0, -1, _help))
     if not least <= len(argv) - 2 <= most:
         raise bad_subcommand(argv)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pycache_server.commands.args import option_of
 from pycache_server.commands.registry import (
     ADMIN,
     ALLOW_BUSY,
@@ -47,7 +48,7 @@ def time(session: Session, argv: list[bytes]) -> list[bytes]:
 )
 def shutdown(session: Session, argv: list[bytes]) -> Any:
     """End the server."""
-    options = [word.upper() for word in argv[1:]]
+    options = list(map(option_of, argv[1:]))
     known = {b"NOSAVE", b"SAVE", b"NOW", b"FORCE", b"ABORT"}
     if not known.issuperset(options) or {b"NOSAVE", b"SAVE"}.issubset(options):
         raise BadSyntax

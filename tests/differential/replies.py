@@ -1,0 +1,148 @@
+"""When two replies to a command are as good as the same.
+
+Bytes that are equal are. Otherwise replies are brought to a common form, without what may rightly differ: the order of
+unordered collections, what was chosen at random, what the clock has moved, and what the version of the other server
+explains (versions.py). What remains is compared, and the kinds of all of its parts, since hiredis makes the same of a
+status and a string, of an array and a set, of a null and another.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Any
+
+import hiredis
+
+from tests.differential.versions import Command, Version, is_expected
+
+UNORDERED = frozenset((b"SMEMBERS", b"SUNION", b"SINTER", b"SDIFF", b"KEYS", b"HKEYS", b"HVALS"))
+"""Arrays that are sets."""
+CHANCE = frozenset((b"SPOP", b"SRANDMEMBER", b"RANDOMKEY", b"ZRANDMEMBER"))
+"""Commands that choose at random: their replies are compared by length."""
+DOUBLES = (b"Z", b"BZ", b"GEO")
+"""What commands begin with that answer doubles, which 7.0 writes with 17 digits and 7.2 with as many as needed."""
+SHORTEST_DIGITS = (7, 2)
+CLOCK = {b"PTTL": 999, b"HPTTL": 999, b"PEXPIRETIME": 999, b"TTL": 1, b"EXPIRETIME": 1, b"HTTL": 1}
+"""Times, and how far they may be from each other, since the servers are asked one after the other."""
+
+
+def show(value: Any) -> Any:
+    """A reply that can be compared: errors by their text, maps and sets by their contents."""
+    if isinstance(value, hiredis.ReplyError):
+        return ("error", str(value))
+    if isinstance(value, list):
+        return [show(element) for element in value]
+    if isinstance(value, dict):
+        return {_hashable(show(key)): show(element) for key, element in value.items()}
+    if isinstance(value, (bool, float)):
+        return (type(value).__name__, value)  # which Python would take for integers
+    return value
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+
+
+def canonical(argv: Command, reply: Any, version: Version) -> Any:
+    """A reply without what may differ."""
+    name = argv[0].upper()
+    value = show(reply)
+    if name.startswith(DOUBLES) and version < SHORTEST_DIGITS:
+        value = _floats(value)
+    if name == b"ZSCAN" and isinstance(value, list):
+        return [value[0], sorted(zip(value[1][::2], _floats(value[1][1::2]), strict=True), key=repr)]
+    if name in UNORDERED and isinstance(value, list):
+        return sorted(value, key=repr)
+    if name in (b"SCAN", b"SSCAN") and isinstance(value, list):
+        return [value[0], sorted(value[1])]
+    if name in (b"SORT", b"SORT_RO") and isinstance(value, list) and has_ties(argv):
+        return len(value) if b"LIMIT" in map(bytes.upper, argv) else sorted(value, key=repr)
+    if name in CHANCE and not isinstance(value, tuple):
+        return (type(value).__name__, len(value)) if isinstance(value, (list, set)) else value is None
+    if name == b"HGETALL" and isinstance(value, list):
+        return _pairs(value)
+    if name == b"HSCAN" and isinstance(value, list):
+        return value[0], sorted(value[1]) if b"NOVALUES" in map(bytes.upper, argv) else _pairs(value[1])
+    if name == b"HRANDFIELD" and len(argv) > 2 and isinstance(value, list):
+        return len(value), {type(element) for element in value}
+    if name == b"HRANDFIELD":
+        return type(value) if isinstance(value, bytes) else value
+    return value
+
+
+def _pairs(flat: list[Any]) -> dict[Any, Any]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _floats(value: Any) -> Any:
+    """Numbers in bulk strings as floats, so that 0.1 and 0.10000000000000001 are the same."""
+    if isinstance(value, list):
+        return [_floats(element) for element in value]
+    if isinstance(value, bytes):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def has_ties(argv: Command) -> bool:
+    """Whether SORT leaves elements of a set where they were: for want of a star, or as texts that are equal."""
+    words = [word.upper() for word in argv[2:]]
+    patterns = [pattern for word, pattern in pairwise(words) if word == b"BY"]
+    return bool(patterns) and (b"ALPHA" in words or not all(b"*" in pattern for pattern in patterns))
+
+
+def is_misled(argv: Command, theirs: Any, mine: Any) -> bool:
+    """Whether Redis's SORT may have taken the errno that an earlier command has left (ERANGE of a cursor, say) for a
+    number that is none: once that is another, SORT does what it should."""
+    return (
+        argv[0].upper() in (b"SORT", b"SORT_RO")
+        and isinstance(theirs, hiredis.ReplyError)
+        and not isinstance(mine, hiredis.ReplyError)
+    )
+
+
+_PART = re.compile(rb"([-+:,#(_])([^\r]*)\r\n|([$=!])(-?\d+)\r\n|([*%~>|])(-?\d+)\r\n")
+
+
+def kinds(raw: bytes, digits: bool = False) -> bytes:
+    """The kinds of all parts of a reply as it was sent, one byte each, with the length of arrays; with the digits of
+    doubles where those are wanted, too."""
+    found = []
+    position = 0
+    while position < len(raw):
+        part = _PART.match(raw, position)
+        assert part is not None, raw[position : position + 50]
+        position = part.end()
+        simple, text, bulk, size, many, length = part.groups()
+        if bulk:
+            position += int(size) + 2 if int(size) >= 0 else 0
+            found.append(bulk if int(size) >= 0 else b"nil")
+        elif many:
+            found.append(many + length)
+        else:
+            found.append(simple + text if simple == b"," and digits else simple)
+    return b" ".join(found)
+
+
+def agree(argv: Command, theirs: Any, mine: Any, version: Version, raw: tuple[bytes, bytes] | None = None) -> bool:
+    """Whether two replies to a command are as good as the same; ``raw`` has them as they were sent."""
+    if raw is not None and raw[0] == raw[1]:
+        return True
+    one, other = canonical(argv, theirs, version), canonical(argv, mine, version)
+    if one == other:
+        return raw is None or _same_kinds(argv, version, *raw)
+    name = argv[0].upper()
+    if name in CLOCK and isinstance(one, int) and isinstance(other, int):
+        return one > 0 and other > 0 and abs(one - other) <= CLOCK[name]
+    return is_expected(version, argv, theirs, mine)
+
+
+def _same_kinds(argv: Command, version: Version, theirs: bytes, mine: bytes) -> bool:
+    name = argv[0].upper()
+    if name in (b"SORT", b"SORT_RO") and has_ties(argv):
+        return True  # nulls are where elements are for which GET finds nothing
+    digits = version >= SHORTEST_DIGITS and name not in CHANCE
+    return kinds(theirs, digits) == kinds(mine, digits)

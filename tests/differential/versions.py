@@ -1,0 +1,173 @@
+"""What Redis has changed since 7.0, in one table: differences that the version of the other server explains.
+
+Redis 7.4 is the yardstick. An older server may answer otherwise where a row of ``CHANGES`` says so, and only there;
+against a 7.4 the table is empty but for the rows that are marked ``LATER``, where we do as 7.0 did. Each row stands in
+docs/differences.md, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import hiredis
+
+from pycache_server.commands.args import option_of
+
+Command = list[bytes]
+Version = tuple[int, ...]
+
+
+class Change(NamedTuple):
+    """A difference that is expected of some versions."""
+
+    commands: str
+    what: str
+    applies: Callable[[Version], bool]
+    """Whether a version is one of them."""
+    excuses: Callable[[Command, Any, Any], bool]
+    """Whether this is the difference between two replies to a command, Redis's and ours, or what led to them."""
+
+
+def before(*version: int) -> Callable[[Version], bool]:
+    """All versions older than this one."""
+    return lambda other: other < version
+
+
+def since(*version: int) -> Callable[[Version], bool]:
+    """This version and all newer ones."""
+    return lambda other: other >= version
+
+
+def _error(reply: Any) -> str:
+    return str(reply) if isinstance(reply, hiredis.ReplyError) else ""
+
+
+def _texts(theirs: str, mine: str) -> Callable[[Command, Any, Any], bool]:
+    """Both complain in these words; an empty text means that there is no error."""
+    return lambda argv, one, other: (_error(one), _error(other)) == (theirs, mine)
+
+
+def _holds(argv: Command, word: bytes) -> bool:
+    return word in map(option_of, argv)
+
+
+_NOT_SYMMETRIC = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+_SCANS = "scan sscan hscan zscan"
+
+CHANGES = (
+    Change(
+        "bitcount bitpos",
+        "the arguments are looked at before the key: 7.0 answers 0 or -1 for one that is not there, or WRONGTYPE",
+        before(7, 2),
+        lambda argv, theirs, mine: bool(_error(mine)) and (theirs in (0, -1) or bool(_error(theirs))),
+    ),
+    Change(
+        "object",
+        "OBJECT ENCODING of small lists and of small sets of strings is listpack",
+        before(7, 2),
+        lambda argv, theirs, mine: mine == b"listpack" and theirs in (b"quicklist", b"hashtable"),
+    ),
+    Change(
+        "zrank zrevrank",
+        "ZRANK and ZREVRANK have WITHSCORE",
+        before(7, 2),
+        lambda argv, theirs, mine: len(argv) > 3 and _error(theirs).startswith("ERR wrong number of arguments"),
+    ),
+    Change(
+        "xread",
+        "the command is called 'xread' in the error text for unbalanced streams",
+        before(7, 2),
+        _texts(
+            "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
+            "ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified.",
+        ),
+    ),
+    Change(
+        "xread",
+        "XREAD knows the id +, the last entry",
+        before(7, 4),
+        lambda argv, theirs, mine: b"+" in argv and _error(theirs).startswith("ERR Invalid stream ID"),
+    ),
+    Change(
+        "xsetid",
+        "XSETID does not go below the greatest id that was deleted",
+        before(7, 2),
+        _texts("", "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"),
+    ),
+    Change(
+        "blpop brpop blmpop blmove brpoplpush bzpopmin bzpopmax bzmpop",
+        "a timeout that is too large is out of range: 7.0 takes it for negative",
+        before(7, 2),
+        _texts("ERR timeout is negative", "ERR timeout is out of range"),
+    ),
+    Change(
+        "xread",
+        "a number of milliseconds that is too large is out of range, too: 7.0 takes it",
+        before(7, 2),
+        lambda argv, theirs, mine: _error(mine) == "ERR timeout is out of range",
+    ),
+    Change(
+        "lpos",
+        "LPOS RANK does not take the smallest integer, which has no opposite",
+        before(7, 2),
+        lambda argv, theirs, mine: _error(mine) == _NOT_SYMMETRIC,
+    ),
+    Change(
+        "lrem",
+        "LREM does not take the smallest integer, which has no opposite",
+        before(7, 4),
+        lambda argv, theirs, mine: _error(mine) == _NOT_SYMMETRIC,
+    ),
+    Change(
+        _SCANS,
+        "cursors may have blanks in front, but be neither empty nor negative: 7.0 has it the other way round",
+        before(7, 4),
+        lambda argv, theirs, mine: (_error(theirs) == "ERR invalid cursor") != (_error(mine) == "ERR invalid cursor"),
+    ),
+    Change(
+        _SCANS,
+        "HSCAN has NOVALUES, which has an error of its own elsewhere",
+        before(7, 4),
+        lambda argv, theirs, mine: _holds(argv, b"NOVALUES") and _error(theirs) == "ERR syntax error",
+    ),
+    Change(
+        "zrange zrangebyscore zrevrangebyscore zrangebylex zrevrangebylex zrangestore",
+        "a negative offset of LIMIT counts from the end of a skiplist: in 7.0 there is nothing then",
+        before(7, 4),
+        lambda argv, theirs, mine: _holds(argv, b"LIMIT") and theirs in ([], 0),
+    ),
+    Change(
+        "client",
+        "a client's name may hold no NUL",
+        before(7, 2),
+        lambda argv, theirs, mine: any(b"\0" in word for word in argv),
+    ),
+    Change(
+        "hello",
+        "HELLO looks at all of its options before it sets the name",
+        before(7, 4),
+        lambda argv, theirs, mine: bool(_error(theirs) and _error(mine)) and _holds(argv, b"SETNAME"),
+    ),
+    Change(
+        "command",
+        "COMMAND GETKEYS and GETKEYSANDFLAGS take commands without arguments: 7.0 has a wrong arity for them",
+        before(7, 2),
+        lambda argv, theirs, mine: len(argv) == 3 and _error(theirs).startswith("ERR wrong number of arguments"),
+    ),
+    Change(
+        "lset",
+        "an index beyond 32 bits is out of range; a listpack of 7.4 takes the lower half of its bits",
+        since(7, 2),
+        lambda argv, theirs, mine: theirs == b"OK" and _error(mine) == "ERR index out of range",
+    ),
+)
+
+
+def is_expected(version: Version, argv: Command, theirs: Any, mine: Any) -> bool:
+    """Whether the version explains that two replies to a command differ, or what the command did."""
+    name = argv[0].decode("ascii", "replace").lower()
+    return any(
+        name in change.commands.split() and change.applies(version) and change.excuses(argv, theirs, mine)
+        for change in CHANGES
+    )
