@@ -1,43 +1,62 @@
-"""What an eviction engine is, and how one is found by name.
+"""What an engine is, and how a policy is found by name.
 
 An engine decides which key of one database goes next; it neither counts bytes nor removes anything. The keyspace
-tells it when an entry comes (``admit``), is read or written (``access``) and goes (``discard``), and asks for a
-``victim`` while it holds too much. Each call gets the entry, never the key: what an engine remembers lies in the
-entry, in slots of the engine's own subclass of SizedEntry (``entry_type``), because a second look-up by key would cost
-more than the rest of a read. The keyspace creates the entries, by ``entry_type(key, value, expires)``.
+tells it when an entry comes (``admit``), is read or written (``access``), gets another time to live (``retime``) and
+goes (``discard``, or ``evicted`` where it was the engine's own victim), and asks for a ``victim`` while it holds too
+much. Each call gets the entry, never the key: what an engine remembers of a key that is there lies in the entry, in
+slots of the engine's own subclass of SizedEntry (``entry_type``), because a second look-up by key would cost more than
+the rest of a read. The keyspace creates the entries, by ``entry_type(key, value, expires)``, and knows before
+``admit`` how many bytes they take (``entry.size``).
 
-Without a maxmemory there is no engine, no entry for a key without a time to live, and no cost.
+A policy is an engine and what it decides on: ``allkeys-lru`` gives Lru all entries, ``volatile-lru`` those with a time
+to live alone; an engine cannot tell the difference. Without a maxmemory there is no engine, no entry for a key without
+a time to live, and no cost.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from pycache_server.entry import SizedEntry
 
 NO_EVICTION = "noeviction"
 BUILTIN = {
-    NO_EVICTION: "pycache_server.evict.noeviction:NoEviction",
-    "allkeys-lru": "pycache_server.evict.lru:Lru",
+    "lru": "pycache_server.evict.lru:Lru",
 }
-"""Names of ``maxmemory-policy`` and the classes behind them, imported when they are chosen."""
+"""Names of engines and the classes behind them, imported when they are chosen."""
 ENTRY_POINT_GROUP = "pycache_server.eviction"
+ALL_KEYS, VOLATILE = "allkeys-", "volatile-"
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What an engine may know of the world, and what the operator has set; shared by all engines of a server.
+
+    ``now`` gives the time in seconds, and an engine must not read any other clock; ``choose(n)`` an integer below n by
+    chance, and an engine must not use any other source. The rest are the directives of those names, which may change
+    at any time: ``decay_time`` is in minutes.
+    """
+
+    now: Callable[[], float]
+    choose: Callable[[int], int]
+    samples: int = 5
+    log_factor: int = 10
+    decay_time: int = 1
 
 
 class Engine(ABC):
-    """The order in which the entries of one database are given up.
-
-    ``now`` gives the time in seconds; an engine must not read any other clock.
-    """
+    """The order in which the entries of one database are given up."""
 
     entry_type: ClassVar[type[SizedEntry]] = SizedEntry
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self.now = now
+    def __init__(self, surroundings: Surroundings) -> None:
+        self.surroundings = surroundings
+        self.now = surroundings.now
 
     @abstractmethod
     def admit(self, entry: SizedEntry) -> None:
@@ -47,13 +66,20 @@ class Engine(ABC):
     def access(self, entry: SizedEntry) -> None:
         """A key that was admitted has been read or written."""
 
+    def retime(self, entry: SizedEntry) -> None:  # noqa: B027
+        """A key that was admitted has got the time to live that ``entry.expires`` tells."""
+
     @abstractmethod
     def discard(self, entry: SizedEntry) -> None:
         """A key that was admitted goes, for whatever reason: keep no reference to its entry."""
 
+    def evicted(self, entry: SizedEntry) -> None:
+        """A victim goes: ``discard``, and the engine may remember that the key was given up too early."""
+        self.discard(entry)
+
     @abstractmethod
     def victim(self) -> SizedEntry | None:
-        """The entry to give up next, which stays admitted until ``discard``; None where nothing may go."""
+        """The entry to give up next, which stays admitted until ``evicted``; None where nothing is admitted."""
 
     def idle_seconds(self, entry: SizedEntry) -> int | None:
         """How long ago the entry was last accessed, in whole seconds; None where the engine does not know."""
@@ -63,39 +89,64 @@ class Engine(ABC):
         """How often the entry is accessed, as OBJECT FREQ counts; None where the engine does not know."""
         return None
 
+    def report(self) -> dict[str, int | float | str]:
+        """What the engine has learned, in words for an operator: fields of INFO."""
+        return {}
+
     def _check(self) -> None:  # noqa: B027
         """Assert that the engine's own structures are sound."""
 
 
+class Policy(NamedTuple):
+    """What ``maxmemory-policy`` names. ``volatile`` says that keys without a time to live stay whatever happens."""
+
+    name: str
+    engine: type[Engine]
+    volatile: bool = False
+
+
 class UnknownPolicy(ValueError):
-    """No engine goes by that name."""
+    """No policy goes by that name."""
 
 
-def load_engine(name: str) -> type[Engine]:
-    """The engine class for a ``maxmemory-policy``: a builtin name, the name of an entry point in ENTRY_POINT_GROUP,
-    or ``package.module:Class``.
+def load_policy(name: str) -> Policy:
+    """A policy by its name: ``noeviction``, ``allkeys-X`` or ``volatile-X`` with X the name of a builtin engine, of an
+    entry point in ENTRY_POINT_GROUP or ``package.module:Class``, which may also stand alone, for all keys.
 
     Raises UnknownPolicy.
     """
-    target = BUILTIN.get(name)
-    if target is None:
-        for point in entry_points(group=ENTRY_POINT_GROUP):
-            if point.name == name:
-                target = point.value
-    if target is None and ":" in name:
-        target = name
+    if name == NO_EVICTION:
+        return Policy(name, _import("pycache_server.evict.noeviction:NoEviction"))
+    for prefix in (ALL_KEYS, VOLATILE):
+        if name.startswith(prefix):
+            return Policy(name, _load(name.removeprefix(prefix)), prefix == VOLATILE)
+    if ":" in name:
+        return Policy(name, _import(name))
+    raise UnknownPolicy(name)
+
+
+def _load(name: str) -> type[Engine]:
+    target = BUILTIN.get(name) or (name if ":" in name else None)
+    for point in entry_points(group=ENTRY_POINT_GROUP) if target is None else ():
+        if point.name == name:
+            target = point.value
     if target is None:
         raise UnknownPolicy(name)
+    return _import(target)
+
+
+def _import(target: str) -> type[Engine]:
     module, _, attribute = target.partition(":")
     try:
         engine = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise UnknownPolicy(f"{name}: {error}") from error
+        raise UnknownPolicy(f"{target}: {error}") from error
     if not (isinstance(engine, type) and issubclass(engine, Engine)):
-        raise UnknownPolicy(f"{name} is not an Engine")
+        raise UnknownPolicy(f"{target} is not an Engine")
     return engine
 
 
 def policy_names() -> list[str]:
-    """The names that CONFIG SET maxmemory-policy takes without a colon."""
-    return [*BUILTIN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]
+    """The names that CONFIG SET maxmemory-policy takes, but for classes of third parties."""
+    engines = [*BUILTIN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]
+    return [scope + name for scope in (VOLATILE, ALL_KEYS) for name in engines] + [NO_EVICTION]

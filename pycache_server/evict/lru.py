@@ -9,11 +9,10 @@ IBM Systems Journal 1966.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from pycache_server.entry import NEVER, SizedEntry
-from pycache_server.evict.base import Engine
+from pycache_server.evict.base import Engine, Surroundings
 
 
 class LruEntry(SizedEntry):
@@ -36,8 +35,8 @@ class Lru(Engine):
 
     entry_type = LruEntry
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        super().__init__(now)
+    def __init__(self, surroundings: Surroundings) -> None:
+        super().__init__(surroundings)
         self._head = head = LruEntry(b"", None)
         head.newer = head.older = head
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pycache_server.evict.base import UnknownPolicy, load_engine, policy_names
+from pycache_server.evict.base import UnknownPolicy, load_policy, policy_names
 from pycache_server.session.core import OutputLimit
 from pycache_server.store.events import parse_flags
 
@@ -78,12 +78,12 @@ def _events(app: App) -> None:
 def _memory(app: App) -> None:
     name = app.settings["maxmemory-policy"]
     try:
-        engine = load_engine(name)
+        policy = load_policy(name)
     except UnknownPolicy:
         raise CannotApply("argument(s) must be one of the following: " + ", ".join(policy_names())) from None
     limit = app.settings["maxmemory"]
     app.core.keyspace.maxmemory = limit
-    app.core.shape.use_engine(engine if limit else None)
+    app.core.shape.use_engine(policy.engine if limit else None)
     app.core.tables.refresh()
 
 

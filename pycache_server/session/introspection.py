@@ -124,6 +124,7 @@ def _with_subcommands() -> Iterable[Command]:
     since="2.8.13",
     complexity="O(N), N = arguments",
     categories="connection",
+    arity=-4,
 )
 def command_getkeys(session: Session, argv: list[bytes]) -> list[bytes]:
     """Find the keys in a command."""
@@ -137,6 +138,7 @@ def command_getkeys(session: Session, argv: list[bytes]) -> list[bytes]:
     since="7.0.0",
     complexity="O(N), N = arguments",
     categories="connection",
+    arity=-4,
 )
 def command_getkeysandflags(session: Session, argv: list[bytes]) -> list[Any]:
     """Find the keys in a command, and tell what it may do to each."""

@@ -63,7 +63,9 @@ class EvictingDatabase(Database):
         del self.buckets[hash(entry.key) & SLOT_MASK][entry.key]
         self.size -= 1
         self.dirty += 1
-        self._let_go(entry)
+        self.engine.evicted(entry)
+        self.used -= entry.size
+        super()._let_go(entry)
         self._has_been_evicted(entry.key)
         return True
 
@@ -146,7 +148,7 @@ class EvictingDatabase(Database):
     def flush(self) -> int:
         removed = super().flush()
         if self.engine is not None:
-            self.begin(type(self.engine)(self.engine.now))
+            self.begin(type(self.engine)(self.engine.surroundings))
         return removed
 
     # Inside

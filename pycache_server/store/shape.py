@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pycache_server.evict.base import Engine
+from pycache_server.evict.base import Engine, Surroundings
 from pycache_server.store.database import Database
 from pycache_server.store.evicting import EvictingDatabase, LeavingDatabase
 from pycache_server.store.keyspace import Keyspace
@@ -42,7 +42,7 @@ class Shape:
 
     def __init__(self, keyspace: Keyspace, now: Callable[[], float]) -> None:
         self._keyspace = keyspace
-        self._now = now
+        self.surroundings = Surroundings(now, keyspace.choose)
         self._reasons: set[str] = set()
         self._engine: type[Engine] | None = None  # what the databases have or are getting
         self._wanted: type[Engine] | None = None
@@ -107,7 +107,7 @@ class Shape:
         self._apply()
         for database in self._keyspace.databases:
             assert isinstance(database, EvictingDatabase)
-            database.begin(engine(self._now))
+            database.begin(engine(self.surroundings))
 
     def _apply(self) -> None:
         if self._engine is None:

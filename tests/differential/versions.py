@@ -151,9 +151,9 @@ CHANGES = (
     ),
     Change(
         "command",
-        "COMMAND GETKEYS and GETKEYSANDFLAGS take commands without arguments: 7.0 has a wrong arity for them",
-        before(7, 2),
-        lambda argv, theirs, mine: len(argv) == 3 and _error(theirs).startswith("ERR wrong number of arguments"),
+        "COMMAND GETKEYS and GETKEYSANDFLAGS want a command with an argument: 7.2 lets them have one without",
+        since(7, 2),
+        lambda argv, theirs, mine: len(argv) == 3 and _error(mine).startswith("ERR wrong number of arguments"),
     ),
     Change(
         "lset",
