@@ -155,11 +155,11 @@ class Parser:
         "_exact",
         "_feed",
         "_free",
-        "_gets",
         "_offset",
         "_piece",
         "_watch",
         "depth",
+        "gets",
         "has_data",
         "limits",
         "more",
@@ -180,7 +180,8 @@ class Parser:
         """A fresh hiredis reader: after an error, or with an unfinished command in it, one is of no more use."""
         reader = hiredis.Reader(notEnoughData=NOTHING)
         self._feed = reader.feed
-        self._gets = reader.gets
+        self.gets: Source = reader.gets
+        """The source while hiredis reads."""
         self.has_data = reader.has_data
         if _trusted_inside:
             inside = _Inside(reader)
@@ -202,8 +203,9 @@ class Parser:
         if self._watch > 0 and self._is_disguised(data):
             return self._feed_exact(data)
         self._piece = data
-        self._feed(data)
-        return self._gets
+        feed = self._feed
+        feed(data)
+        return self.gets
 
     def relax(self) -> None:
         """Give back what is kept for the next input of a connection that has been silent: the last piece, and a buffer
@@ -237,7 +239,7 @@ class Parser:
         if last is _PAUSE:
             return self._after_exact()
         if last is None:  # a null array: ignored, as in Redis
-            return self._gets
+            return self.gets
         self._renew()
         trusted = self._exact is None  # else the client has lost its authentication within the piece
         self._exact = self._stand_after_hiredis(self._sure_boundary(self._piece))
@@ -296,7 +298,7 @@ class Parser:
             return self._feed_exact(data)
         self._piece = data
         self._feed(data)
-        return self._gets
+        return self.gets
 
     def _is_disguised(self, data: bytes) -> bool:
         """Whether lines begin with the type of a status, a verbatim string or a big number."""
@@ -363,7 +365,7 @@ class Parser:
             return 0
         self._feed(piece[:guess])
         try:
-            while type(last := self._gets()) is list:
+            while type(last := self.gets()) is list:
                 pass
             if last is NOTHING and self.depth.value < 1 and not self.has_data():
                 return guess

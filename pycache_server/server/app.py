@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pycache_server import REDIS_VERSION, __version__
 from pycache_server.server import apply
+from pycache_server.server.acceptor import Acceptor, open_sockets
 from pycache_server.server.apply import CannotListen
 from pycache_server.server.cron import Cron
 from pycache_server.server.gc import Collector
@@ -68,7 +69,7 @@ class App:
         self.tasks: set[asyncio.Task[None]] = set()
         self.relisten_values: dict[str, object] = {name: settings.values[name] for name in apply.RELISTEN}
         """``bind`` and ``port`` as they are in force."""
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[asyncio.Server | Acceptor] = []
         self._unix_listener: asyncio.Server | None = None
         self._stopped = False
 
@@ -128,7 +129,7 @@ class App:
 
         Raises CannotListen; then everything is as it was.
         """
-        opened: list[asyncio.Server] = []
+        opened: list[asyncio.Server | Acceptor] = []
         port = self.settings["port"]
         if port or self.embedded:
             try:
@@ -141,14 +142,17 @@ class App:
         await self.close_listeners()
         self._listeners = opened
 
-    async def _listen_at(self, address: str, port: int) -> list[asyncio.Server]:
-        """The listener for one address of ``bind``: ``*`` is all of IPv4, ``-`` in front means that it may fail."""
+    async def _listen_at(self, address: str, port: int) -> list[asyncio.Server | Acceptor]:
+        """The listeners for one address of ``bind``: ``*`` is all of IPv4, ``-`` in front means that it may fail."""
         optional = address.startswith("-")
         host = address.removeprefix("-")
         host = {"*": "0.0.0.0", "::*": "::"}.get(host, host)
         try:
+            if self.loop_name == "uvloop":
+                found = await open_sockets(self._loop, host, port, self.settings["tcp-backlog"])
+                return [Acceptor(self._loop, each, self._connection, self._on_accept_error) for each in found]
             listener = await self._loop.create_server(
-                lambda: Connection(self, self.core),
+                self._connection,
                 host,
                 port,
                 backlog=self.settings["tcp-backlog"],
@@ -161,6 +165,9 @@ class App:
                 return []
             raise CannotListen(problem) from error
         return [listener]
+
+    def _connection(self) -> Connection:
+        return Connection(self, self.core)
 
     async def close_listeners(self) -> None:
         """Close the TCP listeners; connections stay."""
@@ -177,7 +184,7 @@ class App:
             Path(self.socket_path).unlink()
         try:
             self._unix_listener = await self._loop.create_unix_server(
-                lambda: Connection(self, self.core), self.socket_path, backlog=self.settings["tcp-backlog"]
+                self._connection, self.socket_path, backlog=self.settings["tcp-backlog"]
             )
             if self.settings["unixsocketperm"]:
                 Path(self.socket_path).chmod(self.settings["unixsocketperm"])
@@ -222,9 +229,12 @@ class App:
         """Something failed that no one waits for: accepting a connection without a free descriptor, for one."""
         error = context.get("exception")
         if isinstance(error, OSError) and "accept" in str(context.get("message", "")):
-            self.log.write("warning", f"Error accepting a client connection: {error.strerror or error}")
+            self._on_accept_error(error)
             return
         if isinstance(error, BaseException):
             self.core.report_failure(str(context.get("message", "event loop")), error)
         else:
             self.log.write("warning", str(context.get("message")))
+
+    def _on_accept_error(self, error: OSError) -> None:
+        self.log.write("warning", f"Error accepting a client connection: {error.strerror or error}")

@@ -47,6 +47,8 @@ LARGE_REPLY = 64 * 1024
 """A batch that has collected this many bytes of large replies is sent before it goes on."""
 HOLD_LIMIT = 1024 * 1024
 """A client that may not execute anything and goes on sending is no longer read from at this many bytes."""
+ARRAY = 0x2A
+"""What a command begins with; input in which it does not stand again is no pipeline."""
 CROSS_PROTOCOL = frozenset((b"post", b"host:"))
 """What a browser says that was talked into sending its request here."""
 
@@ -125,7 +127,8 @@ class Session(Outlet):
     def receive(self, data: bytes) -> None:
         """Take what was read from the connection, execute what is complete, and send the replies."""
         stats = self._stats
-        self._clock.time = self.last_seen = self._read_clock()
+        read_clock = self._read_clock  # what lies in a slot is called by way of a local: see docs/design/hot_path.md
+        self._clock.time = self.last_seen = read_clock()
         stats.input_bytes += len(data)
         stats.reads = reads = stats.reads + 1
         try:
@@ -136,10 +139,12 @@ class Session(Outlet):
         except QueryBufferExceeded:
             self._exceeded()
             return
-        if reads & stats.sample_mask:
-            self._run(source)
-        else:
+        if not reads & stats.sample_mask:
             self._run_sampled(source)
+        elif data.find(ARRAY, 1) < 0 and source is self.parser.gets:
+            self._run_short(source)
+        else:
+            self._run(source)
 
     def _run_sampled(self, source: Source | None) -> None:
         """Execute a batch in which every command is timed."""
@@ -149,6 +154,59 @@ class Session(Outlet):
         self._run(source)
         if self.table is tables.sampled:
             self.table = tables.normal
+
+    def _run_short(self, source: Source) -> None:
+        """Execute the command of an input that holds no other, as clients send it that do not pipeline: what ``_run``
+        does, without all that serves the commands which follow. Whatever is not that simple is left to ``_run``."""
+        argv: Any = _UNREAD
+        try:
+            argv = source()
+            row = self.table[argv[0]]
+            count = len(argv)
+            parser = self.parser
+            has_data = parser.has_data
+            if count != row.least or count > 3 or has_data() or parser.more:
+                raise _NotSimple
+            if type(argv[-1]) is not bytes or type(argv[-count + 1]) is not bytes:
+                raise _NotSimple
+        except Exception as error:
+            failure = error if argv is _UNREAD else None
+            self._run(_again(argv, failure, source))
+            return
+        row.calls += 1
+        self.row = row
+        out: list[bytes] = []
+        self._out = out
+        run = row.run
+        try:
+            value = run(self, argv)
+        except Exception as error:
+            value = self._recover(row, argv, error)
+        kind = type(value)
+        if kind is bytes and len(value) < HEADERS_UP_TO:
+            data = BULK_HEADERS[len(value)] + value + CRLF
+        elif kind is Wire:
+            data = value
+        elif value is NO_REPLY:
+            data = b""
+        elif value is HALT:
+            self._source = source
+            data = b""
+        else:
+            data = self.encode(value)
+        if out:
+            data = b"".join(out) + data
+        self._out = None
+        if data:
+            stats = self._stats
+            stats.output_bytes += len(data)
+            stats.writes += 1
+            write = self.link.write
+            write(data)
+            if self.congested:
+                self.check_output(self.core.host.ticks())
+        if self.closing:
+            self.link.close()
 
     def _run(self, source: Source | None) -> None:
         """Execute the commands of a source, and of those that follow it, until nothing more is complete."""
@@ -197,7 +255,8 @@ class Session(Outlet):
                     calls = 1
                 if count != row.least and (count < row.least or not row.open):
                     raise arity_rejection(row.name)
-                value = row.run(self, argv)
+                run = row.run
+                value = run(self, argv)
             except Exception as error:
                 value = self._recover(row, argv, error)
             kind = type(value)
@@ -239,7 +298,8 @@ class Session(Outlet):
             stats = self._stats
             stats.output_bytes += len(data)
             stats.writes += 1
-            self.link.write(data)
+            write = self.link.write
+            write(data)
             if self.congested:
                 self.check_output(self.core.host.ticks())
         if self.closing:
@@ -434,7 +494,7 @@ class Session(Outlet):
             return
         self._source = None
         if self._postponed is not None:
-            source = _prepend(self._postponed, source)
+            source = _again(self._postponed, None, source)
             self._postponed = None
         self.core.clock.time = self.core.host.time()
         self._run(source)
@@ -493,11 +553,23 @@ class Session(Outlet):
         self.link = NO_LINK
 
 
-def _prepend(argv: list[bytes], source: Source) -> Source:
-    """A source that gives ``argv`` first."""
+_UNREAD = object()
+
+
+class _NotSimple(Exception):
+    """Not a single command with few arguments."""
+
+
+def _again(argv: Any, failure: Exception | None, source: Source) -> Source:
+    """A source that gives once more what a source has given, or raised, before it goes on."""
     first = [argv]
 
-    def prepended() -> Any:
-        return first.pop() if first else source()
+    def again() -> Any:
+        if not first:
+            return source()
+        first.pop()
+        if failure is not None:
+            raise failure
+        return argv
 
-    return prepended
+    return again
