@@ -14,7 +14,7 @@ from pycache_server.commands.args import Options, index_range, integer, integer_
 from pycache_server.commands.context import Context
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.errors import BadSyntax, IndexOutOfRange, NoSuchKey, RedisError, WrongType, wrong_arity
-from pycache_server.resp.encode import EMPTY_ARRAY, NULL_ARRAY, OK
+from pycache_server.resp.encode import EMPTY_ARRAY, NULL_ARRAY, OK, Texts
 from pycache_server.store.database import HEAVY
 from pycache_server.store.events import DEL, LIST, Event
 from pycache_server.store.list import List
@@ -145,7 +145,10 @@ def lpop(session: Context, argv: list[bytes]) -> Any:
     if not isinstance(value, List):
         return list_of(value)
     element = value.pop_head()
-    removed_from(session, argv[1], value, LPOP)
+    if value.shrink(session.keyspace.encodings.list_max_listpack_size):
+        session.db.touched(argv[1], LPOP)
+    else:
+        removed_from(session, argv[1], value, LPOP)
     return element
 
 
@@ -160,7 +163,10 @@ def rpop(session: Context, argv: list[bytes]) -> Any:
     if not isinstance(value, List):
         return list_of(value)
     element = value.pop_tail()
-    removed_from(session, argv[1], value, RPOP)
+    if value.shrink(session.keyspace.encodings.list_max_listpack_size):
+        session.db.touched(argv[1], RPOP)
+    else:
+        removed_from(session, argv[1], value, RPOP)
     return element
 
 
@@ -319,7 +325,7 @@ def lrange(session: Context, argv: list[bytes]) -> Any:
     if value is None:
         return EMPTY_ARRAY
     start, stop = index_range(start, stop, len(value))
-    return value.part(start, stop)
+    return Texts(value.part(start, stop))
 
 
 @command(

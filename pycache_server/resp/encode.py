@@ -2,9 +2,9 @@
 
 A command returns plain Python: bytes is a bulk string, int an integer, None a null, list or tuple an array, dict a
 map, set or frozenset a set, float a double, bool a boolean, an exception from errors.py an error. What Python has no
-type for is here: Wire (a reply in its final form), NULL_ARRAY, Verbatim, Push, Pairs, SetReply, Entries, Scored. The
-session loop encodes bytes, Wire and int itself; everything else comes through ``encode2`` or ``encode3``, whichever
-HELLO bound.
+type for is here: Wire (a reply in its final form), NULL_ARRAY, Verbatim, Push, Pairs, SetReply, Texts, Entries,
+Scored. The session loop encodes bytes, Wire and int itself; everything else comes through ``encode2`` or ``encode3``,
+whichever HELLO bound.
 
 Two sentinels are no replies: NO_REPLY (the command has sent what it had to send) and HALT (nothing more may be
 executed for this client for now).
@@ -28,6 +28,8 @@ HEADERS_UP_TO = 4096
 BULK_HEADERS: Final = [b"$%d\r\n" % size for size in range(HEADERS_UP_TO)]
 INTEGERS: Final = [b":%d\r\n" % value for value in range(HEADERS_UP_TO)]
 _joint = [b"\r\n$%d\r\n" % size for size in range(HEADERS_UP_TO)].__getitem__
+
+_DIGITS: Final = [b"%d" % value for value in range(HEADERS_UP_TO)]
 
 _BYTES_ONLY = {bytes}
 _FEW = 4
@@ -53,6 +55,12 @@ class Verbatim:
 
 class Push(list[Any]):
     """An out-of-band message: an array in RESP2."""
+
+    __slots__ = ()
+
+
+class Texts(list[bytes]):
+    """An array that is known to hold nothing but byte strings: nobody has to look."""
 
     __slots__ = ()
 
@@ -116,6 +124,10 @@ _WHOLE_LIMIT = 2.0**62
 def format_double(value: float) -> bytes:
     """A double as Redis 7.2 and later print it (``d2string``): whole numbers up to 2^62 plainly, others with the
     fewest digits that read back the same. Python's repr finds the same digits; the layout is that of fpconv."""
+    if 0.0 < value < HEADERS_UP_TO:
+        whole = int(value)
+        if whole == value:
+            return _DIGITS[whole]
     if value != value:
         return b"nan"
     if -_WHOLE_LIMIT <= value <= _WHOLE_LIMIT:
@@ -159,23 +171,36 @@ def encode_bulk(value: bytes | bytearray) -> bytes:
 
 
 def encode_array(values: Sequence[Any], encode: Encoder) -> bytes:
-    """An array. One of bytes alone is laid out without a step of Python for each element (70 to 120 ns an element
-    against 250, but 700 ns to begin with); any other goes through ``encode`` piece by piece."""
+    """An array. A short one, or one with others than bytes, goes piece by piece: 120 ns for each that is bytes, 250 for
+    any other; ``encode_texts`` takes a third of that, but more to begin with."""
+    count = len(values)
+    if count > _FEW and type(values[0]) is bytes and set(map(type, values)) == _BYTES_ONLY:
+        return encode_texts(values)
+    parts = [b"*%d\r\n" % count]
+    for value in values:
+        if type(value) is bytes and len(value) < HEADERS_UP_TO:
+            parts += (BULK_HEADERS[len(value)], value, CRLF)
+        else:
+            parts.append(encode(value))
+    return b"".join(parts)
+
+
+def encode_texts(values: Sequence[bytes]) -> bytes:
+    """An array of byte strings, laid out without a step of Python for each."""
     count = len(values)
     if not count:
         return EMPTY_ARRAY
-    if count > _FEW and type(values[0]) is bytes and set(map(type, values)) == _BYTES_ONLY:
-        sizes = list(map(len, values))
-        size = sizes[0]
-        if sizes.count(size) == count:
-            joint = b"\r\n$%d\r\n" % size
-            return b"*%d%b%b\r\n" % (count, joint, joint.join(values))
-        if max(sizes) < HEADERS_UP_TO:
-            parts: list[bytes] = [CRLF] * (2 * count)
-            parts[::2] = map(_joint, sizes)
-            parts[1::2] = values
-            return b"*%d%b\r\n" % (count, b"".join(parts))
-    return b"*%d\r\n" % count + b"".join(map(encode, values))
+    sizes = list(map(len, values))
+    size = sizes[0]
+    if sizes.count(size) == count:
+        joint = b"\r\n$%d\r\n" % size
+        return b"*%d%b%b\r\n" % (count, joint, joint.join(values))
+    if max(sizes) >= HEADERS_UP_TO:
+        return b"*%d\r\n" % count + b"".join(map(encode_bulk, values))
+    parts: list[bytes] = [CRLF] * (2 * count)
+    parts[::2] = map(_joint, sizes)
+    parts[1::2] = values
+    return b"*%d%b\r\n" % (count, b"".join(parts))
 
 
 def encode_entries(entries: Sequence[tuple[bytes, Sequence[bytes]]]) -> bytes:
@@ -206,7 +231,7 @@ def _encode_scored2(value: Scored) -> bytes:
     flat: list[bytes] = [b""] * (2 * len(value.members))
     flat[::2] = value.members
     flat[1::2] = map(format_double, value.scores)
-    return encode_array(flat, encode2)
+    return encode_texts(flat)
 
 
 def _encode_scored3(value: Scored) -> bytes:
@@ -219,7 +244,7 @@ def _encode_scored3(value: Scored) -> bytes:
 
 def _encode_double2(value: float) -> bytes:
     text = format_double(value)
-    return b"$%d\r\n%b\r\n" % (len(text), text)
+    return BULK_HEADERS[len(text)] + text + CRLF
 
 
 def _encode_int(value: int) -> bytes:
@@ -256,6 +281,7 @@ def _set_up_encoders() -> None:
         encoders.update(dict.fromkeys((bytes, bytearray), encode_bulk))
         encoders[Wire] = _encode_wire
         encoders[Entries] = encode_entries
+        encoders[Texts] = encode_texts
         encoders[int] = _encode_int
         encoders.update(dict.fromkeys((list, tuple), partial(encode_array, encode=encode)))
     _ENCODERS2.update(

@@ -59,6 +59,8 @@ NOTHING = object()
 """What hiredis gives where nothing more is complete."""
 _PAUSE = object()
 _LONG_HEADER = re.compile(rb"[*~>%|]\d{5}")
+_PLAIN_LINES = re.compile(rb"""[^*\0"']{1,%d}(?<=\n)""" % PIECE)
+"""Whole inline commands without a quote, an array among them, or the NUL at which Redis ends a line."""
 _STAR = 0x2A
 _NEWLINE = 0x0A
 
@@ -281,7 +283,7 @@ class Parser:
         if not data:
             return None
         if data[0] != _STAR:
-            return self._feed_exact(data)
+            return self._feed_lines(data) if _PLAIN_LINES.fullmatch(data) else self._feed_exact(data)
         if len(data) > PIECE:
             cut = data.rfind(b"\r\n*", 0, PIECE) + 2
             if cut < 2:
@@ -299,6 +301,13 @@ class Parser:
         self._piece = data
         self._feed(data)
         return self.gets
+
+    def _feed_lines(self, data: bytes) -> Source:
+        """Inline commands that are no more than words."""
+        commands: list[Any] = [words for line in data.split(b"\n") if (words := line.split())]
+        commands.append(NOTHING)
+        commands.reverse()
+        return commands.pop
 
     def _is_disguised(self, data: bytes) -> bool:
         """Whether lines begin with the type of a status, a verbatim string or a big number."""
