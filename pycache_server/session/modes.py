@@ -60,7 +60,7 @@ class Row:
             return self
         subrow = self.subrows.get(argv[1].lower())
         if subrow is None:
-            raise unknown_subcommand(self.name, argv[1])
+            raise unknown_subcommand(argv[0], argv[1])
         if not subrow.accepts(len(argv)):
             raise arity_rejection(subrow.name)
         return subrow
@@ -287,7 +287,7 @@ def _detached(row: Row) -> Handler:
     call = _counted(row)
 
     def run(session: Session, argv: list[bytes]) -> Any:
-        if session.core.tables.normal[row.name].resolve(argv).command.flags & _TOUCHES_KEYS:
+        if session.core.tables.rows[row.command.name].resolve(argv).command.flags & _TOUCHES_KEYS:
             raise Rejection(b"ERR Replica can't interact with the keyspace")
         return call(session, argv)
 
