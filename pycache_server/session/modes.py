@@ -104,6 +104,7 @@ class Tables:
             row.subrows[word] = self._add_row(subcommand)
             twin.subrows[word] = self._twins[subcommand.name]
         name = self._renamed.get(command.name, command.name).lower()
+        spellings = (name.encode(), name.upper().encode())
         if name:
             self.commands[name] = command
         for table, entry in (
@@ -114,7 +115,7 @@ class Tables:
             (self.subscribed, row if command.name in _RUN_SUBSCRIBED else Row(command, _refuse_subscribed, row.stats)),
         ):
             if name:
-                table[name.encode()] = table[name.upper().encode()] = entry
+                table[spellings[0]] = table[spellings[1]] = entry
         self._derived.clear()
 
     def _add_row(self, command: Command) -> Row:
