@@ -188,3 +188,17 @@ def index_range(start: int, stop: int, length: int) -> tuple[int, int]:
 def clamp(value: int) -> int:
     """An integer cut to 64 bits."""
     return max(INT_MIN, min(INT_MAX, value))
+
+
+MOST_DRAWS = 1 << 28
+"""Most elements that are drawn with repetition: replies of gigabytes, where Redis tries as long as there is memory."""
+
+
+def draws(count: int) -> int:
+    """How many elements to draw with repetition, which a negative count asks for.
+
+    Raises RedisError where no memory holds so many.
+    """
+    if -count > MOST_DRAWS:
+        raise RedisError(b"ERR value is out of range")
+    return -count

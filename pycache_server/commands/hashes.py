@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from pycache_server.commands.args import integer, integer_in, option_of
+from pycache_server.commands.args import draws, integer, integer_in, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.generic import scan_cursor, scan_options
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
@@ -351,7 +351,7 @@ def hrandfield(session: Context, argv: list[bytes]) -> Any:
     if not len(live):
         return EMPTY_ARRAY
     if count < 0:
-        fields = random_elements(live, -count, session.keyspace.choose)
+        fields = random_elements(live, draws(count), session.keyspace.choose)
     else:
         fields = random_sample(live, count, session.keyspace.choose)
     if len(argv) == 3:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from pycache_server.commands.args import Options, integer_in, positive
+from pycache_server.commands.args import Options, draws, integer_in, positive
 from pycache_server.commands.context import Context
 from pycache_server.commands.generic import scan_cursor, scan_options
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
@@ -31,10 +31,6 @@ SPOP = Event(events.SET, b"spop")
 SINTERSTORE = Event(events.SET, b"sinterstore")
 SUNIONSTORE = Event(events.SET, b"sunionstore")
 SDIFFSTORE = Event(events.SET, b"sdiffstore")
-
-MOST_DRAWS = 1 << 22
-"""Most elements that SRANDMEMBER draws with repetition, about a second's work. Redis tries any number, up to 2**63 of
-them, and is lost to all other clients; nothing else takes unbounded time or memory for a few bytes of input."""
 
 
 # Elements
@@ -259,9 +255,7 @@ def srandmember(session: Context, argv: list[bytes]) -> Any:
         return []
     if count > 0:
         return value.sample(count, choose)
-    if -count > MOST_DRAWS:
-        raise RedisError(b"ERR value is out of range, value must between %d and %d" % (-MOST_DRAWS, INT_MAX))
-    return value.draw(-count, choose)
+    return value.draw(draws(count), choose)
 
 
 # Several sets

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pycache_server.commands.args import integer_in, number, option_of
+from pycache_server.commands.args import draws, integer_in, number, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.generic import scan_cursor, scan_options
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
@@ -348,8 +348,11 @@ def zrandmember(session: Context, argv: list[bytes]) -> Any:
     if count >= len(zset):
         members, scores = zset.between(0, len(zset))
         return Scored(members, scores) if with_scores else members
-    ranks = _different(len(zset), count, choose) if count > 0 else (choose(len(zset)) for _ in range(-count))
-    picked = [_pick(zset, rank) for rank in ranks]
+    ranks = _different(len(zset), count, choose) if count > 0 else [choose(len(zset)) for _ in range(draws(count))]
+    if len(ranks) > len(zset):
+        picked = list(map(list(zip(*zset.between(0, len(zset)), strict=True)).__getitem__, ranks))
+    else:
+        picked = [_pick(zset, rank) for rank in ranks]
     members = [member for member, _ in picked]
     return Scored(members, [score for _, score in picked]) if with_scores else members
 

@@ -126,6 +126,8 @@ class Blocking:
         """Serve one client, if the value of the key is what it waits for. Whether it was."""
         if waiter.wants is not None and not isinstance(value, waiter.wants):
             return False
+        session = waiter.session
+        session.answering = True  # what it hears of its own doing follows the reply
         try:
             answer = waiter.serve(key)
         except RedisError as error:
@@ -133,11 +135,12 @@ class Blocking:
         except Exception as error:
             self._core.report_failure("serving a blocked client", error)
             answer = RedisError(b"ERR internal error, see the server's log")
-        if answer is NOT_READY:
-            return False
-        self.release(waiter)
-        waiter.session.reply(answer)
-        return True
+        session.answering = False
+        if answer is not NOT_READY:
+            self.release(waiter)
+            session.reply(answer)
+        session.push_late()
+        return answer is not NOT_READY
 
     def _time_out(self, waiter: Waiter) -> None:
         if waiter.session.waiter is waiter:

@@ -1,4 +1,7 @@
-"""COMMAND: what the server can do, told from the registry; and the HELP of every container.
+"""COMMAND: what the server can do; and the HELP of every container.
+
+A command that rename-command has taken away is unknown here, too. A renamed one is found by its new name, and described
+under its own, as in Redis.
 
 Contents: COMMAND, COMMAND COUNT DOCS GETKEYS GETKEYSANDFLAGS INFO LIST.
 """
@@ -23,12 +26,11 @@ family = Family("server")
 command = family.command
 
 
-def find(name: bytes) -> Command | None:
-    """The command or ``container|subcommand`` of that name."""
-    text = name.decode("ascii", "replace").lower()
-    container, _, subcommand = text.partition("|")
-    found = REGISTRY.get(container)
-    return found.subcommands.get(text) if found is not None and subcommand else found
+def find(session: Session, name: bytes) -> Command | None:
+    """The command or ``container|subcommand`` that clients can call by that name."""
+    container, bar, subcommand = name.decode("ascii", "replace").lower().partition("|")
+    found = session.core.tables.commands.get(container)
+    return found.subcommands.get(f"{found.name}|{subcommand}") if found is not None and bar else found
 
 
 @command(
@@ -43,13 +45,13 @@ def find(name: bytes) -> Command | None:
 )
 def command_(session: Session, argv: list[bytes]) -> list[Any]:
     """Describe all commands."""
-    return [describe(each) for each in REGISTRY.values()]
+    return [describe(each) for each in session.core.tables.commands.values()]
 
 
 @command("COMMAND COUNT", LOADING, STALE, since="2.8.13", categories="connection")
 def command_count(session: Session, argv: list[bytes]) -> int:
     """Count the commands."""
-    return len(REGISTRY)
+    return len(session.core.tables.commands)
 
 
 @command(
@@ -65,7 +67,7 @@ def command_info(session: Session, argv: list[bytes]) -> list[Any]:
     """Describe some commands, or all."""
     if len(argv) == 2:
         return command_(session, argv)
-    found = [find(name) for name in argv[2:]]
+    found = [find(session, name) for name in argv[2:]]
     return [describe(each) if each is not None else None for each in found]
 
 
@@ -80,7 +82,8 @@ def command_info(session: Session, argv: list[bytes]) -> list[Any]:
 )
 def command_docs(session: Session, argv: list[bytes]) -> dict[bytes, Any]:
     """Return what a manual says of some commands, or of all."""
-    found = [find(name) for name in argv[2:]] if len(argv) > 2 else list(REGISTRY.values())
+    every = session.core.tables.commands.values()
+    found = [find(session, name) for name in argv[2:]] if len(argv) > 2 else every
     return {each.name.encode(): document(each) for each in found if each is not None}
 
 
@@ -96,7 +99,7 @@ def command_docs(session: Session, argv: list[bytes]) -> dict[bytes, Any]:
 def command_list(session: Session, argv: list[bytes]) -> list[bytes]:
     """List the names of the commands, or of some of them."""
     if len(argv) == 2:
-        return [name.encode() for name in REGISTRY]
+        return [each.name.encode() for each in _with_subcommands(session)]
     if len(argv) != 5 or option_of(argv[2]) != b"FILTERBY":
         raise BadSyntax
     kind, value = option_of(argv[3]), argv[4]
@@ -104,15 +107,15 @@ def command_list(session: Session, argv: list[bytes]) -> list[bytes]:
         return []
     if kind == b"ACLCAT":
         category = c_string(value).decode("ascii", "replace").lower()
-        return [each.name.encode() for each in _with_subcommands() if category in each.categories]
+        return [each.name.encode() for each in _with_subcommands(session) if category in each.categories]
     if kind == b"PATTERN":
         matches = compile_glob(value, ignore_case=True)
-        return [each.name.encode() for each in _with_subcommands() if matches(each.name.encode())]
+        return [each.name.encode() for each in _with_subcommands(session) if matches(each.name.encode())]
     raise BadSyntax
 
 
-def _with_subcommands() -> Iterable[Command]:
-    for each in REGISTRY.values():
+def _with_subcommands(session: Session) -> Iterable[Command]:
+    for each in session.core.tables.commands.values():
         yield each
         yield from each.subcommands.values()
 

@@ -12,7 +12,7 @@ may refuse or postpone it. EXEC and scripts use ``call``: their commands have pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import Command, Flag, Handler
@@ -31,7 +31,7 @@ Table = dict[bytes, "Row"]
 class Row:
     """One command on one server. ``least`` is the number of words it takes, or the fewest where it is ``open``."""
 
-    __slots__ = ("call", "calls", "command", "gate", "least", "name", "open", "run", "stats", "subrows")
+    __slots__ = ("bare", "call", "calls", "command", "gate", "least", "name", "open", "run", "stats", "subrows")
 
     def __init__(self, command: Command, run: Handler, stats: CommandStats | None = None) -> None:
         self.command = command
@@ -39,6 +39,9 @@ class Row:
         self.least = abs(command.arity)
         self.open = command.arity < 0
         self.calls = 0
+        """How often it was called; of a container, how often with whichever subcommand."""
+        self.bare = 0
+        """How often a container was called without a subcommand."""
         self.stats = stats or CommandStats()
         self.subrows: dict[bytes, Row] = {}
         self.gate: Gate | None = None
@@ -60,7 +63,7 @@ class Row:
             return self
         subrow = self.subrows.get(argv[1].lower())
         if subrow is None:
-            raise unknown_subcommand(self.name, argv[1])
+            raise unknown_subcommand(argv[0], argv[1])
         if not subrow.accepts(len(argv)):
             raise arity_rejection(subrow.name)
         return subrow
@@ -101,6 +104,7 @@ class Tables:
             row.subrows[word] = self._add_row(subcommand)
             twin.subrows[word] = self._twins[subcommand.name]
         name = self._renamed.get(command.name, command.name).lower()
+        spellings = (name.encode(), name.upper().encode())
         if name:
             self.commands[name] = command
         for table, entry in (
@@ -111,7 +115,7 @@ class Tables:
             (self.subscribed, row if command.name in _RUN_SUBSCRIBED else Row(command, _refuse_subscribed, row.stats)),
         ):
             if name:
-                table[name.encode()] = table[name.upper().encode()] = entry
+                table[spellings[0]] = table[spellings[1]] = entry
         self._derived.clear()
 
     def _add_row(self, command: Command) -> Row:
@@ -143,13 +147,31 @@ class Tables:
         return twin
 
     def calls(self, name: str) -> int:
-        """How often a command was called, timed or not."""
-        return self.rows[name].calls + self._twins[name].calls
+        """How often a command was called, timed or not: a container without a subcommand."""
+        row, twin = self.rows[name], self._twins[name]
+        return row.bare + twin.bare if row.subrows else row.calls + twin.calls
+
+    def failed(self, row: Row, argv: Sequence[bytes], refused: bool) -> None:
+        """Count a call that has failed, or was refused, which is no call. It is that of a subcommand, where the words
+        are one's; nobody's, where they name one that is not there."""
+        if row.command.subcommands and len(argv) > 1:
+            subrow = self.rows[row.command.name].subrows.get(argv[1].lower())
+            if subrow is None:
+                return
+            stats = subrow.stats  # whose calls _dispatch has counted
+        else:
+            stats = row.stats
+            row.calls -= refused
+        if refused:
+            stats.rejected += 1
+        else:
+            stats.failed += 1
 
     def reset(self) -> None:
         """All counts back to zero."""
         for name, row in self.rows.items():
-            row.calls = self._twins[name].calls = 0
+            for each in (row, self._twins[name]):
+                each.calls = each.bare = 0
             row.stats.reset()
 
     def refresh(self) -> None:
@@ -260,7 +282,7 @@ def _listening(row: Row) -> Handler:
         except RedisError as error:
             if not session.late:
                 raise
-            value = session.failed(row, error)
+            value = session.failed(row, error, argv)
         return session.with_late(value) if session.late else value
 
     return run
@@ -287,7 +309,7 @@ def _detached(row: Row) -> Handler:
     call = _counted(row)
 
     def run(session: Session, argv: list[bytes]) -> Any:
-        if session.core.tables.normal[row.name].resolve(argv).command.flags & _TOUCHES_KEYS:
+        if session.core.tables.rows[row.command.name].resolve(argv).command.flags & _TOUCHES_KEYS:
             raise Rejection(b"ERR Replica can't interact with the keyspace")
         return call(session, argv)
 
@@ -298,11 +320,16 @@ def _dispatch(container: Row, choose: Callable[[Row], Handler]) -> Handler:
     def run(session: Session, argv: list[bytes]) -> Any:
         row = container.resolve(argv)
         if row is container:
+            row.bare += 1
             return container.command.function(session, argv)
         row.calls += 1
         if not session.executing:
             session.row = row
-        return choose(row)(session, argv)
+        try:
+            return choose(row)(session, argv)
+        except Rejection:
+            row.calls -= 1
+            raise
 
     return run
 

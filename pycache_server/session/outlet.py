@@ -29,6 +29,7 @@ class Outlet(Context):
         "_out",
         "_pushed",
         "_stats",
+        "answering",
         "authenticated",
         "closing",
         "congested",
@@ -53,6 +54,8 @@ class Outlet(Context):
         """Whether the client does not read as fast as it is written to."""
         self.congested_since = 0.0
         """Since when, in ticks, the soft limit has been exceeded."""
+        self.answering = False
+        """Whether the reply is being made for which the session has waited."""
         self.late: list[bytes] = []
         """Messages that the command which is running has caused for this session."""
         self._stats = core.stats
@@ -88,19 +91,26 @@ class Outlet(Context):
     def push_message(self, data: bytes) -> None:
         """Send a message, encoded already: behind the reply to the command that causes it, where that is this
         session's own."""
-        if self._out is not None:
+        if self._out is not None or self.answering:
             self.late.append(data)
         else:
             self.push_wire(data)
 
     def with_late(self, value: Any) -> Any:
         """The value of a command with the messages behind it that it has caused."""
+        if value is NO_REPLY or value is HALT:
+            self.push_late()
+            return value
         late = b"".join(self.late)
         self.late.clear()
-        if value is NO_REPLY or value is HALT:
-            self.push_wire(late)
-            return value
         return Wire(self.encode(value) + late)
+
+    def push_late(self) -> None:
+        """Send the messages that have been kept for behind a reply."""
+        if self.late:
+            late = b"".join(self.late)
+            self.late.clear()
+            self.push_wire(late)
 
     def flush(self) -> None:
         """Send what has been pushed."""

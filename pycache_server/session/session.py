@@ -322,7 +322,7 @@ class Session(Outlet):
     def _recover(self, row: Row | None, argv: list[bytes], error: Exception) -> Any:
         """The reply where a command did not return one, or where its name was not in the table as it was written."""
         if isinstance(error, RedisError):
-            return self.failed(row, error)
+            return self.failed(row, error, argv)
         if not argv:
             return NO_REPLY
         if any(type(argument) is not bytes for argument in argv):
@@ -345,7 +345,7 @@ class Session(Outlet):
                 raise arity_rejection(row.name)
             return row.run(self, argv)
         except RedisError as error:
-            return self.failed(row, error)
+            return self.failed(row, error, argv)
         except Exception as error:
             return self._crashed(argv, error)
 
@@ -361,15 +361,11 @@ class Session(Outlet):
             return HALT
         return self.failed(None, unknown_command(argv))
 
-    def failed(self, row: Row | None, error: RedisError) -> Any:
-        """The reply for an error, counted."""
+    def failed(self, row: Row | None, error: RedisError, argv: Sequence[bytes] = ()) -> Any:
+        """The reply for an error, counted; ``argv`` is what has called ``row``, where that may be a container."""
         self.core.stats.count_error(error.code)
         if row is not None:
-            if isinstance(error, Rejection):
-                row.stats.rejected += 1
-                row.calls -= 1
-            else:
-                row.stats.failed += 1
+            self.core.tables.failed(row, argv, isinstance(error, Rejection))
         if isinstance(error, Rejection):
             error = refuse_transaction(self, row, error)
         if isinstance(error, ProtocolError):

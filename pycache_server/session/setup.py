@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pycache_server.commands
 import pycache_server.session.clients
 import pycache_server.session.connection
@@ -15,7 +17,7 @@ from pycache_server.session.host import Host
 from pycache_server.session.introspection import add_help
 
 
-def make_core(host: Host, databases: int = 16) -> Core:
-    """A Core with every command."""
+def make_core(host: Host, databases: int = 16, renamed: Mapping[str, str] | None = None) -> Core:
+    """A Core with every command; ``renamed`` is rename-command: old names -> new ones, empty to take one away."""
     add_help()
-    return Core(host, databases)
+    return Core(host, databases, renamed=renamed)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -182,9 +182,9 @@ class Client:
 class World:
     """A Core with its clients, in a time of its own."""
 
-    def __init__(self, seed: int = 1, databases: int = 16) -> None:
+    def __init__(self, seed: int = 1, databases: int = 16, renamed: Mapping[str, str] | None = None) -> None:
         self.host = VirtualHost(seed)
-        self.core: Core = make_core(self.host, databases)
+        self.core: Core = make_core(self.host, databases, renamed)
         self.clients: list[Client] = []
 
     def connect(self, decode: bool = True) -> Client:

@@ -23,10 +23,12 @@ from tests.differential.replies import agree, canonical, is_misled, show
 from tests.differential.versions import Command, Version, is_expected
 
 _NOTHING = object()
+_ACTIVE_EXPIRE = [b"DEBUG", b"SET-ACTIVE-EXPIRE"]
 NO_NUMBER = [b"INCRBYFLOAT", b"{no such key}", b"x"]
 """A command that fails and leaves another errno than ERANGE."""
 COMPARED: Counter[str] = Counter()
 """How many commands both servers have been told, by what was compared of them: told at the end of a test run."""
+RANDOM = "replies of random programs"
 
 
 class Real:
@@ -111,6 +113,7 @@ class Pair:
 
     def __init__(self, port: int, resp: int = 2) -> None:
         self.real = Real(port, 2)
+        self.real.call([*_ACTIVE_EXPIRE, b"0"])  # else Redis removes what has expired when it likes
         self.version = self.real.version()
         self.ours = Ours(2)
         self.parted = False
@@ -131,7 +134,7 @@ class Pair:
 
         Raises Difference.
         """
-        COMPARED["replies"] += compare
+        COMPARED["replies in all"] += compare
         theirs, mine = self.real.call(argv), self.ours.call(argv)
         if compare and is_misled(argv, theirs, mine):
             self.real.call(NO_NUMBER)
@@ -171,6 +174,9 @@ class Pair:
             raise Difference("state differs at " + "\n".join(lines))
 
     def close(self) -> None:
+        """Leave the real server as it was."""
+        self.real.call([b"RESET"])
+        self.real.call([*_ACTIVE_EXPIRE, b"1"])
         self.real.close()
 
 

@@ -23,6 +23,8 @@ CHANCE = frozenset((b"SPOP", b"SRANDMEMBER", b"RANDOMKEY", b"ZRANDMEMBER"))
 DOUBLES = (b"Z", b"BZ", b"GEO")
 """What commands begin with that answer doubles, which 7.0 writes with 17 digits and 7.2 with as many as needed."""
 SHORTEST_DIGITS = (7, 2)
+MANY_DIGITS = 14
+"""From so many digits on Redis sometimes writes one that is not needed, or another last one for the same number."""
 CLOCK = {b"PTTL": 999, b"HPTTL": 999, b"PEXPIRETIME": 999, b"TTL": 1, b"EXPIRETIME": 1, b"HTTL": 1}
 """Times, and how far they may be from each other, since the servers are asked one after the other."""
 
@@ -48,8 +50,8 @@ def canonical(argv: Command, reply: Any, version: Version) -> Any:
     """A reply without what may differ."""
     name = argv[0].upper()
     value = show(reply)
-    if name.startswith(DOUBLES) and version < SHORTEST_DIGITS:
-        value = _floats(value)
+    if name.startswith(DOUBLES):
+        value = _floats(value, 0 if version < SHORTEST_DIGITS else MANY_DIGITS)
     if name == b"ZSCAN" and isinstance(value, list):
         return [value[0], sorted(zip(value[1][::2], _floats(value[1][1::2]), strict=True), key=repr)]
     if name in UNORDERED and isinstance(value, list):
@@ -75,16 +77,21 @@ def _pairs(flat: list[Any]) -> dict[Any, Any]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _floats(value: Any) -> Any:
-    """Numbers in bulk strings as floats, so that 0.1 and 0.10000000000000001 are the same."""
+def _floats(value: Any, least: int = 0) -> Any:
+    """Numbers in bulk strings as floats, so that 0.1 and 0.10000000000000001 are the same: those of at least so many
+    digits."""
     if isinstance(value, list):
-        return [_floats(element) for element in value]
-    if isinstance(value, bytes):
+        return [_floats(element, least) for element in value]
+    if isinstance(value, bytes) and _digits(value) >= least:
         try:
             return float(value)
         except ValueError:
             return value
     return value
+
+
+def _digits(text: bytes) -> int:
+    return len(re.findall(rb"\d", text.partition(b"e")[0]))
 
 
 def has_ties(argv: Command) -> bool:
@@ -123,7 +130,7 @@ def kinds(raw: bytes, digits: bool = False) -> bytes:
         elif many:
             found.append(many + length)
         else:
-            found.append(simple + text if simple == b"," and digits else simple)
+            found.append(simple + text if simple == b"," and digits and _digits(text) < MANY_DIGITS else simple)
     return b" ".join(found)
 
 

@@ -124,6 +124,9 @@ def programs(commands: st.SearchStrategy[Command]) -> st.SearchStrategy[list[Com
     return st.integers(SHORTEST, LONGEST).flatmap(lambda count: st.lists(commands, min_size=count, max_size=count))
 
 
+_END_WITH_TIMEOUT = (b"BLPOP", b"BRPOP", b"BZPOPMIN", b"BZPOPMAX")
+
+
 def spoiled(strategy: st.SearchStrategy[Command]) -> st.SearchStrategy[Command]:
     """Commands, and now and then one with a word missing or too many."""
 
@@ -131,6 +134,8 @@ def spoiled(strategy: st.SearchStrategy[Command]) -> st.SearchStrategy[Command]:
         command, chance, extra = drawn
         if chance == 0:
             return command[:-1] or command
+        if chance == 1 and command[0].upper() in _END_WITH_TIMEOUT:
+            return [*command[:-1], extra, command[-1]]  # else they might wait for long
         if chance == 1:
             return [*command, extra]
         return command

@@ -1,7 +1,7 @@
 """What Redis has changed since 7.0, in one table: differences that the version of the other server explains.
 
 Redis 7.4 is the yardstick. An older server may answer otherwise where a row of ``CHANGES`` says so, and only there;
-against a 7.4 the table is empty but for the rows that are marked ``LATER``, where we do as 7.0 did. Each row stands in
+against a 7.4 it is empty but for the rows that apply ``since`` a version, where we do as 7.0 did. Each row stands in
 docs/differences.md, too.
 """
 
@@ -96,6 +96,15 @@ CHANGES = (
         _texts("", "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"),
     ),
     Change(
+        "xadd",
+        "the last part of an id that is used up is not larger than that of the last entry: 7.0 calls it too large",
+        before(7, 2),
+        _texts(
+            "ERR Elements are too large to be stored",
+            "ERR The ID specified in XADD is equal or smaller than the target stream top item",
+        ),
+    ),
+    Change(
         "blpop brpop blmpop blmove brpoplpush bzpopmin bzpopmax bzmpop",
         "a timeout that is too large is out of range: 7.0 takes it for negative",
         before(7, 2),
@@ -139,7 +148,7 @@ CHANGES = (
     ),
     Change(
         "client",
-        "a client's name may hold no NUL",
+        "a client's name may hold what it likes behind a NUL: 7.0 refuses it",
         before(7, 2),
         lambda argv, theirs, mine: any(b"\0" in word for word in argv),
     ),

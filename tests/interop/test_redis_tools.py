@@ -62,21 +62,27 @@ class Terminal:
         if not self.process:
             os.environ["TERM"] = "xterm"
             os.execvp("redis-cli", ["redis-cli", *arguments])
-        self.seen = b""
+        self._seen = b""
         fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
 
-    def expect(self, text: bytes) -> None:
-        """Wait until something is shown."""
+    def expect(self, *texts: bytes) -> None:
+        """Wait until these texts have been shown, one behind the other."""
         deadline = time.monotonic() + 20
-        while text not in self.seen:
+        while not re.search(b".*".join(map(re.escape, texts)), self._seen, re.DOTALL):
             ready, _, _ = select.select([self._file], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise TimeoutError(f"{text!r} does not come, but {self.seen!r}")
-            self.seen += os.read(self._file, 65536)
+                raise TimeoutError(f"{texts!r} do not come, but {self._seen!r}")
+            self._seen += os.read(self._file, 65536)
 
-    def type(self, text: bytes) -> None:
-        self.seen = b""
-        os.write(self._file, text)
+    def type(self, line: bytes) -> None:
+        self._seen = b""
+        os.write(self._file, line + b"\r")
+
+    def ask(self, line: bytes, answer: bytes, prompt: bytes) -> None:
+        """Type a line and wait for the answer, and for the prompt behind it: what is typed before redis-cli asks for it
+        may be lost, since it then discards what has come (tcsetattr with TCSAFLUSH)."""
+        self.type(line)
+        self.expect(answer, prompt)
 
     def close(self) -> None:
         os.close(self._file)
@@ -86,25 +92,18 @@ class Terminal:
 def test_by_hand(server: Running) -> None:
     require_program("redis-cli")
     terminal = Terminal("-p", str(server.port))
-    prompt = f"127.0.0.1:{server.port}> ".encode()
+    place = f"127.0.0.1:{server.port}".encode()
+    prompt = place + b"> "
     terminal.expect(prompt)
-    terminal.type(b"set greeting hello\r")
-    terminal.expect(b"OK")
-    terminal.type(b"hello 3\r")
-    terminal.expect(b'"server" => "redis"')
-    terminal.type(b"zadd z 1.5 m\r")
-    terminal.expect(b"(integer) 1")
-    terminal.type(b"zscore z m\r")
-    terminal.expect(b"(double) 1.5")
-    terminal.type(b"help setex\r")
-    terminal.expect(b"key seconds value")
-    terminal.type(b"multi\r")
-    terminal.expect(b"(TX)> ")
-    terminal.type(b"discard\r")
-    terminal.expect(b"OK")
-    terminal.type(b"select 3\r")
-    terminal.expect(f"127.0.0.1:{server.port}[3]> ".encode())
-    terminal.type(b"quit\r")
+    terminal.ask(b"set greeting hello", b"OK", prompt)
+    terminal.ask(b"hello 3", b'"server" => "redis"', prompt)
+    terminal.ask(b"zadd z 1.5 m", b"(integer) 1", prompt)
+    terminal.ask(b"zscore z m", b"(double) 1.5", prompt)
+    terminal.ask(b"help setex", b"key seconds value", prompt)
+    terminal.ask(b"multi", b"OK", place + b"(TX)> ")
+    terminal.ask(b"discard", b"OK", prompt)
+    terminal.ask(b"select 3", b"OK", place + b"[3]> ")
+    terminal.type(b"quit")
     terminal.close()
     docs = server.info("commandstats")["cmdstat_command|docs"]
     assert "failed_calls=0" in docs

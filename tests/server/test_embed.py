@@ -9,6 +9,8 @@ import os
 import pytest
 import redis
 import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pycache_server import Server, ThreadedServer
 from pycache_server.session.session import Session
@@ -78,7 +80,7 @@ def test_a_port_that_is_taken_is_an_error_at_once() -> None:
 def test_a_client_can_shut_it_down() -> None:
     server = ThreadedServer()
     server.start()
-    client = redis.Redis(port=server.port, socket_timeout=5)
+    client = redis.Redis(port=server.port, socket_timeout=5, retry=Retry(NoBackoff(), 0))
     with pytest.raises(redis.ConnectionError):
         client.execute_command("SHUTDOWN")
     client.close()

@@ -97,7 +97,8 @@ def test_docs_tell_group_and_version_of_redis(real_redis: RealRedis, client: Cli
 
 def test_count_list_and_info_agree(client: Client) -> None:
     names = client.call("COMMAND", "LIST")
-    assert client.call("COMMAND", "COUNT") == len(names) == len(REGISTRY)
+    assert client.call("COMMAND", "COUNT") == len([name for name in names if "|" not in name]) == len(REGISTRY)
+    assert set(names) == by_name(client.call("COMMAND")).keys()
     assert client.call("COMMAND", "INFO", "GeT", "nope", "client|kill")[0][0] == "get"
     assert client.call("COMMAND", "INFO", "GeT", "nope", "client|kill")[1] is None
     assert client.call("COMMAND", "INFO", "GeT", "nope", "client|kill")[2][0] == "client|kill"

@@ -12,6 +12,7 @@ import pytest
 from pycache_server.commands.context import NOT_READY
 from pycache_server.commands.lists import LSET
 from pycache_server.store.database import Database
+from pycache_server.store.events import parse_flags
 from pycache_server.store.list import List
 from pycache_server.testing.inprocess import Client, World
 
@@ -300,3 +301,15 @@ def test_serving_one_of_many_does_not_look_at_the_others(world: World) -> None:
         other.call("RPUSH", "k", number)
     assert asked == 100
     assert [client.read_all() for client in clients[:100]] == [[["k", str(number)]] for number in range(100)]
+
+
+def test_a_client_hears_of_its_own_serving_behind_the_reply(world: World) -> None:
+    world.core.observers.notify(parse_flags("EA") or 0)
+    client = world.connect()
+    client.call("HELLO", 3)
+    client.call("PSUBSCRIBE", "__keyevent*")
+    client.start("BLPOP", "k", 0)
+    world.connect().call("RPUSH", "k", "x")
+    heard = [message[2][15:] if message[0] == "pmessage" else message for message in client.read_all()]
+    assert heard == ["rpush", ["k", "x"], "lpop", "del"]
+    assert client.call("PING") == "PONG"

@@ -51,6 +51,11 @@ def test_names(client: AnyClient) -> None:
     assert client.call("CLIENT", "GETNAME") is None
 
 
+def test_a_name_may_hold_anything_behind_a_nul(our_client: Client) -> None:
+    assert our_client.call("CLIENT", "SETNAME", "a\0 \n") == "OK"
+    assert our_client.call("CLIENT", "GETNAME") == "a\0 \n"
+
+
 def test_ids_go_up_and_are_never_used_again(peer: Peer) -> None:
     first, second = peer.connect(), peer.connect()
     assert id_of(second) > id_of(first)

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pycache_server.commands.registry import REGISTRY, Command
+from pycache_server.testing.inprocess import World
 from tests.conftest import RealRedis
 from tests.differential.oracle import Real
 from tests.differential.replies import show
@@ -192,3 +194,58 @@ def test_what_command_refuses(client: AnyClient, words: list[str], error: str) -
 def test_info_and_docs_of_what_is_not_there(client: AnyClient) -> None:
     assert client.call("COMMAND", "INFO", "nope", "client|nope", "|", "config|get|x") == [None] * 4
     assert client.call("COMMAND", "DOCS", "nope") == []
+
+
+RENAMED = {"get": "fetch", "keys": "", "config": "Konf", "object": "objekt"}
+QUESTIONS = (
+    "COMMAND INFO get|COMMAND INFO FETCH|COMMAND INFO keys fetch|COMMAND INFO konf/get|COMMAND INFO konf"
+    "|COMMAND INFO config/get|COMMAND INFO config|COMMAND INFO konf/|COMMAND INFO fetch/x|COMMAND INFO konf/get/x"
+    "|COMMAND INFO /|COMMAND INFO /get|COMMAND DOCS get|COMMAND DOCS fetch|COMMAND DOCS konf/get"
+    "|COMMAND DOCS config/get|COMMAND GETKEYS get a|COMMAND GETKEYS fetch a|COMMAND GETKEYS KEYS a"
+    "|COMMAND GETKEYS Objekt freq a"
+    "|COMMAND GETKEYS object freq a|COMMAND GETKEYSANDFLAGS fetch a|COMMAND GETKEYSANDFLAGS get a"
+    "|COMMAND LIST FILTERBY PATTERN *get*|COMMAND LIST FILTERBY PATTERN fetch|COMMAND LIST FILTERBY PATTERN k*"
+    "|COMMAND LIST FILTERBY PATTERN config*|COMMAND LIST FILTERBY ACLCAT keyspace|get a|fetch a|fetch|KEYS *|konf"
+    "|konf foo|kOnF get|config get hz|objekt x|objekt freq"
+)
+"""Commands, with strokes for the bars of subcommands."""
+
+
+@pytest.mark.interop
+def test_commands_go_by_their_new_names_and_are_told_of_under_their_own(tmp_path: Path) -> None:
+    options = [word for old, new in RENAMED.items() for word in ("--rename-command", old, new)]
+    redis, ours = RealRedis(tmp_path, *options), World(renamed=RENAMED).connect(decode=False)
+    real = Real(redis.port, 2)
+    try:
+        assert ours.call("COMMAND", "COUNT") == len(ours.call("COMMAND"))
+        assert {b"config|get", b"get"} < {*ours.call("COMMAND", "LIST")} & {*real.call([b"COMMAND", b"LIST"])}
+        for question in QUESTIONS.split("|"):
+            argv = question.encode().replace(b"/", b"|").split()
+            assert told(ours.call(*argv)) == told(real.call(argv)), question
+    finally:
+        real.close()
+        redis.stop()
+
+
+def told(reply: Any) -> Any:
+    """What a reply says of which commands: each by its name, arity and subcommands; a list of names in order."""
+    value = show(reply)
+    if not isinstance(value, list) or not value:
+        return value
+    if all(isinstance(each, bytes) for each in value):
+        return sorted({*value} & OURS)
+    if isinstance(value[0], bytes):  # COMMAND DOCS
+        return value[::2]
+    return [
+        (each[0], each[1], sorted(sub[0] for sub in each[9])) if each is not None and len(each) == 10 else each
+        for each in value
+    ]
+
+
+OURS = {each.name.encode() for each in all_commands()} | {b"a", b"*"}
+
+
+def test_a_monitor_may_touch_no_key_by_whatever_name() -> None:
+    client = World(renamed={"get": "fetch"}).connect()
+    client.call("MONITOR")
+    assert error_of(client.call("FETCH", "a")) == "ERR Replica can't interact with the keyspace"

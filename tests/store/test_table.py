@@ -78,11 +78,15 @@ def test_a_bag_is_a_set(size: int) -> None:
 
 def test_growing_divides_one_bucket_at_a_time() -> None:
     bag = Bag(names(SMALL))
-    for element in names(60000):
-        before = [len(part) for part in bag.parts()]
+    elements = iter(names(60000))
+    before = sum(1 for _ in bag.parts())
+    while len(bag.buckets) < 64:
+        bag.add(next(elements))
+        after = sum(1 for _ in bag.parts())
+        assert after - before in (0, 1)
+        before = after
+    for element in elements:
         bag.add(element)
-        after = [len(part) for part in bag.parts()] if len(bag.buckets) < 64 else before
-        assert len(after) - len(before) in (0, 1)
     assert max(map(len, bag.buckets)) < FULL
     assert len(bag) / sum(1 for _ in bag.parts()) > FULL / 4
     bag._check()

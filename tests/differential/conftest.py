@@ -1,0 +1,45 @@
+"""How much was compared with a real redis-server: told at the end of a run, which fails where it was too little."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.differential.oracle import COMPARED, RANDOM
+
+LEAST, LEAST_SLOW = 20_000, 1_000_000
+"""Commands of random programs whose replies a run must compare, without ``--slow`` and with it."""
+_PROGRAMS = "test_programs.py"
+_everything = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> object:
+    """Find out whether all random programs are to be run, and no choice of them."""
+    collected = [item.nodeid for item in items if item.path.name == _PROGRAMS]
+    result = yield
+    chosen = {item.nodeid for item in items}
+    whole = not any("::" in argument for argument in config.args)
+    config.stash[_everything] = whole and bool(collected) and chosen.issuperset(collected)
+    return result
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail a run that has compared too little."""
+    if exitstatus == pytest.ExitCode.OK and _missing(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell how much was compared."""
+    if COMPARED:
+        told = ", ".join(f"{count:,} {what}" for what, count in COMPARED.items())
+        terminalreporter.write_line(f"compared with redis-server: {told}")
+    if terminalreporter.stats.get("failed") is None and _missing(config):
+        terminalreporter.write_line(f"that is {_missing(config):,} replies of random programs too few", red=True)
+
+
+def _missing(config: pytest.Config) -> int:
+    """How many replies should have been compared besides; 0 where there was no redis-server to compare with."""
+    if not config.stash.get(_everything, False) or not COMPARED:
+        return 0
+    return max(0, (LEAST_SLOW if config.getoption("--slow") else LEAST) - COMPARED[RANDOM])
