@@ -82,6 +82,7 @@ class App:
         """
         if not self.embedded:
             self._loop.set_exception_handler(self._on_loop_exception)
+        apply.check_renames(self)
         apply.apply_all(self)
         await self._listen_unix()
         await self.listen()

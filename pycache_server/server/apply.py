@@ -7,6 +7,7 @@ cannot do what is wanted raises CannotApply, and CONFIG SET puts the old values 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,22 @@ def apply_all(app: App) -> None:
     """
     for function in dict.fromkeys(APPLY.values()):
         function(app)
+
+
+def check_renames(app: App) -> None:
+    """See to it that rename-command makes sense. A command that is not there yet may be renamed or taken away, so that
+    configurations made for Redis load; the log tells.
+
+    Raises CannotApply where two commands would have one name.
+    """
+    renamed = app.settings.renamed
+    commands = [name for name in app.core.tables.rows if "|" not in name]
+    names = Counter(renamed.get(name, name).lower() for name in commands)
+    for old, new in renamed.items():
+        if old not in commands:
+            app.log.write("warning", f"rename-command: there is no command '{old}' here")
+        elif new and names[new.lower()] > 1:
+            raise CannotApply(f"rename-command {old} {new}: Target command name already exists")
 
 
 def _encodings(app: App) -> None:

@@ -236,6 +236,15 @@ def test_commands_can_be_renamed_and_taken_away(tmp_path: Path) -> None:
         assert "unknown command 'FLUSHALL'" in str(server.call("FLUSHALL"))
 
 
+def test_renaming_onto_another_command_is_fatal_and_an_unknown_one_is_told(tmp_path: Path) -> None:
+    with Running(tmp_path, "--rename-command", "NOSUCH", "", "--rename-command", "SET", "get2") as server:
+        assert "there is no command 'nosuch' here" in server.log()
+        assert server.call("GET2", "a", "1") == "OK"
+    result = run("--port", "0", "--rename-command", "SET", "GET")
+    assert result.returncode == 1
+    assert "rename-command set GET: Target command name already exists" in result.stdout
+
+
 def test_the_listeners_move_by_config_set(tmp_path: Path) -> None:
     from tests.conftest import free_port
 
