@@ -39,20 +39,24 @@ class EvictingDatabase(Database):
     def evict_one(self) -> bool:
         """Give up the engine's victim. False where there is none."""
         candidates = self.candidates
-        entry = candidates.victim() if candidates is not None else None
-        if entry is None or candidates is None:
+        if candidates is None or (entry := candidates.victim()) is None:
             return False
         if entry.expires is not NEVER and self._live_value(entry) is None:
             return True  # it was dead already: now it has expired
         engine = candidates.engine_of(entry)
-        if engine is not None:
-            self.keyspace.evicted_by[type(engine)] += 1
-        del self.buckets[hash(entry.key) & SLOT_MASK][entry.key]
+        assert engine is not None
+        keyspace, key, value, size = self.keyspace, entry.key, entry.value, entry.size
+        keyspace.evicted_by[type(engine)] += 1
+        del self.buckets[hash(key) & SLOT_MASK][key]
         self.size -= 1
         self.dirty += 1
+        self.used -= size
+        keyspace.held -= size
         candidates.evicted(entry)
-        self._uncount(entry)
-        super()._let_go(entry)
+        if entry.next is not None:
+            self.wheel.remove(entry)
+        if type(value) is not bytes:
+            super()._let_go(value)
         self._has_been_evicted(entry)
         return True
 
@@ -91,12 +95,14 @@ class EvictingDatabase(Database):
     # Writing
 
     def put(self, key: bytes, value: Any, event: Event) -> None:
-        entry = self.buckets[hash(key) & SLOT_MASK].get(key)
-        if entry is None or entry.expires is not NEVER or type(value) is not bytes:
-            self._store(key, value, NEVER)
+        bucket = self.buckets[hash(key) & SLOT_MASK]
+        entry = bucket.get(key)
+        if entry is None:
+            self.dirty += 1
+            self._add(bucket, key, value, NEVER)
             return
         old = entry.value
-        if type(old) is not bytes:
+        if entry.expires is not NEVER or type(value) is not bytes or type(old) is not bytes:
             self._store(key, value, NEVER)
             return
         self.dirty += 1
@@ -163,19 +169,20 @@ class EvictingDatabase(Database):
         """Set a key, whatever it holds and whether it is there."""
         bucket = self.buckets[hash(key) & SLOT_MASK]
         entry = bucket.get(key)
-        if entry is not None and self._live_value(entry) is None:
-            entry = None
         self.dirty += 1
-        if entry is not None:
+        if entry is None or self._live_value(entry) is None:
+            self._add(bucket, key, value, expires)
+        else:
             self._overwrite(entry, value, expires)
-            return
+
+    def _add(self, bucket: Bucket, key: bytes, value: Any, expires: int) -> None:
         candidates = self.candidates
         assert candidates is not None
         entry = bucket[key] = candidates.make(key, value, expires)
         self.size += 1
-        size = overheads[type(entry)] + (len(key) + 48 & -16)
-        size += (len(value) + 48 & -16) if type(value) is bytes and len(value) > 1 else size_of_value(value)
-        if expires != NEVER:
+        size = overheads[type(entry)] + (len(key) + 48 & -16 if len(key) > 1 else 0)
+        size += len(value) + 48 & -16 if type(value) is bytes and len(value) > 1 else size_of_value(value)
+        if expires is not NEVER and expires != NEVER:
             size += TIME
             self.wheel.add(entry)
         entry.size = size

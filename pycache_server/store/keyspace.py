@@ -73,8 +73,10 @@ class Keyspace:
         Each database loses as much as is its share of the whole: by size alone one that is small and of no use would
         stay for ever, and engines cannot compare their entries with those of others.
         """
-        held = self.held
-        number = self.choose(held) if held else 0
+        held, first = self.held, self.databases[0]
+        if first.used == held:
+            return first.evict_one()
+        number = self.choose(held)
         for database in self.databases:
             number -= database.used
             if number < 0:

@@ -53,13 +53,13 @@ def size_of_key(key: bytes, value: Any, entry: Entry | None) -> int:
     if isinstance(entry, SizedEntry):
         return entry.size
     held = size_of(entry) + TIME if entry is not None else 0
-    return BUCKET_SHARE + size_of(key) + held + size_of_value(value)
+    return BUCKET_SHARE + size_of_value(key) + held + size_of_value(value)
 
 
 def size_of_entry(entry: SizedEntry) -> int:
     """The same for an entry of an engine, measured anew."""
     time = TIME if entry.expires != NEVER else 0
-    return overheads[type(entry)] + size_of(entry.key) + time + size_of_value(entry.value)
+    return overheads[type(entry)] + size_of_value(entry.key) + time + size_of_value(entry.value)
 
 
 overheads: dict[type[SizedEntry], int] = {}
