@@ -4,8 +4,8 @@ Before a command that writes, and in upkeep, keys are given up until what the ke
 In a steady state that is a key or two for each that comes. Where it is more, because the limit has been lowered or a
 policy has just been chosen, it goes in slices of ``seconds`` (maxmemory-eviction-tenacity), and commands pass meanwhile
 as in Redis; a slice that was cut short is followed by as long a rest, so that a pipeline does not wait for one slice
-each. What commands add on the way is taken off at once, however long that takes: never is more than SLACK held above
-the limit, or above what there was when a slice began.
+each. What commands add on the way is taken off at once, however long that takes: when a command begins, no more than
+SLACK is held above the limit, or above the least that was held since it was lowered.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Room:
         self._ticks = ticks
         self.seconds = seconds_of(_LINEAR)
         """How long a slice takes."""
-        self._ceiling = 0  # bytes that were held at the end of the last slice, while that is above the limit
+        self._ceiling = 0  # the least that was held since the limit was lowered, until it is reached
         self._rest_until = 0.0
         self._exceeded_since: float | None = None
         self._exceeded = 0.0
@@ -66,7 +66,7 @@ class Room:
         able = self._work(begin + self.seconds, bound)
         end = self._ticks()
         self._rest_until = end + min(end - begin, self.seconds)
-        self._ceiling = keyspace.held
+        self._ceiling = min(self._ceiling, keyspace.held)
         self._settle()
         return able
 
