@@ -6,7 +6,7 @@ nanosecond. A dict of ints would take five times the memory and stop the world w
 bits of hash pass for one; with a million ghosts that happens to one key in 17 million.
 
 A ghost that comes back leaves its number behind in the order, to be skipped. So that these cannot pile up, there are
-never more than twice as many numbers as there may be ghosts.
+never more than four times as many numbers as there may be ghosts.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ _RECORD = Struct("<III")
 _WIDTH = _RECORD.size
 _PART = 1024
 """Numbers of one part of the order."""
-_MOST_DROPS = 8
-"""How many ghosts one that comes may push out, so that a limit that has fallen is reached in small steps."""
+_NUMBERS = 4
+"""Most numbers of the order for each ghost that there may be."""
+_MOST_DROPS = 32
+"""How many numbers may go for one that comes: a limit that has fallen is reached in small steps."""
 
 
 class Ghosts:
@@ -56,7 +58,7 @@ class Ghosts:
         else:
             shard += record
         for _ in range(_MOST_DROPS):
-            if self.size <= limit and self._next - self._first <= 2 * limit:
+            if self.size <= limit and self._next - self._first <= _NUMBERS * limit:
                 break
             self._pass_oldest()
 
