@@ -15,6 +15,8 @@ from pycache_server.evict.base import UnknownPolicy, load_policy, policy_names
 from pycache_server.session.core import OutputLimit
 from pycache_server.session.room import seconds_of
 from pycache_server.store.events import parse_flags
+from pycache_server.store.mortal import Lifetimes
+from pycache_server.store.scopes import Scope, Scoped
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
@@ -91,6 +93,7 @@ def _latency(app: App) -> None:
 
 def _events(app: App) -> None:
     app.core.observers.notify(parse_flags(app.settings["notify-keyspace-events"]) or 0)
+    app.core.observers.notify_values(app.settings["notify-value-max-bytes"])
 
 
 def _memory(app: App) -> None:
@@ -111,6 +114,26 @@ def _eviction(app: App) -> None:
     surroundings.log_factor = app.settings["lfu-log-factor"]
     surroundings.decay_time = app.settings["lfu-decay-time"]
     app.core.room.seconds = seconds_of(app.settings["maxmemory-eviction-tenacity"])
+
+
+def _lifetimes(app: App) -> None:
+    try:
+        default, longest = (_scoped_times(app, name) for name in ("default-ttl", "max-ttl"))
+    except IndexError as error:
+        raise CannotApply(f"there is no database {error}") from None
+    app.core.shape.use_lifetimes(Lifetimes(default, longest))
+
+
+def _scoped_times(app: App, name: str) -> Scoped[int]:
+    """A directive of times as the store wants it, in ms; raises IndexError for a database that is not there."""
+    settings = []
+    for scope, which, seconds in app.settings[name]:
+        if scope == "db" and int(which) >= len(app.core.keyspace.databases):
+            raise IndexError(which)
+        database = int(which) if scope == "db" else None
+        prefix = which.encode("utf-8", "surrogateescape") if scope == "prefix" else None
+        settings.append((Scope(database, prefix), seconds * 1000))
+    return Scoped(settings)
 
 
 def _maxclients(app: App) -> None:
@@ -194,6 +217,9 @@ APPLY: dict[str, Callable[[App], None]] = {
     "slowlog-max-len": _slowlog,
     "latency-monitor-threshold": _latency,
     "notify-keyspace-events": _events,
+    "notify-value-max-bytes": _events,
+    "default-ttl": _lifetimes,
+    "max-ttl": _lifetimes,
     "maxmemory": _memory,
     "maxmemory-policy": _memory,
     **dict.fromkeys(

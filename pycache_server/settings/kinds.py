@@ -209,6 +209,42 @@ class SavePoints(Kind):
         return [f"{seconds} {changes}" for seconds, changes in value] or ['""']
 
 
+LONGEST_TIME = 10**10
+"""Most seconds that a key can be given to live: some 300 years."""
+
+
+class Times(Kind):
+    """Seconds for everything, for databases or for prefixes of keys: ``[db NUMBER | prefix WORD] SECONDS``, as often as
+    one likes. Kept as a tuple of (scope, which, seconds), the scope ``all``, ``db`` or ``prefix``."""
+
+    def parse(self, words: Sequence[str]) -> Any:
+        found: dict[tuple[str, str], int] = {}
+        rest = [word for word in words if word]
+        while rest:
+            scope = rest[0].lower() if rest[0].lower() in ("db", "prefix") else "all"
+            if scope != "all" and len(rest) < 3:
+                raise Invalid(
+                    f"'{rest[0]}' must be followed by {'a number' if scope == 'db' else 'a prefix'} and seconds"
+                )
+            which = rest[1] if scope != "all" else ""
+            if scope == "db" and not re.fullmatch(r"\d{1,9}", which):
+                raise Invalid(f"'{which}' is not the number of a database")
+            amount = rest[0 if scope == "all" else 2]
+            if not re.fullmatch(r"\d{1,11}", amount) or int(amount) > LONGEST_TIME:
+                raise Invalid(f"'{amount}' must be a number of seconds between 0 and {LONGEST_TIME}")
+            found[scope, which] = int(amount)
+            rest = rest[1 if scope == "all" else 3 :]
+        return tuple((*place, seconds) for place, seconds in found.items())
+
+    def text(self, value: Any) -> str:
+        return " ".join(self.lines(value))
+
+    def lines(self, value: Any) -> list[str]:
+        return [
+            str(seconds) if scope == "all" else f"{scope} {quoted(which)} {seconds}" for scope, which, seconds in value
+        ]
+
+
 CLASSES = ("normal", "slave", "pubsub")
 
 

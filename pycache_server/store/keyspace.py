@@ -12,6 +12,7 @@ from pycache_server.store.database import Database
 from pycache_server.store.encodings import Encodings
 
 if TYPE_CHECKING:
+    from pycache_server.store.mortal import Lifetimes
     from pycache_server.store.observed import Observer
 
 
@@ -28,6 +29,8 @@ class Keyspace:
         self.on_wake: Callable[[], None] = _no_one
         self.observer: Observer | None = None
         self.encodings = Encodings()
+        self.lifetimes: Lifetimes | None = None
+        """The times to live that keys are given (mortal.py)."""
         self.longest_string = 512 * 1024 * 1024
         """proto-max-bulk-len, in bytes."""
         self.discarded: list[Any] = []

@@ -16,41 +16,29 @@ from pycache_server.store.database import Database
 from pycache_server.store.evicting import EvictingDatabase
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.memory import measure_overhead
+from pycache_server.store.mortal import Lifetimes, MortalDatabase
 from pycache_server.store.observed import ObservedDatabase
 from pycache_server.store.scan import SLOTS
 
-
-class ObservedEvictingDatabase(ObservedDatabase, EvictingDatabase):
-    """A database that tells, and whose keys an engine orders."""
-
-    __slots__ = ()
+_CLASSES: dict[tuple[type[Database], bool, bool], type[Database]] = {}
 
 
-class ObservedAdoptingDatabase(ObservedDatabase, AdoptingDatabase):
-    """A database that tells, and gets its first engine."""
-
-    __slots__ = ()
-
-
-class ObservedHandingDatabase(ObservedDatabase, HandingDatabase):
-    """A database that tells, and changes its engine."""
-
-    __slots__ = ()
+def _class_of(kind: type[Database], observed: bool, mortal: bool) -> type[Database]:
+    """The class of a database that may tell, and may give keys a time to live."""
+    found = _CLASSES.get((kind, observed, mortal))
+    if found is None:
+        found = _CLASSES[kind, observed, mortal] = _make_class(kind, observed, mortal)
+    return found
 
 
-class ObservedLeavingDatabase(ObservedDatabase, LeavingDatabase):
-    """A database that tells, and loses its engine."""
+def _make_class(kind: type[Database], observed: bool, mortal: bool) -> type[Database]:
+    mixins = (*([ObservedDatabase] if observed else []), *([MortalDatabase] if mortal else []))
+    if not mixins:
+        return kind
+    name = "".join(mixin.__name__.removesuffix("Database") for mixin in mixins) + kind.__name__
+    return type(name, mixins if kind is Database else (*mixins, kind), {"__slots__": ()})
 
-    __slots__ = ()
 
-
-_OBSERVED: dict[type[Database], type[Database]] = {
-    Database: ObservedDatabase,
-    EvictingDatabase: ObservedEvictingDatabase,
-    AdoptingDatabase: ObservedAdoptingDatabase,
-    HandingDatabase: ObservedHandingDatabase,
-    LeavingDatabase: ObservedLeavingDatabase,
-}
 STEP = 200
 """How many keys change over in one step, at least one bucket: some 0.2 ms."""
 
@@ -83,6 +71,11 @@ class Shape:
     def unobserve(self, reason: str) -> None:
         """Stop telling the observer, unless another reason is left."""
         self._reasons.discard(reason)
+        self._apply()
+
+    def use_lifetimes(self, lifetimes: Lifetimes) -> None:
+        """Give keys the times to live that are set from now on."""
+        self._keyspace.lifetimes = lifetimes
         self._apply()
 
     def use_engine(self, engine: type[Engine] | None, volatile: bool = False) -> None:
@@ -147,6 +140,7 @@ class Shape:
 
     def _apply(self, kind: type[Database] | None = None) -> None:
         self._kind = kind or self._kind
-        shape = _OBSERVED[self._kind] if self._reasons else self._kind
+        lifetimes = self._keyspace.lifetimes
         for database in self._keyspace.databases:
-            database.__class__ = shape
+            mortal = lifetimes is not None and lifetimes.concerns(database.index)
+            database.__class__ = _class_of(self._kind, bool(self._reasons), mortal)

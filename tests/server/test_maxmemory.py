@@ -124,3 +124,16 @@ def test_used_memory_without_a_limit_follows_the_data_down_as_well(server: Runni
     assert used(server) == 0
     fill(wire, 500, 300)
     assert 200_000 < used(server) < 300_000
+
+
+def test_times_to_live_by_scope_are_set_live_and_a_database_that_is_not_there_is_refused(wire: Wire) -> None:
+    assert wire.call("CONFIG", "SET", "default-ttl", "100 prefix s: 50", "max-ttl", "db 1 10") == "OK"
+    wire.call("SET", "k", "v")
+    wire.call("SET", "s:k", "v")
+    assert (wire.call("TTL", "k"), wire.call("TTL", "s:k")) == (100, 50)
+    reply = wire.call("CONFIG", "SET", "max-ttl", "db 16 10")
+    assert str(reply) == "ERR CONFIG SET failed (possibly related to argument 'max-ttl') - there is no database 16"
+    assert wire.call("CONFIG", "GET", "default-ttl", "max-ttl") == ["default-ttl", "100 prefix s: 50", "max-ttl", "db 1 10"]
+    assert wire.call("CONFIG", "SET", "default-ttl", "", "max-ttl", "") == "OK"
+    wire.call("SET", "k", "v")
+    assert wire.call("TTL", "k") == -1

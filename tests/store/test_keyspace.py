@@ -28,6 +28,9 @@ class Recorder:
     def changed(self, database: Database, key: bytes, event: Event) -> None:
         self.heard.append((key, event))
 
+    def lost(self, database: Database, key: bytes, value: Any, event: Event) -> None:
+        pass
+
     def flushed(self, database: Database) -> None:
         pass
 
