@@ -138,10 +138,12 @@ class Options:
 
     def take(self) -> bytes | None:
         """The next word in upper case, or None at the end."""
-        if self._position >= len(self._argv):
+        argv, position = self._argv, self._position
+        if position >= len(argv):
             return None
-        self._position += 1
-        return option_of(self._argv[self._position - 1])
+        self._position = position + 1
+        word = argv[position]
+        return option_of(word) if b"\0" in word else word.upper()
 
     def word(self) -> bytes:
         """The word that ``take`` gave last, as it was sent."""
