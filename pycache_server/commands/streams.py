@@ -134,8 +134,8 @@ def _add(session: Context, key: bytes, addition: _Addition, words: list[bytes]) 
     if addition.id == 0 and not addition.in_ms:
         raise RedisError(b"ERR The ID specified in XADD must be greater than 0-0")
     db = session.db
-    stream = found = checked(db.find(key))
-    if stream is None:
+    stream = found = db.find(key)
+    if type(stream) is not Stream and checked(stream) is None:
         if not addition.create:
             return None
         stream = Stream()
@@ -154,6 +154,10 @@ def _add(session: Context, key: bytes, addition: _Addition, words: list[bytes]) 
 def _parse_addition(session: Context, argv: list[bytes]) -> tuple[_Addition, list[bytes]]:
     """The options and the id of XADD, and the words behind them."""
     addition = _Addition()
+    if len(argv) > 6 and argv[5] == b"*" and argv[3] == b"~" and option_of(argv[2]) == b"MAXLEN":
+        addition.trim = _Trim(False, True, _length_of(argv[4]))  # what is sent most, without a walk
+        addition.trim.limit = _usual_limit(session)
+        return addition, argv[6:]
     limit = None
     options = Options(argv, 2)
     while (option := options.take()) is not None:
@@ -217,10 +221,14 @@ def _parse_trim(options: Options, option: bytes, before: _Trim | None) -> _Trim:
         word = options.value()
     if option == b"MINID":
         return _Trim(True, operator == b"~", id_of(word))
+    return _Trim(False, operator == b"~", _length_of(word))
+
+
+def _length_of(word: bytes) -> int:
     length = integer(word)
     if length < 0:
         raise RedisError(b"ERR The MAXLEN argument must be >= 0.")
-    return _Trim(False, operator == b"~", length)
+    return length
 
 
 def _parse_limit(options: Options) -> int:
@@ -243,7 +251,12 @@ def _set_limit(session: Context, trim: _Trim | None, limit: int | None) -> None:
     elif limit is not None:
         trim.limit = limit
     else:
-        trim.limit = min(100 * session.keyspace.encodings.stream_node_max_entries, 1_000_000) or 10_000
+        trim.limit = _usual_limit(session)
+
+
+def _usual_limit(session: Context) -> int:
+    """How many entries go at once where nothing is said of it: those of a hundred nodes."""
+    return min(100 * session.keyspace.encodings.stream_node_max_entries, 1_000_000) or 10_000
 
 
 @command(

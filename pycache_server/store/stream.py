@@ -214,6 +214,8 @@ class Stream:
         """Drop the oldest entries until ``length`` are left, or somewhat more where only whole nodes may go. Returns
         how many were dropped: no more than ``limit`` where that is not 0."""
         excess = self.length - length
+        if excess <= 0:
+            return 0
         dropped = nodes = 0
         for node in self.nodes:
             if dropped >= excess or (limit and dropped + node.alive > limit):
