@@ -224,19 +224,32 @@ def _read(session: Context, key: bytes) -> Set | None:
 )
 def spop(session: Context, argv: list[bytes]) -> Any:
     """Remove and return a random member of a set, or several."""
+    if len(argv) > 2:
+        return _pop_some(session, argv)
+    db, key = session.db, argv[1]
+    value = db.find(key)
+    if type(value) is Set:
+        member = value.pop(session.keyspace.choose)
+        if value.held:
+            db.touched(key, SPOP)
+        else:
+            _shrunk(session, key, value, SPOP, 1)
+        return member
+    if value is None:
+        return None
+    raise WrongType
+
+
+def _pop_some(session: Context, argv: list[bytes]) -> SetReply:
     if len(argv) > 3:
         raise BadSyntax
-    count = positive(argv[2]) if len(argv) == 3 else None
+    count = positive(argv[2])
     key = argv[1]
     value = session.db.find(key)
+    if value is None:
+        return SetReply()
     if type(value) is not Set:
-        if value is None:
-            return None if count is None else SetReply()
         raise WrongType
-    if count is None:
-        member = value.pop(session.keyspace.choose)
-        _shrunk(session, key, value, SPOP, 1)
-        return member
     if count == 0:
         return SetReply()
     if count >= len(value):
