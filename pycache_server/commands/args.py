@@ -12,6 +12,10 @@ from pycache_server.store.numbers import INT_MAX, INT_MIN, parse_float, parse_in
 _FREQUENT = {b"%d" % value: value for value in range(-100, 1025)}
 
 
+frequent_integer = _FREQUENT.get
+"""The integer that a text stands for, if it is one of those that are met most; None otherwise."""
+
+
 def integer(text: bytes) -> int:
     """A 64-bit integer. Small ones, which most commands are given, are looked up: 60 ns against 250 to 450.
 
@@ -134,10 +138,12 @@ class Options:
 
     def take(self) -> bytes | None:
         """The next word in upper case, or None at the end."""
-        if self._position >= len(self._argv):
+        argv, position = self._argv, self._position
+        if position >= len(argv):
             return None
-        self._position += 1
-        return option_of(self._argv[self._position - 1])
+        self._position = position + 1
+        word = argv[position]
+        return option_of(word) if b"\0" in word else word.upper()
 
     def word(self) -> bytes:
         """The word that ``take`` gave last, as it was sent."""
