@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pycache_server.commands.args import Options, index_range, integer
+from pycache_server.commands.args import index_range, integer, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE
-from pycache_server.commands.zsets import command, find_zset, read_zset, remove_ranks
-from pycache_server.errors import RedisError
-from pycache_server.resp.encode import Scored
+from pycache_server.commands.zsets import command, find_zset, in_place_of_zset, read_zset, remove_ranks
+from pycache_server.errors import BadSyntax, RedisError
+from pycache_server.resp.encode import EMPTY_ARRAY, Scored
 from pycache_server.store.events import DEL, ZSET, Event
 from pycache_server.store.numbers import parse_float_leniently
+from pycache_server.store.runs import Bound
 from pycache_server.store.zset import SortedSet
 
 STORED = Event(ZSET, b"zrangestore")
@@ -43,7 +44,20 @@ def _find_ranks(zset: SortedSet, start: int, stop: int) -> Ranks:
 # By score: a bound is a number, and whether it is excluded
 
 
-def _parse_score(text: bytes) -> tuple[float, bool]:
+_FREQUENT: dict[bytes, Bound] = {
+    b"-inf": (float("-inf"), False),
+    b"+inf": (float("inf"), False),
+    b"inf": (float("inf"), False),
+    b"0": (0.0, False),
+}
+
+
+def _parse_score(text: bytes) -> Bound:
+    bound = _FREQUENT.get(text)
+    return _parse_other_score(text) if bound is None else bound
+
+
+def _parse_other_score(text: bytes) -> Bound:
     excluded = text[:1] == b"("
     value = parse_float_leniently(text[1:] if excluded else text)
     if value is None:
@@ -51,7 +65,7 @@ def _parse_score(text: bytes) -> tuple[float, bool]:
     return value, excluded
 
 
-def _find_scores(zset: SortedSet, low: tuple[float, bool], high: tuple[float, bool]) -> Ranks:
+def _find_scores(zset: SortedSet, low: Bound, high: Bound) -> Ranks:
     return zset.below(*low), zset.below(high[0], not high[1])
 
 
@@ -139,12 +153,15 @@ def _parse_options(
 ) -> Query:
     """The options from a position on. ``kind`` and ``reverse`` are None where they may be decided once."""
     offset, limit, with_scores = 0, -1, False
-    options = Options(argv, position)
-    while (option := options.take()) is not None:
+    end = len(argv)
+    while position < end:
+        option = option_of(argv[position])
+        position += 1
         if option == b"WITHSCORES" and not store:
             with_scores = True
-        elif option == b"LIMIT" and options.left() >= 2:
-            offset, limit = integer(options.value()), integer(options.value())
+        elif option == b"LIMIT" and position + 2 <= end:
+            offset, limit = integer(argv[position]), integer(argv[position + 1])
+            position += 2
         elif option == b"REV" and reverse is None:
             reverse = True
         elif option == b"BYLEX" and kind is None:
@@ -152,7 +169,7 @@ def _parse_options(
         elif option == b"BYSCORE" and kind is None:
             kind = SCORE
         else:
-            options.fail()
+            raise BadSyntax
     if limit != -1 and kind in (None, RANK):
         raise RedisError(b"ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX")
     if with_scores and kind is LEX:
@@ -170,6 +187,8 @@ def _fetch(session: Context, argv: list[bytes], position: int, query: Query) -> 
     zset = read_zset(session, argv[position])
     if zset is None:
         return [], ()
+    if kind is SCORE and not reverse and not query.offset:
+        return zset.within(low, high, query.limit)
     start, stop = _select(zset, query, low, high)
     if start >= stop:
         return [], ()
@@ -219,11 +238,13 @@ _RANGE = "O(log(N)+M), N = members of the set, M = members returned"
 def zrange(session: Context, argv: list[bytes]) -> Any:
     """Return the members in a range of ranks, scores or members, in either direction."""
     if len(argv) == 4:
-        return _fetch(session, argv, 1, _BY_RANK)[0]
+        low, high = integer(argv[2]), integer(argv[3])
+        zset = session.db.read(argv[1])
+        if isinstance(zset, SortedSet):
+            start, stop = index_range(low, high, len(zset))
+            return zset.members(start, stop) if start < stop else EMPTY_ARRAY
+        return in_place_of_zset(zset, EMPTY_ARRAY)
     return _reply(session, argv)
-
-
-_BY_RANK = Query(RANK, False)
 
 
 @command("ZREVRANGE key start stop [WITHSCORES]", READONLY, since="1.2.0", complexity=_RANGE, keys="RO ACCESS")
