@@ -44,20 +44,13 @@ def _find_ranks(zset: SortedSet, start: int, stop: int) -> Ranks:
 # By score: a bound is a number, and whether it is excluded
 
 
-_FREQUENT: dict[bytes, Bound] = {
-    b"-inf": (float("-inf"), False),
-    b"+inf": (float("inf"), False),
-    b"inf": (float("inf"), False),
-    b"0": (0.0, False),
-}
+_UNBOUNDED: dict[bytes, Bound] = {b"-inf": (float("-inf"), False), b"+inf": (float("inf"), False)}
+"""The usual spellings: a look-up takes a tenth of the time that parsing does."""
 
 
 def _parse_score(text: bytes) -> Bound:
-    bound = _FREQUENT.get(text)
-    return _parse_other_score(text) if bound is None else bound
-
-
-def _parse_other_score(text: bytes) -> Bound:
+    if text in _UNBOUNDED:
+        return _UNBOUNDED[text]
     excluded = text[:1] == b"("
     value = parse_float_leniently(text[1:] if excluded else text)
     if value is None:
@@ -138,14 +131,10 @@ LEX = Kind(_parse_lex, _find_lex)
 # Reading
 
 
-class Query(NamedTuple):
-    """What the options of a range ask for. A ``limit`` below 0 is none."""
-
-    kind: Kind
-    reverse: bool
-    offset: int = 0
-    limit: int = -1
-    with_scores: bool = False
+Query = tuple[Kind, bool, int, int, bool]
+"""What the options of a range ask for: of which kind it is, whether it is reversed, the offset and the limit, which is
+none where it is below 0, and whether scores are wanted."""
+_WORDS = frozenset((b"BYLEX", b"BYSCORE", b"LIMIT", b"REV", b"WITHSCORES"))
 
 
 def _parse_options(
@@ -155,7 +144,9 @@ def _parse_options(
     offset, limit, with_scores = 0, -1, False
     end = len(argv)
     while position < end:
-        option = option_of(argv[position])
+        option = argv[position]
+        if option not in _WORDS:
+            option = option_of(option)
         position += 1
         if option == b"WITHSCORES" and not store:
             with_scores = True
@@ -174,21 +165,22 @@ def _parse_options(
         raise RedisError(b"ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX")
     if with_scores and kind is LEX:
         raise RedisError(b"ERR syntax error, WITHSCORES not supported in combination with BYLEX")
-    return Query(kind or RANK, bool(reverse), offset, limit, with_scores)
+    return kind or RANK, bool(reverse), offset, limit, with_scores
 
 
 def _fetch(session: Context, argv: list[bytes], position: int, query: Query) -> tuple[list[bytes], Any]:
     """Members and scores that ``key min max`` at a position and a query select, in the order of the query."""
-    kind, reverse = query.kind, query.reverse
-    first, second = argv[position + 1], argv[position + 2]
+    kind, reverse, offset, limit, _ = query
+    key, first, second = argv[position : position + 3]
     if reverse and kind is not RANK:
         first, second = second, first
-    low, high = kind.parse(first), kind.parse(second)
-    zset = read_zset(session, argv[position])
-    if zset is None:
-        return [], ()
-    if kind is SCORE and not reverse and not query.offset:
-        return zset.within(low, high, query.limit)
+    parse = kind.parse
+    low, high = parse(first), parse(second)
+    zset = session.db.read(key)
+    if not isinstance(zset, SortedSet):
+        return in_place_of_zset(zset, ([], ()))
+    if kind is SCORE and not reverse and not offset:
+        return zset.within(low, high, limit)
     start, stop = _select(zset, query, low, high)
     if start >= stop:
         return [], ()
@@ -222,7 +214,8 @@ def _select(zset: SortedSet, query: Query, low: Any, high: Any) -> Ranks:
 def _reply(session: Context, argv: list[bytes], kind: Kind | None = None, reverse: bool | None = None) -> Any:
     query = _parse_options(argv, 4, kind, reverse)
     members, scores = _fetch(session, argv, 1, query)
-    return Scored(members, scores) if query.with_scores else members
+    with_scores = query[-1]
+    return Scored(members, scores) if with_scores else members
 
 
 _RANGE = "O(log(N)+M), N = members of the set, M = members returned"
@@ -301,12 +294,12 @@ def zrevrangebylex(session: Context, argv: list[bytes]) -> Any:
 )
 def zrangestore(session: Context, argv: list[bytes]) -> int:
     """Store the members in a range, as ZRANGE takes it, under another key."""
-    query = _parse_options(argv, 5, None, None, store=True)
+    _, reverse, _, _, _ = query = _parse_options(argv, 5, None, None, store=True)
     members, scores = _fetch(session, argv, 2, query)
     if not members:
         session.db.delete(argv[1], DEL)
         return 0
-    if query.reverse:
+    if reverse:
         members.reverse()
         scores.reverse()
     count = len(members)

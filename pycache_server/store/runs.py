@@ -229,11 +229,15 @@ class Runs:
         """Members and scores of the first ``limit`` pairs between two bounds; all where that is below 0. No rank is
         needed for that."""
         run, place = self._position(*low)
+        if limit < 0:
+            limit = self.size
+        elif limit:
+            scores = self._scores[run][place : place + limit]
+            if len(scores) == limit and scores[-1] < high[0]:  # a page: where the range ends does not matter
+                return self._members[run][place : place + limit], scores
         last, end = self._position(high[0], not high[1])
         members: list[bytes] = []
         scores = array("d")
-        if limit < 0:
-            limit = self.size
         while run <= last and len(members) < limit:
             stop = min(place + limit - len(members), end if run == last else LONGEST)
             members += self._members[run][place:stop]
