@@ -55,7 +55,11 @@ def _pop_one(session: Context, key: bytes, last: bool) -> Any:
     if not isinstance(zset, SortedSet):
         return in_place_of_zset(zset, EMPTY_ARRAY)
     popped = zset.pop(last)
-    has_shrunk(db, key, zset, MAX_POPPED if last else MIN_POPPED, 1)
+    event = MAX_POPPED if last else MIN_POPPED
+    if zset.is_empty():
+        has_shrunk(db, key, zset, event, 1)
+    else:
+        db.touched(key, event)
     return popped
 
 

@@ -22,11 +22,12 @@ from pycache_server.store.glob import compile_glob
 from pycache_server.store.numbers import INT_MAX, parse_float
 from pycache_server.store.zset import SortedSet
 
+T = TypeVar("T")
+
 family = Family("sorted-set")
 command = family.command
 
 ADDED = Event(ZSET, b"zadd")
-T = TypeVar("T")
 INCREMENTED = Event(ZSET, b"zincr")
 REMOVED = Event(ZSET, b"zrem")
 

@@ -35,6 +35,7 @@ _FEW_AGAIN = 32
 _NARROW = SMALL // 2
 """A set that has shrunk to this many members gives its Table up for a dict."""
 _BORDERS = (_FEW_AGAIN, _NARROW)
+"""A set that loses one member after the other comes past these."""
 _OWN_BYTES = 64
 _FLOAT_BYTES = 32
 
@@ -96,7 +97,7 @@ class SortedSet:
         return len(self._order)
 
     def is_empty(self) -> bool:
-        """Whether there is no member: half of the time that ``len`` takes."""
+        """Whether there is no member; takes half of the time that ``len`` does."""
         return not self._order
 
     def __iter__(self) -> Iterator[bytes]:
