@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import ceil
 from typing import NoReturn
 
-from pycache_server.errors import BadSyntax, BadTimeout, NotAFloat, NotAnInteger, RedisError, c_string
+from pycache_server.errors import BadSyntax, BadTimeout, NotAnInteger, RedisError, c_string
 from pycache_server.store.numbers import INT_MAX, INT_MIN, parse_float, parse_int, parse_long_double, round_long_double
 
 _FREQUENT = {b"%d" % value: value for value in range(-100, 1025)}
@@ -56,17 +56,6 @@ def positive(text: bytes, message: bytes = b"ERR value is out of range, must be 
     Raises RedisError with ``message``, also where the text is no integer at all, as Redis does.
     """
     return integer_in(text, 0, INT_MAX, message)
-
-
-def number(text: bytes) -> float:
-    """A double.
-
-    Raises NotAFloat.
-    """
-    value = parse_float(text)
-    if value is None:
-        raise NotAFloat
-    return value
 
 
 def timeout_seconds(text: bytes, now: int) -> float:

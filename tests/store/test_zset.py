@@ -72,6 +72,13 @@ class Actor:
         stop = min(rank + 5, len(ordered))
         members, scores = self.zset.between(rank, stop)
         assert list(zip(members, scores, strict=True)) == ordered[rank:stop]
+        assert self.zset.members(rank, stop) == members
+        low, high = (score, self.chance.random() < 0.5), (self.draw(self.chance), self.chance.random() < 0.5)
+        limit = self.chance.choice([-1, 0, 2, 100])
+        members, scores = self.zset.within(low, high, limit)
+        expected = ordered[self.zset.below(*low) : self.zset.below(high[0], not high[1])]
+        assert list(zip(members, scores, strict=True)) == (expected if limit < 0 else expected[:limit])
+        assert not self.zset.is_empty()
 
     def step(self) -> None:
         if len(self.model) < 3:
