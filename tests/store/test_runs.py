@@ -118,12 +118,11 @@ DRAWS: dict[str, Callable[[random.Random], float]] = {
 }
 
 
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("size", [300, 5000, 20000])
+@pytest.mark.parametrize(("size", "seed"), [(300, 0), (300, 1), (5000, 0), (20000, 0)])
 @pytest.mark.parametrize("kind", DRAWS)
 def test_runs_are_a_sorted_list(kind: str, size: int, seed: int) -> None:
     actor = Actor(seed, DRAWS[kind], size)
-    for number in range(2000):
+    for number in range(1200):
         actor.step()
         if number % 500 == 0:
             actor.check()

@@ -105,7 +105,7 @@ DRAWS: dict[str, Callable[[random.Random], float]] = {
 }
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("size", [6, FEW + 30, 1400])
 @pytest.mark.parametrize("kind", DRAWS)
 def test_a_sorted_set_is_a_dict_that_is_sorted(kind: str, size: int, seed: int) -> None:
