@@ -235,6 +235,8 @@ def _stats(app: App) -> Fields:
     if app.collector is not None:
         yield "pycache_gc_steps", app.collector.steps
         yield "pycache_gc_skipped", app.collector.skipped
+    if app.pages is not None:
+        yield "pycache_huge_pages", app.pages.collapsed
 
 
 def _replication(app: App) -> Fields:

@@ -114,6 +114,7 @@ def _acting() -> list[Directive]:
         Directive("dir", TEXT, "", acts=True, protected=True),
         Directive("databases", Number(1, 2**31 - 1), 16, acts=True, fixed=True),
         Directive("hz", INT, 10, acts=True),
+        Directive("huge-pages", YES_NO, True, acts=True),
         Directive("event-loop", Choice(("auto", "asyncio", "uvloop")), "auto", acts=True, fixed=True),
         Directive("enable-protected-configs", ENABLE, "no", acts=True, fixed=True),
         Directive("enable-debug-command", ENABLE, "no", acts=True, fixed=True),
