@@ -12,8 +12,8 @@ level can only rise.
 Time advances in ticks, eight to a turnover of the cache, and a hit in the tick of the last one is not counted at all,
 so most accesses of a hot key cost one comparison.
 
-*Newcomers are on trial*, in a queue of a tenth of the entries or more. Who comes to its end stands against the entry of
-lowest level, and has to be better, by the factor ADVANTAGE, or goes. The trial gets longer when those come back that
+*Newcomers are on trial*, in a queue of a tenth of the entries or more, in which a hit that counts puts them back to the
+start. Who comes to its end stands against the entry of lowest level, and has to be better, by ADVANTAGE, or goes. The trial gets longer when those come back that
 have just failed it, and shorter when those do that were given up for them, as ARC does it.
 
 *Keys that were given up are remembered*, as many as there are entries, with their levels: who comes back goes on from
@@ -128,6 +128,10 @@ class Lfu(Engine):
         entry.hits = 1 + entry.hits * exp2(-passed * self._ageing)
         entry.seen = self._tick
         self._raise(entry, _CREDIT[passed] if passed < len(_CREDIT) else 1.0)
+        ring = entry.ring
+        if ring is self._trial:
+            ring.remove(entry)
+            ring.push(entry)
 
     def discard(self, entry: LfuEntry) -> None:
         self._count -= 1

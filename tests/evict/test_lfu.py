@@ -50,6 +50,8 @@ class Model:
             if self.seen[key] != self.tick:
                 self.rise(key, self.level[key], 1 - exp2(-(self.tick - self.seen[key]) / TICKS))
                 self.seen[key] = self.tick
+                if key in self.trial:
+                    self.trial.move_to_end(key)
             return True
         self.asked += 1
         self.level[key], self.seen[key] = self.time, self.tick
