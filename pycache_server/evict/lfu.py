@@ -12,9 +12,10 @@ level can only rise.
 Time advances in ticks, eight to a turnover of the cache, and a hit in the tick of the last one is not counted at all,
 so most accesses of a hot key cost one comparison.
 
-*Newcomers are on trial*, in a queue of a tenth of the entries or more, in which a hit that counts puts them back to the
-start. Who comes to its end stands against the entry of lowest level, and has to be better, by ADVANTAGE, or goes. The trial gets longer when those come back that
-have just failed it, and shorter when those do that were given up for them, as ARC does it.
+*Newcomers are on trial*, in a queue of a tenth of the entries or more, in which a hit that counts puts them back to
+the start. Who comes to its end stands against the entry of lowest level, and has to be better, by ADVANTAGE, or goes.
+The trial gets longer when those come back that have just failed it, and shorter when those do that were given up for
+them, as ARC does it.
 
 *Keys that were given up are remembered*, as many as there are entries, with their levels: who comes back goes on from
 there.
