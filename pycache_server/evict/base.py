@@ -26,6 +26,7 @@ from pycache_server.entry import SizedEntry
 
 NO_EVICTION = "noeviction"
 BUILTIN = {
+    "adaptive": "pycache_server.evict.adaptive:Adaptive",
     "lru": "pycache_server.evict.lru:Lru",
 }
 """Names of engines and the classes behind them, imported when they are chosen."""
