@@ -29,30 +29,30 @@ from typing import Any
 from pycache_server.entry import SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
 from pycache_server.evict.history import ROW, History
-from pycache_server.evict.hit_density import BIN, FIRST_CELL, NEAR, NEXT, SHIFT, HitDensity, far_bin, frequency_of
+from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, ROWS, HitDensity, far_bin, frequency_of
 
 PAGE = 256
-SAMPLES = 64
-BATCH = 4
-POOL = 12
-REMEMBERED = 3
-"""Slots of the history for each entry."""
-MIN_STEP = 100
-_STEPS_A_TURN = 40
+SAMPLES, BATCH, POOL = 48, 2, 14
+REMEMBERED, LEAST_REMEMBERED = 3, 8192
+"""Slots of the history: for each entry, and at least."""
+LEAST_STEP, STEPS_A_TURN = 50, 80
+"""Ticks from one step of learning to the next: at least, and how many steps while a cache turns over."""
 _STRIDE = 2 * PAGE // SAMPLES
-_NEWEST = 100
+_NEWEST = 100  # the newest hundredth of the entries is never given up
+_GRAINS = 1024  # the clock goes on by steps of so small a part of the entries
+_BURST = 32  # reads within a 32nd of the entries are one read
 
 
 class AdaptiveEntry(SizedEntry):
     """``page`` and ``place`` tell where the entry stands, ``accessed`` is the tick of the last access, ``state`` what is
     known of its accesses."""
 
-    __slots__ = ("accessed", "page", "place", "state")
+    __slots__ = ("accessed", "page", "place", "row")
 
     accessed: int
     page: int
     place: int
-    state: int
+    row: int
 
 
 class Adaptive(Engine):
@@ -69,10 +69,11 @@ class Adaptive(Engine):
         self._pool: list[AdaptiveEntry] = []  # those that were nearly chosen
         self._sampled_at = 0
         self._history = History()
-        self._learned = HitDensity()
-        self._hits = self._learned.hits
+        self._learned: HitDensity | None = None  # until there is an entry: 0.5 MB
+        self._hits: list[float] = []
         self._tick = self._grain = self._left = 1
-        self._step_at = self._counted_at = 1
+        self._burst = 0
+        self._learn_at = self._counted_at = 1
         self._page_turn = self._row_turn = 0
 
     # What the keyspace tells
@@ -84,25 +85,26 @@ class Adaptive(Engine):
         entry.accessed = tick = self._tick
         remembered = self._history.recall(entry.key)
         if remembered is None:
-            entry.state = 0
+            entry.row = 0
         else:
             state, accessed = remembered
             age = tick - accessed
-            age_bin = BIN[age] if age < NEAR else far_bin(age)
-            self._hits[FIRST_CELL[state] | age_bin] += 1
-            entry.state = NEXT[state << SHIFT | age_bin]
+            cell = ROWS[state] + (BIN[age] if age < NEAR else far_bin(age))
+            self._hits[cell] += 1.0
+            entry.row = NEXT[cell]
         self._place(entry)
 
     def access(self, entry: Any) -> None:
-        self._left -= 1
-        if not self._left:
-            self._go_on()
         tick = self._tick
         age = tick - entry.accessed
-        age_bin = BIN[age] if age < NEAR else far_bin(age)
-        state = entry.state
-        self._hits[FIRST_CELL[state] | age_bin] += 1
-        entry.state = NEXT[state << SHIFT | age_bin]
+        if age <= self._burst:
+            self._left -= 1
+            if not self._left:
+                self._go_on()
+            return
+        cell = entry.row + (BIN[age] if age < NEAR else far_bin(age))
+        self._hits[cell] += 1.0
+        entry.row = NEXT[cell]
         entry.accessed = tick
 
     def discard(self, entry: Any) -> None:
@@ -112,7 +114,7 @@ class Adaptive(Engine):
         self._displace(entry)
 
     def evicted(self, entry: Any) -> None:
-        self._history.remember(entry.key, entry.state, entry.accessed)
+        self._history.remember(entry.key, entry.row // BINS, entry.accessed)
         if self._doomed and self._doomed[-1] is entry:
             self._doomed.pop()
             self._displace(entry)
@@ -140,10 +142,11 @@ class Adaptive(Engine):
         one, other = pages[index // PAGE], pages[(index + entries // 2) % entries // PAGE]
         shift = index % _STRIDE
         among = self._pool + one[shift::_STRIDE] + other[(shift + _STRIDE // 2) % _STRIDE :: _STRIDE]
+        assert self._learned is not None
         ranks, newest = self._learned.ranks, entries // _NEWEST
         order = sorted(
             [
-                ranks[FIRST_CELL[entry.state] | (BIN[age] if age < NEAR else far_bin(age))] + number
+                ranks[entry.row + (BIN[age] if age < NEAR else far_bin(age))] + number
                 for number, entry in enumerate(among)
                 if (age := tick - entry.accessed) > newest
             ]
@@ -183,29 +186,36 @@ class Adaptive(Engine):
     def _go_on(self) -> None:
         """The clock goes on."""
         self._tick += self._grain
-        if self._tick >= self._step_at:
+        self._left = self._grain = max(1, self._entries // _GRAINS)
+        self._burst = self._entries // _BURST
+        if self._tick >= self._learn_at:
             self._learn()
-        self._left = self._grain = max(1, self._entries // 128)
 
     def _learn(self) -> None:
-        tick, entries, history = self._tick, self._entries, self._history
-        step = max(MIN_STEP, entries // _STEPS_A_TURN)
-        self._step_at = tick + min(step, max(20, tick // 30))
+        """Count a page and a row of the history, and rebuild the tables of a group."""
+        tick, entries, history, learned = self._tick, self._entries, self._history, self._learned
+        if learned is None:
+            learned = self._learned = HitDensity()
+            self._hits = learned.hits
+        step = max(LEAST_STEP, entries // STEPS_A_TURN)
+        self._learn_at = tick + min(step, max(20, tick // 60))
         if not entries:
             return
         elapsed, self._counted_at = tick - self._counted_at, tick
         self._page_turn = (self._page_turn + 1) % len(self._pages)
         page = self._pages[self._page_turn]
-        self._count([(entry.state, entry.accessed) for entry in page], elapsed * entries / len(page))
         self._row_turn = (self._row_turn + 1) % len(history.rows)
-        self._count(history.row_of(self._row_turn), elapsed * len(history.rows))
-        while len(history) < REMEMBERED * entries:
+        row = history.row_of(self._row_turn)
+        self._count([(entry.row, entry.accessed) for entry in page], elapsed * entries / len(page))
+        self._count([(ROWS[state], accessed) for state, accessed in row], elapsed * len(history.rows))
+        while len(history) < max(REMEMBERED * entries, LEAST_REMEMBERED):
             history.grow()
-        self._learned.learn(tick, entries)
+        learned.learn(tick, entries)
 
     def _count(self, found: list[tuple[int, int]], weight: float) -> None:
-        """Keys have been found to be in a state since a tick; each stands for so many keys times ticks."""
+        """Keys were found in a row since a tick; each stands for so many keys times ticks."""
+        assert self._learned is not None
         tick, seen = self._tick, self._learned.seen
-        for state, accessed in found:
+        for row, accessed in found:
             age = tick - accessed
-            seen[FIRST_CELL[state] | (BIN[age] if age < NEAR else far_bin(age))] += weight
+            seen[row + (BIN[age] if age < NEAR else far_bin(age))] += weight
