@@ -6,8 +6,8 @@ is remembered is a number and a tick, never an answer to anybody.
 
 The table must grow with the cache, and must never stop the world. It is made of rows and grows by one row at a time
 (linear hashing; Litwin, "Linear hashing: a new tool for file and table addressing", VLDB 1980). A new row begins as a
-copy of the row it splits: every key is found at once in the right one of the two, and what is left of it in the other is
-overwritten in time, or taken for what it is: a key that is not asked for.
+copy of the row it splits: every key is found at once in the right one of the two, and what is left of it in the other
+is overwritten in time.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from array import array
 
 ROW = 256
 NUMBERS = 256
-"""A remembered number is below this."""
 _TICK_BITS = 48
 _TICK_MASK = (1 << _TICK_BITS) - 1
 
 
 class History:
-    """A small number (at least 1 of it or of the tick must not be 0) and a tick for keys that are gone."""
+    """A number below NUMBERS and a tick above 0 for each key that is gone and not forgotten."""
 
     __slots__ = ("_half", "rows")
 

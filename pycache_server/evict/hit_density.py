@@ -12,8 +12,8 @@ about, for each age by itself.
 **Rates.** For each class and age two sums are kept: reads that came at that age, and how many keys were seen to be of
 that age, in keys times ticks, by counting a page of the cache and a row of the history now and then. Their quotient is
 the rate at which such keys are read. Keys that have been evicted and not forgotten count like those that are there:
-otherwise nothing would ever be learned of the ages that no key lives to see, a loop longer than the cache would never be
-noticed, and what is given up early would look worthless because it was given up. Here we leave LHD, whose tables end
+otherwise nothing would ever be learned of the ages that no key lives to see, a loop longer than the cache would never
+be noticed, and what is given up early would look worthless because it was given up. Here we leave LHD, whose tables end
 with the eviction.
 
 **Little evidence.** A class of which little is known is taken for its group (all frequencies of the same interval), the
@@ -96,9 +96,13 @@ NEXT = [row for state in range(STATES) for row in _followers(state) for _ in ran
 # Classes of states, and groups of classes: the first group is state 0, the others are two octaves each.
 
 _CLASSES = ((1,), (2,), (3, 4), (5,))  # frequencies that share a class
-_GROUPS: list[list[list[int]]] = [[[0]]]  # groups of classes of rows
-for _octave in range(0, OCTAVES, 2):
-    _GROUPS.append([[ROWS[state_of(o, f)] for o in (_octave, _octave + 1) for f in same] for same in _CLASSES])
+_GROUPS = [  # of classes of rows
+    [[0]],
+    *(
+        [[ROWS[state_of(octave, often)] for octave in (even, even + 1) for often in same] for same in _CLASSES]
+        for even in range(0, OCTAVES, 2)
+    ),
+]
 
 # What is believed where little is known.
 
@@ -196,6 +200,17 @@ class HitDensity:
             ranks = _ranks(evidence.rates(of_group, _TRUST_GROUP, bins))
             for row in rows:
                 self.ranks[row : row + bins] = ranks
+
+    def shares(self, entries: int) -> Iterable[tuple[str, float, float]]:
+        """The shares in the keys and in the hits of what kinds of keys there are in a cache of so many entries."""
+        turn = entries.bit_length() // 2 + 1  # the first group of those that are read less than once in a turn
+        keys, hits = sum(self._all.seen) or 1.0, sum(self._all.hits) or 1.0
+        for kind, groups in (
+            ("new", self._groups[:1]),
+            ("frequent", self._groups[1:turn]),
+            ("rare", self._groups[turn:]),
+        ):
+            yield kind, sum(sum(group.seen) for group in groups) / keys, sum(sum(group.hits) for group in groups) / hits
 
     def _check(self) -> None:
         assert len(self.hits) == len(self.seen) == len(self.ranks) == STATES * BINS
