@@ -16,6 +16,7 @@ from pycache_server.settings.kinds import (
     Checked,
     Choice,
     Kind,
+    Limits,
     Memory,
     Number,
     Octal,
@@ -134,6 +135,7 @@ def _acting() -> list[Directive]:
         Directive("maxmemory-eviction-tenacity", PERCENT, 10, acts=True),
         Directive("lfu-log-factor", ANY, 10, acts=True),
         Directive("lfu-decay-time", ANY, 1, acts=True),
+        Directive("limit", Limits(), (), acts=True, repeated=True),
         Directive("default-ttl", Times(), (), acts=True, repeated=True),
         Directive("max-ttl", Times(), (), acts=True, repeated=True),
         # what is watched

@@ -13,6 +13,7 @@ from typing import Any
 
 from pycache_server.entry import NEVER, SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.evict.noeviction import NoEviction
 from pycache_server.store.scan import SLOT_MASK
 
 Told = Callable[[SizedEntry], None]
@@ -42,8 +43,21 @@ class Candidates:
         self.engine.retime(entry)
         return False
 
+    @property
+    def gives_up(self) -> bool:
+        """Whether the engine gives up keys at all."""
+        return not isinstance(self.engine, NoEviction)
+
+    def count(self, entry: SizedEntry, growth: int) -> bool:
+        """The size of an entry has changed, for those who count by key (limits.py). Whether that was too much."""
+        return False
+
     def engine_of(self, entry: SizedEntry) -> Engine | None:
         """The engine that knows an entry, None where none does."""
+        return self.engine
+
+    def engine_for(self, key: bytes) -> Engine:
+        """The engine that decides on a key, if it is a candidate."""
         return self.engine
 
     def anew(self) -> Candidates:
@@ -131,8 +145,14 @@ class Handover(Candidates):
     def retime(self, entry: SizedEntry, expires: int) -> bool:
         return self._of(entry.key).retime(entry, expires)
 
+    def count(self, entry: SizedEntry, growth: int) -> bool:
+        return self._of(entry.key).count(entry, growth)
+
     def engine_of(self, entry: SizedEntry) -> Engine | None:
         return self._of(entry.key).engine_of(entry)
+
+    def engine_for(self, key: bytes) -> Engine:
+        return self._of(key).engine_for(key)
 
     def anew(self) -> Candidates:
         return self.new.anew()
@@ -142,6 +162,6 @@ class Handover(Candidates):
         self.new._check()
 
 
-def candidates_of(engine: type[Engine], volatile: bool, surroundings: Surroundings) -> Candidates:
+def plain_candidates(engine: type[Engine], volatile: bool, surroundings: Surroundings) -> Candidates:
     """What a policy decides on, in a database without entries."""
     return (VolatileCandidates if volatile else Candidates)(engine(surroundings))

@@ -149,6 +149,9 @@ class HandingDatabase(ChangingDatabase):
         handover.old.discard(old)
         entry = handover.new.make(old.key, old.value, old.expires)
         self.exchange(bucket, old, entry)
-        self._uncount(old)
-        self._recount(entry, size_of_entry(entry))
+        entry.size = size_of_entry(entry)
+        self._add_used(entry.size - old.size)
+        handover.old.count(old, -old.size)
+        if handover.new.count(entry, entry.size):
+            self.keyspace.crowded = True
         handover.new.admit(entry)

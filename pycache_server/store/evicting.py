@@ -41,8 +41,15 @@ class EvictingDatabase(Database):
         candidates = self.candidates
         if candidates is None or (entry := candidates.victim()) is None:
             return False
+        self.give_up(entry)
+        return True
+
+    def give_up(self, entry: SizedEntry) -> None:
+        """Remove an engine's victim."""
+        candidates = self.candidates
+        assert candidates is not None
         if entry.expires is not NEVER and self._live_value(entry) is None:
-            return True  # it was dead already: now it has expired
+            return  # it was dead already: now it has expired
         engine = candidates.engine_of(entry)
         assert engine is not None
         keyspace, key, value, size = self.keyspace, entry.key, entry.value, entry.size
@@ -58,7 +65,6 @@ class EvictingDatabase(Database):
         if type(value) is not bytes:
             super()._let_go(value)
         self._has_been_evicted(entry)
-        return True
 
     # Reading
 

@@ -16,7 +16,9 @@ from pycache_server.evict.noeviction import NoEviction
 from pycache_server.store.database import Database
 from pycache_server.store.events import DEL
 from pycache_server.store.evicting import EvictingDatabase
+from pycache_server.store.limits import Limit, LimitedCandidates, LimitedDatabase
 from pycache_server.store.memory import free_slice
+from pycache_server.store.scopes import Scope
 from pycache_server.store.shape import Shape
 from tests.store.test_field_expiry import put_hash
 from tests.store.test_keyspace import Actor, make
@@ -87,8 +89,18 @@ CHOICES = [
 ]
 
 
+LIMITS: list[tuple[Limit, ...]] = [
+    (),
+    (Limit(Scope(prefix=b"k1"), 4000, "strict", Strict, False), Limit(Scope(prefix=b"k12"), 0, "lru", Lru, True)),
+    (
+        Limit(Scope(database=0), 9000, "other", Other, True),
+        Limit(Scope(prefix=b"k3"), 1 << 20, "strict", Strict, False),
+    ),
+]
+
+
 def check_admitted(db: Database, volatile: bool) -> None:
-    if isinstance(db.engine, Strict) and type(db) is EvictingDatabase:
+    if isinstance(db.engine, Strict) and type(db) is EvictingDatabase and type(db.candidates) is not LimitedCandidates:
         entries = [entry for bucket in db.buckets for entry in bucket.values()]
         wanted = {id(entry) for entry in entries if not volatile or entry.expires != NEVER}
         assert db.engine.admitted.keys() == wanted
@@ -101,13 +113,13 @@ class EvictingActor(Actor):
 
     def step(self) -> None:
         if self.chance.random() < 0.1:
-            self.chance.choice([self.move, self.restore, self.increment, self.give_up])()
+            self.chance.choice([self.move, self.restore, self.increment, self.give_up, self.trim])()
         super().step()
 
     def change_engine(self) -> None:
         if self.chance.random() < 0.3:
             engine, self.volatile = self.chance.choice(CHOICES)
-            self.shape.use_engine(engine, self.volatile)
+            self.shape.use_engine(engine, self.volatile, self.chance.choice(LIMITS))
 
     def move(self) -> None:
         source, target = self.key(), self.key()
@@ -131,9 +143,19 @@ class EvictingActor(Actor):
             self.model[key] = (value + 7, expires)
 
     def give_up(self) -> None:
-        before = {key: self.db.peek(key) for key in self.model}
         self.keyspace.evict()
-        for key in before:
+        self.forget_given_up()
+
+    def trim(self) -> None:
+        if isinstance(self.db, LimitedDatabase):
+            for group in self.db.groups():
+                while group.full and self.db.trim(group):
+                    pass
+                assert not group.full or group.candidates.victim() is None
+            self.forget_given_up()
+
+    def forget_given_up(self) -> None:
+        for key in list(self.model):
             if self.db.peek(key) is None:
                 del self.model[key]
 
