@@ -98,6 +98,9 @@ class LimitedCandidates(Candidates):
         group.used += growth
         return growth > 0 and group.full
 
+    def weight(self, entry: SizedEntry, expires: int) -> int:
+        return self._of(entry.key).weight(entry, expires)
+
     def retime(self, entry: SizedEntry, expires: int) -> bool:
         return self._of(entry.key).retime(entry, expires)
 

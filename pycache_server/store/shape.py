@@ -17,7 +17,6 @@ from pycache_server.store.database import Database
 from pycache_server.store.evicting import EvictingDatabase
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.limits import Limit, LimitedDatabase, limited_candidates
-from pycache_server.store.memory import measure_overhead
 from pycache_server.store.mortal import Lifetimes, MortalDatabase
 from pycache_server.store.observed import ObservedDatabase
 from pycache_server.store.scan import SLOTS
@@ -123,8 +122,6 @@ class Shape:
         if wanted is None:
             self._apply(LeavingDatabase)
         else:
-            for engine in (wanted.engine, *(limit.engine for limit in wanted.limits)):
-                measure_overhead(engine, self.surroundings)
             self._apply(AdoptingDatabase if before is None else HandingDatabase)
         for database in self._keyspace.databases:
             assert isinstance(database, ChangingDatabase)
