@@ -34,8 +34,8 @@ from typing import Any
 
 from pycache_server.entry import SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
-from pycache_server.evict.mapped_history import MappedHistory
 from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, RANK_STEP, ROWS, HitDensity, far_bin, frequency_of
+from pycache_server.evict.mapped_history import MappedHistory
 
 PAGE = 256
 SAMPLES, BATCH, POOL = 48, 2, 14

@@ -19,7 +19,7 @@ from pycache_server.commands.registry import Command, Flag, Handler
 from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection, arity_rejection, unknown_subcommand
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.session.stats import CommandStats
-from pycache_server.store.database import not_counted
+from pycache_server.store.memory import no_engine
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
@@ -195,12 +195,18 @@ class Tables:
         if core.monitors and not command.flags & _UNMONITORED:
             call = _monitored(call, core)
         row.call = call
-        row.run = call if row.gate is None else _gated(row.gate, call, row)
+        if row.gate is None:
+            row.run = call
+        elif row.gate is _memory_gate:
+            row.run = (_crowded if core.shape.limited else _limited)(call, row, core)
+        else:
+            row.run = _gated(row.gate, call, row)
 
     def _gate_of(self, command: Command) -> Gate | None:
         core = self._core
         gates: list[Gate] = []
-        if core.keyspace.maxmemory and (Flag.DENYOOM in command.flags or command.name == "exec"):
+        limited = core.keyspace.maxmemory or core.shape.limited
+        if limited and (command.flags & {Flag.DENYOOM, Flag.WRITE} or command.name == "exec"):
             gates.append(_memory_gate)
         if (
             core.pause.mode == "all"
@@ -295,7 +301,7 @@ def _untouching(row: Row) -> Handler:
 
     def run(session: Session, argv: list[bytes]) -> Any:
         database = session.db
-        on_access, database.on_access = database.on_access, not_counted
+        on_access, database.on_access = database.on_access, no_engine
         try:
             return call(session, argv)
         finally:
@@ -368,6 +374,30 @@ def _gated(gate: Gate, call: Handler, row: Row) -> Handler:
     return run
 
 
+def _limited(call: Handler, row: Row, core: Core) -> Handler:
+    """The memory gate alone, and in front of it what is true nearly always."""
+    keyspace = core.keyspace
+
+    def run(session: Session, argv: list[bytes]) -> Any:
+        if keyspace.held > keyspace.maxmemory:
+            _memory_gate(session, row, argv)
+        return call(session, argv)
+
+    return run
+
+
+def _crowded(call: Handler, row: Row, core: Core) -> Handler:
+    """The same where parts of the keyspace have limits of their own."""
+    keyspace = core.keyspace
+
+    def run(session: Session, argv: list[bytes]) -> Any:
+        if keyspace.crowded or 0 < keyspace.maxmemory < keyspace.held:
+            _memory_gate(session, row, argv)
+        return call(session, argv)
+
+    return run
+
+
 def _both(gates: list[Gate]) -> Gate:
     def gate(session: Session, row: Row, argv: list[bytes]) -> Any:
         for each in gates:
@@ -379,12 +409,24 @@ def _both(gates: list[Gate]) -> Gate:
 
 
 def _memory_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
-    """Make room before a command that may need some; refuse it where that cannot be done."""
-    if session.core.make_room():
-        return None
-    if row.command.name != "exec" or (session.transaction is not None and session.transaction.needs_memory()):
-        raise OutOfMemory
-    return None
+    """Make room before a command that writes; refuse one that may need some where that cannot be done."""
+    room = session.core.room
+    room.trim()
+    able = room.make()
+    if able and not session.keyspace.crowded:
+        return
+    commands = [(row, argv)]
+    if row.command.name == "exec":
+        commands = session.transaction.queued if session.transaction is not None else []
+    for each, words in commands:
+        if Flag.DENYOOM in each.command.flags and not (able and _have_room(session, each, words)):
+            raise OutOfMemory
+
+
+def _have_room(session: Session, row: Row, argv: list[bytes]) -> bool:
+    """Whether the keys of a command are in no part of the keyspace that is full and gives up nothing."""
+    places = row.command.find_keys(argv) or []
+    return not session.core.room.is_full(session.db, [argv[index] for index, _ in places])
 
 
 def _pause_gate(session: Session, row: Row, argv: list[bytes]) -> Any:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from pycache_server.entry import Entry
 from pycache_server.store.database import Database
-from pycache_server.store.events import EVICTED_KEY, MISSED, NEW_KEY, Event
+from pycache_server.store.events import EVICTED_KEY, EXPIRED_KEY, MISSED, NEW_KEY, Event
 
 
 class Observer(Protocol):
@@ -17,6 +18,9 @@ class Observer(Protocol):
 
     def changed(self, database: Database, key: bytes, event: Event) -> None:
         """The value of ``key`` was set, changed in place or removed, as ``event`` says."""
+
+    def lost(self, database: Database, key: bytes, value: Any, event: Event) -> None:
+        """A key has gone by itself, with its value, as ``changed`` has told."""
 
     def flushed(self, database: Database) -> None:
         """The database is about to be emptied."""
@@ -42,7 +46,7 @@ class ObservedDatabase(Database):
         self._observer.changed(self, key, event)
 
     def _is_new(self, key: bytes) -> bool:
-        return self.find(key) is None
+        return self.expires_at(key) is None
 
     def read(self, key: bytes) -> Any:
         value = super().read(key)
@@ -115,6 +119,11 @@ class ObservedDatabase(Database):
         self._observer.flushed(self)
         return super().flush()
 
-    def _has_been_evicted(self, key: bytes) -> None:
-        super()._has_been_evicted(key)
-        self._tell(key, EVICTED_KEY)
+    def _has_been_evicted(self, entry: Entry) -> None:
+        super()._has_been_evicted(entry)
+        self._tell(entry.key, EVICTED_KEY)
+        self._observer.lost(self, entry.key, entry.value, EVICTED_KEY)
+
+    def _has_expired(self, entry: Entry) -> None:
+        super()._has_expired(entry)
+        self._observer.lost(self, entry.key, entry.value, EXPIRED_KEY)

@@ -6,34 +6,44 @@ A feature that is off is not tested for; turning it on exchanges the class of ev
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.evict.noeviction import NoEviction
+from pycache_server.store.candidates import plain_candidates
+from pycache_server.store.changing import AdoptingDatabase, ChangingDatabase, HandingDatabase, LeavingDatabase
 from pycache_server.store.database import Database
-from pycache_server.store.evicting import EvictingDatabase, LeavingDatabase
+from pycache_server.store.evicting import EvictingDatabase
 from pycache_server.store.keyspace import Keyspace
+from pycache_server.store.limits import Limit, LimitedDatabase, limited_candidates
+from pycache_server.store.mortal import Lifetimes, MortalDatabase
 from pycache_server.store.observed import ObservedDatabase
 from pycache_server.store.scan import SLOTS
 
-
-class ObservedEvictingDatabase(ObservedDatabase, EvictingDatabase):
-    """A database that tells, and whose keys an engine orders."""
-
-    __slots__ = ()
+_CLASSES: dict[tuple[type[Database], ...], type[Database]] = {}
 
 
-class ObservedLeavingDatabase(ObservedDatabase, LeavingDatabase):
-    """A database that tells, and whose engine is being taken away."""
+def _class_of(*mixins: type[Database]) -> type[Database]:
+    """The class of a database with some mix-ins; the last one is what is mixed into."""
+    found = _CLASSES.get(mixins)
+    if found is None:
+        name = "".join(mixin.__name__.removesuffix("Database") for mixin in mixins) + "Database"
+        bases = mixins[:-1] if len(mixins) > 1 and mixins[-1] is Database else mixins
+        found = _CLASSES[mixins] = mixins[0] if len(mixins) == 1 else type(name, bases, {"__slots__": ()})
+    return found
 
-    __slots__ = ()
+
+STEP = 200
+"""How many keys change over in one step, at least one bucket: some 0.2 ms."""
 
 
-_CLASSES: dict[type[Database], type[Database]] = {
-    Database: ObservedDatabase,
-    EvictingDatabase: ObservedEvictingDatabase,
-    LeavingDatabase: ObservedLeavingDatabase,
-}
-ADOPT_BUCKETS = 16
-"""How many of the 4096 buckets of a database change over in one step."""
+class _Choice(NamedTuple):
+    """An engine and what it decides on, and the parts of the keyspace that have others."""
+
+    engine: type[Engine]
+    volatile: bool
+    limits: tuple[Limit, ...]
 
 
 class Shape:
@@ -44,9 +54,10 @@ class Shape:
         self._keyspace = keyspace
         self.surroundings = Surroundings(now, keyspace.choose)
         self._reasons: set[str] = set()
-        self._engine: type[Engine] | None = None  # what the databases have or are getting
-        self._wanted: type[Engine] | None = None
-        self._leaving = False
+        self._present: _Choice | None = None  # what the databases have or are getting
+        self._wanted: _Choice | None = None
+        self._kind: type[Database] = Database
+        self._limited = False  # whether some keys have limits of their own
         self._under_way = False  # whether buckets are changing over: each database knows how many have
 
     def observe(self, reason: str) -> None:
@@ -59,62 +70,87 @@ class Shape:
         self._reasons.discard(reason)
         self._apply()
 
-    def use_engine(self, engine: type[Engine] | None) -> None:
-        """Change to another engine, or to none."""
-        self._wanted = engine
+    def use_lifetimes(self, lifetimes: Lifetimes) -> None:
+        """Give keys the times to live that are set from now on."""
+        self._keyspace.lifetimes = lifetimes
+        self._apply()
+
+    def use_engine(self, engine: type[Engine] | None, volatile: bool = False, limits: tuple[Limit, ...] = ()) -> None:
+        """Change to another engine, or to none; one that decides on keys with a time to live alone, or on all; and to
+        these limits of their own for parts of the keyspace."""
+        self._wanted = None if engine is None else _Choice(engine, volatile, limits)
         self._keyspace.wake()
 
     @property
     def changing(self) -> bool:
         """Whether a change of engine is not complete."""
-        return self._under_way or self._wanted is not self._engine
+        return self._under_way or self._wanted != self._present
+
+    @property
+    def limited(self) -> bool:
+        """Whether limits of their own are wanted for parts of the keyspace."""
+        return self._wanted is not None and bool(self._wanted.limits)
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether the engine that is wanted gives up keys at all."""
+        return self._wanted is not None and self._wanted.engine is not NoEviction
+
+    @property
+    def counting(self) -> bool:
+        """Whether the keyspace's account has every key."""
+        return self._kind in (EvictingDatabase, HandingDatabase)
 
     def step(self) -> bool:
         """Go on with a change of engine. Whether there is more to do."""
         if not self._under_way:
-            if self._wanted is self._engine:
+            if self._wanted == self._present:
                 return False
-            self._under_way = True
-            for database in self._keyspace.databases:
-                database.changed_over = 0
-            if self._engine is not None:
-                self._leaving = True
-                self._apply()
-            elif self._wanted is not None:
-                self._begin(self._wanted)
+            self._begin(self._wanted)
             return True
         for database in self._keyspace.databases:
             if database.changed_over < SLOTS:
-                database.changed_over = self._change_over(database, database.changed_over)
+                assert isinstance(database, ChangingDatabase)
+                database.change_over(STEP)
                 return True
-        self._under_way = False
-        if self._leaving:
-            self._leaving = False
-            self._engine = None
-            self._apply()
-            for database in self._keyspace.databases:
-                database.engine = None
+        self._end()
         return self.changing
 
-    def _change_over(self, database: Database, first: int) -> int:
-        assert isinstance(database, EvictingDatabase)
-        if self._leaving:
-            return database.release(first, ADOPT_BUCKETS)
-        return database.adopt(first, ADOPT_BUCKETS)
-
-    def _begin(self, engine: type[Engine]) -> None:
-        self._engine = engine
-        self._apply()
-        for database in self._keyspace.databases:
-            assert isinstance(database, EvictingDatabase)
-            database.begin(engine(self.surroundings))
-
-    def _apply(self) -> None:
-        if self._engine is None:
-            kind: type[Database] = Database
+    def _begin(self, wanted: _Choice | None) -> None:
+        before, self._present, self._under_way = self._present, wanted, True
+        self._limited = any(choice is not None and bool(choice.limits) for choice in (before, wanted))
+        if wanted is None:
+            self._apply(LeavingDatabase)
         else:
-            kind = LeavingDatabase if self._leaving else EvictingDatabase
-        if self._reasons:
-            kind = _CLASSES[kind]
+            self._apply(AdoptingDatabase if before is None else HandingDatabase)
         for database in self._keyspace.databases:
-            database.__class__ = kind
+            assert isinstance(database, ChangingDatabase)
+            database.changed_over = 0
+            if wanted is not None:
+                rest = partial(plain_candidates, wanted.engine, wanted.volatile, self.surroundings)
+                candidates = limited_candidates(rest, wanted.limits, database.index, self.surroundings)
+                if isinstance(database, HandingDatabase):
+                    database.hand_over(candidates)
+                else:
+                    database.begin(candidates)
+
+    def _end(self) -> None:
+        self._under_way = False
+        self._limited = self._present is not None and bool(self._present.limits)
+        self._keyspace.crowded = self._limited  # nobody has looked at the limits meanwhile
+        if self._present is None:
+            for database in self._keyspace.databases:
+                assert isinstance(database, ChangingDatabase)
+                database.begin(None)
+        self._apply(Database if self._present is None else EvictingDatabase)
+
+    def _apply(self, kind: type[Database] | None = None) -> None:
+        self._kind = kind or self._kind
+        lifetimes = self._keyspace.lifetimes
+        for database in self._keyspace.databases:
+            mixins: list[type[Database]] = [ObservedDatabase] if self._reasons else []
+            if lifetimes is not None and lifetimes.concerns(database.index):
+                mixins.append(MortalDatabase)
+            if self._limited:
+                mixins.append(LimitedDatabase)
+            database.__class__ = _class_of(*mixins, self._kind)

@@ -10,8 +10,8 @@ import pytest
 
 from pycache_server.evict.adaptive import LEAST_REMEMBERED, PAGE, Adaptive, AdaptiveEntry
 from pycache_server.evict.base import Surroundings
-from pycache_server.evict.mapped_history import ROW, MappedHistory
 from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, ROWS, STATES, far_bin, frequency_of, octave_of
+from pycache_server.evict.mapped_history import ROW, MappedHistory
 
 
 class Clock:

@@ -28,6 +28,9 @@ class Recorder:
     def changed(self, database: Database, key: bytes, event: Event) -> None:
         self.heard.append((key, event))
 
+    def lost(self, database: Database, key: bytes, value: Any, event: Event) -> None:
+        pass
+
     def flushed(self, database: Database) -> None:
         pass
 
@@ -141,7 +144,7 @@ class Actor:
         self.shape.use_engine(self.chance.choice([None, Lru, NoEviction]))
 
     def evict(self) -> None:
-        victim = self.db.engine.victim() if self.db.engine is not None else None
+        victim = self.db.candidates.victim() if self.db.candidates is not None else None
         if victim is not None and victim.expires > self.clock.now():
             assert self.db.evict_one()
             del self.model[victim.key]
