@@ -240,7 +240,8 @@ class Adaptive(Engine):
     # What an operator may ask
 
     def idle_seconds(self, entry: Any) -> int | None:
-        index = bisect_left(self._moments, (entry.accessed, 0.0))
+        # At least so long: what was read within the burst has kept its tick, and a tick lasts for a while.
+        index = bisect_left(self._moments, (entry.accessed + self._burst + 1, 0.0))
         return max(0, int(self.now() - self._moments[index][1])) if index < len(self._moments) else 0
 
     def frequency(self, entry: Any) -> int | None:
