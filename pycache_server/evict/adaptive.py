@@ -29,7 +29,8 @@ Source of the idea: Beckmann, Chen, Cidon, "LHD: improving cache hit rate by max
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from array import array
+from bisect import bisect_right
 from typing import Any
 
 from pycache_server.entry import SizedEntry
@@ -84,7 +85,8 @@ class Adaptive(Engine):
         self._burst = 0
         self._learn_at = self._counted_at = 1
         self._page_turn = self._row_turn = 0
-        self._moments: list[tuple[int, float]] = []  # ticks and the time when they began
+        self._moments = array("Q")  # ticks
+        self._times = array("d")  # and when they began
 
     # What the keyspace tells
 
@@ -207,11 +209,13 @@ class Adaptive(Engine):
         if learned is None:
             learned = self._learned = HitDensity()
             self._hits = learned.hits
+            self._remember(LEAST_REMEMBERED)
         step = max(LEAST_STEP, entries // STEPS_A_TURN)
         self._learn_at = tick + min(step, max(_FIRST_STEPS, tick // _HASTE))
-        self._moments.append((tick, self.now()))
+        self._moments.append(tick)
+        self._times.append(self.now())
         if len(self._moments) > _MOMENTS:
-            del self._moments[::2]
+            self._moments, self._times = self._moments[1::2], self._times[1::2]
         if entries:
             self._look_around(tick - self._counted_at)
             learned.learn(tick, entries)
@@ -226,8 +230,12 @@ class Adaptive(Engine):
         self._row_turn = (self._row_turn + 1) % len(history.rows)
         row = history.row_of(self._row_turn)
         self._count([(ROWS[state], accessed) for state, accessed in row], elapsed * len(history.rows))
-        while len(history) < max(REMEMBERED * entries, LEAST_REMEMBERED):
-            history.grow()
+        self._remember(REMEMBERED * entries)
+
+    def _remember(self, keys: int) -> None:
+        """Make room for the memory of so many keys that are gone."""
+        while len(self._history) < keys:
+            self._history.grow()
 
     def _count(self, found: list[tuple[int, int]], weight: float) -> None:
         """Keys were found in a row since a tick; each stands for so many keys times ticks."""
@@ -241,8 +249,8 @@ class Adaptive(Engine):
 
     def idle_seconds(self, entry: Any) -> int | None:
         # At least so long: what was read within the burst has kept its tick, and a tick lasts for a while.
-        index = bisect_left(self._moments, (entry.accessed + self._burst + 1, 0.0))
-        return max(0, int(self.now() - self._moments[index][1])) if index < len(self._moments) else 0
+        index = bisect_right(self._moments, entry.accessed + self._burst)
+        return max(0, int(self.now() - self._times[index])) if index < len(self._moments) else 0
 
     def frequency(self, entry: Any) -> int | None:
         return 1 + frequency_of(entry.row // BINS)
