@@ -232,6 +232,7 @@ def _holders(thing: object) -> list[str]:
 def _check_bounds(engine_class: type[Engine], seed: int) -> None:
     """Let many keys pass through a small cache: what the engine holds must not grow with them."""
     room = 256
+    passed = _PASSING * room
     engine = engine_class(Surroundings(lambda: 1_700_000_000.0, random.Random(seed).randrange))
     entries: dict[int, SizedEntry] = {}
 
@@ -251,13 +252,13 @@ def _check_bounds(engine_class: type[Engine], seed: int) -> None:
     try:
         pass_through(0, 4 * room)
         before = tracemalloc.get_traced_memory()[0]
-        pass_through(4 * room, _PASSING * room)
+        pass_through(4 * room, passed)
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         if not traced:
             tracemalloc.stop()
     engine._check()
     assert grown <= MOST_FIXED_BYTES + MOST_BYTES * room, (
-        f"{engine_class.__name__} has grown by {grown} bytes while {_PASSING * room} keys passed through a cache of {room}: "
+        f"{engine_class.__name__} has grown by {grown} bytes while {passed} keys passed through a cache of {room}: "
         "what is remembered of keys that went must be bounded by the number of those that are there"
     )
