@@ -237,3 +237,19 @@ def test_a_wrong_time_to_live_is_refused_with_what_is_wrong(text: str, problem: 
     with pytest.raises(SetError) as error:
         Settings().checked([("default-ttl", text)], False)
     assert str(error.value.problem) == problem
+
+
+def test_limits_are_set_by_scope_and_written_back() -> None:
+    text = "limit prefix session: 100mb lru\nlimit db 3 50mb allkeys-lfu\n"
+    settings = loaded(text)
+    assert settings["limit"] == (("prefix", "session:", 100 << 20, "lru"), ("db", "3", 50 << 20, "allkeys-lfu"))
+    assert settings.get("limit") == "prefix session: 100mb lru db 3 50mb allkeys-lfu"
+    assert settings.rewrite(text) == text
+    for wrong, problem in (
+        ("100mb lru", "'100mb' must be 'db' or 'prefix': maxmemory is the limit of everything"),
+        ("db 3 lru", "'db' must be followed by a number and a size and a policy"),
+        ("prefix p x lru", "argument must be a memory value"),
+    ):
+        with pytest.raises(SetError) as error:
+            settings.checked([("limit", wrong)], False)
+        assert error.value.problem == problem

@@ -23,6 +23,7 @@ from pycache_server.server.host import RealHost
 from pycache_server.server.listener import Connection
 from pycache_server.server.log import Log
 from pycache_server.server.memory import MemoryGauge
+from pycache_server.server.pages import HugePages
 from pycache_server.server.setup import make_core
 from pycache_server.server.upkeep import Upkeep
 from pycache_server.settings.config import Settings
@@ -52,6 +53,7 @@ class App:
         self.loop_name = loop_name
         self.started_at = time.time()
         self.collector: Collector | None = Collector() if owns_process else None
+        self.pages: HugePages | None = HugePages() if owns_process else None
         self.socket_path: str = settings["unixsocket"]
         self.stop_requested: Callable[[], None] = lambda: None
         """What SHUTDOWN and signals call; set by whoever waits for the end."""

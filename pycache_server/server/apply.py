@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pycache_server.evict.base import UnknownPolicy, load_policy, policy_names
+from pycache_server.evict.base import ALL_KEYS, VOLATILE, UnknownPolicy, load_policy, policy_names
+from pycache_server.evict.noeviction import NoEviction
 from pycache_server.session.core import OutputLimit
 from pycache_server.session.room import seconds_of
 from pycache_server.store.events import parse_flags
+from pycache_server.store.limits import Limit
 from pycache_server.store.mortal import Lifetimes
 from pycache_server.store.scopes import Scope, Scoped
 
@@ -102,10 +104,36 @@ def _memory(app: App) -> None:
         policy = load_policy(name)
     except UnknownPolicy:
         raise CannotApply("argument(s) must be one of the following: " + ", ".join(policy_names())) from None
-    limit = app.settings["maxmemory"]
-    app.core.shape.use_engine(policy.engine if limit else None, policy.volatile)
-    app.core.room.limit(limit)
+    limits = tuple(_limit(app, *words) for words in app.settings["limit"])
+    size = app.settings["maxmemory"]
+    if size or limits:
+        engine, volatile = (policy.engine, policy.volatile) if size else (NoEviction, False)
+        app.core.shape.use_engine(engine, volatile, limits)
+    else:
+        app.core.shape.use_engine(None)
+    app.core.room.limit(size)
     app.core.tables.refresh()
+
+
+def _limit(app: App, scope: str, which: str, size: int, name: str) -> Limit:
+    """A limit as the store wants it. The policy may be named without its scope."""
+    for full_name in (name, ALL_KEYS + name, VOLATILE + name):
+        try:
+            policy = load_policy(full_name)
+        except UnknownPolicy:
+            continue
+        return Limit(_scope(app, scope, which), size, policy.name, policy.engine, policy.volatile)
+    raise CannotApply(f"'{name}' is not a policy, which must be one of the following: " + ", ".join(policy_names()))
+
+
+def _scope(app: App, scope: str, which: str) -> Scope:
+    """A scope as the store wants it."""
+    if scope == "db" and int(which) >= len(app.core.keyspace.databases):
+        raise CannotApply(f"there is no database {which}")
+    return Scope(
+        int(which) if scope == "db" else None,
+        which.encode("utf-8", "surrogateescape") if scope == "prefix" else None,
+    )
 
 
 def _eviction(app: App) -> None:
@@ -117,23 +145,11 @@ def _eviction(app: App) -> None:
 
 
 def _lifetimes(app: App) -> None:
-    try:
-        default, longest = (_scoped_times(app, name) for name in ("default-ttl", "max-ttl"))
-    except IndexError as error:
-        raise CannotApply(f"there is no database {error}") from None
+    default, longest = (
+        Scoped([(_scope(app, scope, which), seconds * 1000) for scope, which, seconds in app.settings[name]])
+        for name in ("default-ttl", "max-ttl")
+    )
     app.core.shape.use_lifetimes(Lifetimes(default, longest))
-
-
-def _scoped_times(app: App, name: str) -> Scoped[int]:
-    """A directive of times as the store wants it, in ms; raises IndexError for a database that is not there."""
-    settings = []
-    for scope, which, seconds in app.settings[name]:
-        if scope == "db" and int(which) >= len(app.core.keyspace.databases):
-            raise IndexError(which)
-        database = int(which) if scope == "db" else None
-        prefix = which.encode("utf-8", "surrogateescape") if scope == "prefix" else None
-        settings.append((Scope(database, prefix), seconds * 1000))
-    return Scoped(settings)
 
 
 def _maxclients(app: App) -> None:
@@ -222,6 +238,7 @@ APPLY: dict[str, Callable[[App], None]] = {
     "max-ttl": _lifetimes,
     "maxmemory": _memory,
     "maxmemory-policy": _memory,
+    "limit": _memory,
     **dict.fromkeys(
         ("maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "maxmemory-eviction-tenacity"), _eviction
     ),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server import REDIS_VERSION, __version__
 from pycache_server.evict.base import NO_EVICTION
+from pycache_server.store.limits import LimitedDatabase
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
@@ -237,6 +238,8 @@ def _stats(app: App) -> Fields:
     if app.collector is not None:
         yield "pycache_gc_steps", app.collector.steps
         yield "pycache_gc_skipped", app.collector.skipped
+    if app.pages is not None:
+        yield "pycache_huge_pages", app.pages.collapsed
 
 
 def _replication(app: App) -> Fields:
@@ -324,6 +327,12 @@ def _eviction(app: App) -> Fields:
             yield f"pycache_db{database.index}_bytes", database.used
             for name, value in database.engine.report().items():
                 yield f"pycache_db{database.index}_{name}", value
+        for number, group in enumerate(database.groups() if isinstance(database, LimitedDatabase) else ()):
+            limit, field = group.limit, f"pycache_db{database.index}_limit{number}"
+            prefix = "" if limit.scope.prefix is None else limit.scope.prefix.decode("utf-8", "backslashreplace")
+            yield field, f"prefix={prefix},policy={limit.name},bytes={group.used},limit={limit.size}"
+            for name, value in group.candidates.engine.report().items():
+                yield f"{field}_{name}", value
 
 
 SECTIONS: dict[str, tuple[str, Callable[[App], Fields]]] = {

@@ -16,6 +16,7 @@ from pycache_server.settings.kinds import (
     Checked,
     Choice,
     Kind,
+    Limits,
     Memory,
     Number,
     Octal,
@@ -115,6 +116,7 @@ def _acting() -> list[Directive]:
         Directive("dir", TEXT, "", acts=True, protected=True),
         Directive("databases", Number(1, 2**31 - 1), 16, acts=True, fixed=True),
         Directive("hz", INT, 10, acts=True),
+        Directive("huge-pages", YES_NO, True, acts=True),
         Directive("event-loop", Choice(("auto", "asyncio", "uvloop")), "auto", acts=True, fixed=True),
         Directive("enable-protected-configs", ENABLE, "no", acts=True, fixed=True),
         Directive("enable-debug-command", ENABLE, "no", acts=True, fixed=True),
@@ -134,6 +136,7 @@ def _acting() -> list[Directive]:
         Directive("maxmemory-eviction-tenacity", PERCENT, 10, acts=True),
         Directive("lfu-log-factor", ANY, 10, acts=True),
         Directive("lfu-decay-time", ANY, 1, acts=True),
+        Directive("limit", Limits(), (), acts=True, repeated=True),
         Directive("default-ttl", Times(), (), acts=True, repeated=True),
         Directive("max-ttl", Times(), (), acts=True, repeated=True),
         # what is watched

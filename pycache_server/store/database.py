@@ -188,6 +188,10 @@ class Database:
         """The engine that orders the keys, None where there is none."""
         return self.candidates.engine if self.candidates is not None else None
 
+    def engine_for(self, key: bytes) -> Engine | None:
+        """The engine that decides on a key, None where there is none."""
+        return self.candidates.engine_for(key) if self.candidates is not None else None
+
     def engine_knows(self, key: bytes, ask: Callable[[Engine, SizedEntry], int | None]) -> int | None:
         """What the engine answers of a key's entry; None where it does not know the entry."""
         entry = self.stored_entry(key)

@@ -43,6 +43,8 @@ class Keyspace:
         """Most bytes that keys and values may take, 0 for no limit."""
         self.held = 0
         """Bytes of all keys and values, as far as they are counted (evicting.py)."""
+        self.crowded = False
+        """Whether a limit of its own may be exceeded somewhere (limits.py)."""
         self.evicted = 0
         """How many keys have been given up for want of memory."""
         self.evicted_by: Counter[type[Engine]] = Counter()

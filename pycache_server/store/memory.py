@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from sys import getsizeof
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pycache_server.entry import NEVER, Entry, SizedEntry
-from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.entry import Entry, SizedEntry
+from pycache_server.evict.base import Engine
 from pycache_server.store.hash import VolatileHash
 from pycache_server.store.strings import STRING_TYPES
 
@@ -56,29 +56,36 @@ def size_of_key(key: bytes, value: Any, entry: Entry | None) -> int:
     return BUCKET_SHARE + size_of_value(key) + held + size_of_value(value)
 
 
-def size_of_entry(entry: SizedEntry) -> int:
-    """The same for an entry of an engine, measured anew."""
-    time = TIME if entry.expires != NEVER else 0
-    return overheads[type(entry)] + size_of_value(entry.key) + time + size_of_value(entry.value)
+class Weight(NamedTuple):
+    """Bytes of an engine's entry without key, time and value: what all have, with the share of the buckets, and the
+    numbers that the engine keeps in those that it knows."""
+
+    entry: int
+    numbers: int
 
 
-overheads: dict[type[SizedEntry], int] = {}
-"""Bytes that an entry of an engine takes without key, time and value, its share of the buckets included."""
+_weights: dict[type[Engine], Weight] = {}
+_PROBES = 300
+"""So many entries are made to weigh one: numbers that count them are no longer among those that are shared."""
 
 
-def measure_overhead(engine: type[Engine], surroundings: Surroundings) -> None:
-    """Find out what entries of an engine take: the entry itself, and the numbers that an engine keeps in it."""
-    if engine.entry_type in overheads:
-        return
-    probe = engine.entry_type(b"key", b"value")
-    sample = engine(surroundings)
-    probe.size = 1 << 20
-    sample.admit(probe)
-    slots = {name for kind in type(probe).__mro__ for name in getattr(kind, "__slots__", ())}
-    numbers = [getattr(probe, name, None) for name in slots - {"expires"}]
-    sample.discard(probe)
-    held = sum(size_of(each) for each in numbers if type(each) in (int, float) and each not in _SHARED_INTS)
-    overheads[engine.entry_type] = BUCKET_SHARE + size_of(probe) + held
+def weigh(engine: Engine) -> Weight:
+    """Find out what entries of an engine weigh, with another engine of that kind."""
+    kind = type(engine)
+    if kind not in _weights:
+        sample = kind(engine.surroundings)
+        probes = [kind.entry_type(b"%d" % number, b"") for number in range(_PROBES)]
+        for probe in probes:
+            probe.size = 1 << 20
+            sample.admit(probe)
+        last = probes[-1]
+        slots = {name for each in type(last).__mro__ for name in getattr(each, "__slots__", ())}
+        numbers = [getattr(last, name, None) for name in slots - {"expires", "size"}]
+        held = sum(size_of(each) for each in numbers if type(each) in (int, float) and each not in _SHARED_INTS)
+        _weights[kind] = Weight(BUCKET_SHARE + size_of(last) + size_of(last.size), held)
+        for probe in probes:
+            sample.discard(probe)
+    return _weights[kind]
 
 
 # Giving back

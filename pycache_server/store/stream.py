@@ -25,12 +25,18 @@ if TYPE_CHECKING:
     from pycache_server.store.encodings import Encodings
 
 LARGEST_LISTPACK = 1 << 30
+_COUNTS = 20
+"""No two counts take more bytes in a listpack."""
 _NUMBERS_BYTES = 48
 """Bytes of a stream's own integers, about."""
 
 
 class IdTooSmall(RedisError):
     text = b"ERR The ID specified in XADD is equal or smaller than the target stream top item"
+
+
+class NoIdLeft(RedisError):
+    text = b"ERR The stream has exhausted the last possible ID, unable to add more items"
 
 
 class EntryTooLarge(RedisError):
@@ -77,9 +83,17 @@ class Stream:
     # Adding
 
     def next_id(self, now: int) -> int:
-        """The id of an entry that is added at ``now``, in ms: ids grow even where the clock goes back."""
+        """The id of an entry that is added at ``now``, in ms: ids grow even where the clock goes back.
+
+        Raises NoIdLeft.
+        """
         number = now << SEQ_BITS
-        return number if number > self.last_id else self.last_id + 1
+        last = self.last_id
+        if number > last:
+            return number
+        if last == LARGEST_ID:
+            raise NoIdLeft
+        return last + 1
 
     def next_id_within(self, ms: int) -> int:
         """The id of an entry of which the first part is given.
@@ -99,16 +113,35 @@ class Stream:
         """
         if number <= self.last_id:
             raise IdTooSmall
-        size = sum(map(len, words))
-        if size > LARGEST_LISTPACK:
-            raise EntryTooLarge
-        fields = tuple(words[::2])
+        if len(words) == 2:  # most entries, in half the time
+            field, text = words
+            fields: tuple[bytes, ...] = (field,)
+            values, size = [text], len(field) + len(text)
+        else:
+            fields = tuple(words[::2])
+            values, size = words[1::2], sum(map(len, words))
         nodes = self.nodes
-        node = self._add_node(number, fields) if not nodes or _is_full(nodes[-1], size, limits) else nodes[-1]
-        node.append(number, fields, words[1::2])
+        if (
+            not nodes
+            or len((node := nodes[-1]).ms) >= limits.stream_node_max_entries
+            or not node.body + size + _COUNTS < limits.stream_node_max_bytes < LARGEST_LISTPACK
+        ):
+            node = self._node_for(number, fields, size, limits)
+        node.append(number, fields, values)
         self.length += 1
         self.added += 1
         self.last_id = number
+
+    def _node_for(self, number: int, fields: tuple[bytes, ...], size: int, limits: Encodings) -> Node:
+        """The last node, or a new one where an entry of ``size`` bytes must go into the next.
+
+        Raises EntryTooLarge.
+        """
+        if size > LARGEST_LISTPACK:
+            raise EntryTooLarge
+        if self.nodes and not _is_full(self.nodes[-1], size, limits):
+            return self.nodes[-1]
+        return self._add_node(number, fields)
 
     def _add_node(self, start: int, fields: tuple[bytes, ...]) -> Node:
         before = self.nodes[-1] if self.nodes else None
@@ -133,7 +166,10 @@ class Stream:
 
     def last_live_id(self) -> int:
         """The id of the last entry, 0 where there is none."""
-        return next((node.last_live_id() for node in reversed(self.nodes) if node.alive), 0)
+        nodes = self.nodes
+        if nodes and nodes[-1].alive:
+            return nodes[-1].last_live_id()
+        return next((node.last_live_id() for node in reversed(nodes) if node.alive), 0)
 
     def range(
         self, start: int = 0, end: int = LARGEST_ID, count: int | None = None, backwards: bool = False
@@ -146,8 +182,8 @@ class Stream:
         found: list[Record] = []
         for place in range(last - 1, first - 1, -1) if backwards else range(first, last):
             node = self.nodes[place]
-            low = node.place_of(start) if place == first else 0
-            high = node.place_of(end + 1) if place == last - 1 else len(node)
+            low = node.place_of(start) if start > node.start else 0
+            high = node.place_of(end + 1) if place == last - 1 and end < self.last_id else len(node)
             found += node.entries(low, high, wanted - len(found), backwards)
             if len(found) >= wanted:
                 break
@@ -178,6 +214,8 @@ class Stream:
         """Drop the oldest entries until ``length`` are left, or somewhat more where only whole nodes may go. Returns
         how many were dropped: no more than ``limit`` where that is not 0."""
         excess = self.length - length
+        if excess <= 0:
+            return 0
         dropped = nodes = 0
         for node in self.nodes:
             if dropped >= excess or (limit and dropped + node.alive > limit):
@@ -303,7 +341,7 @@ def _is_full(node: Node, size: int, limits: Encodings) -> bool:
     most = limits.stream_node_max_bytes
     if not 0 < most < LARGEST_LISTPACK:
         most = LARGEST_LISTPACK
-    return node.body + size + 20 >= most and node.listpack_bytes() + size >= most  # 20: no two counts are longer
+    return node.body + size + _COUNTS >= most and node.listpack_bytes() + size >= most
 
 
 def _bytes_of_fields(fields: tuple[bytes, ...]) -> int:
