@@ -321,7 +321,14 @@ def _pycache(app: App) -> Fields:
 
 
 def _eviction(app: App) -> Fields:
-    """What the engines have learned, of each database that holds something."""
+    """What the engines have learned, of each database that holds something; and what others would do."""
+    shadows = app.core.keyspace.shadows
+    if shadows is not None:
+        yield "pycache_shadow_reads", shadows.asked
+        yield "pycache_shadow_hit_ratio", f"{shadows.ratio(shadows.hits):.4f}"
+        best = shadows.best()
+        ratio = shadows.ratio(best.hits)
+        yield "pycache_shadow_best", f"policy={best.policy.name},size={best.percent},hit_ratio={ratio:.4f}"
     for database in app.core.keyspace.databases:
         if database.size and database.engine is not None:
             yield f"pycache_db{database.index}_bytes", database.used

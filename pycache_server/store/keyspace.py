@@ -14,6 +14,7 @@ from pycache_server.store.encodings import Encodings
 if TYPE_CHECKING:
     from pycache_server.store.mortal import Lifetimes
     from pycache_server.store.observed import Observer
+    from pycache_server.store.simulation import Simulation
 
 
 class Keyspace:
@@ -31,6 +32,8 @@ class Keyspace:
         self.encodings = Encodings()
         self.lifetimes: Lifetimes | None = None
         """The times to live that keys are given (mortal.py)."""
+        self.shadows: Simulation | None = None
+        """What finds out how other policies would do (simulation.py)."""
         self.longest_string = 512 * 1024 * 1024
         """proto-max-bulk-len, in bytes."""
         self.discarded: list[Any] = []
@@ -67,6 +70,7 @@ class Keyspace:
             mine, theirs = getattr(one, name), getattr(other, name)
             setattr(one, name, theirs)
             setattr(other, name, mine)
+        self.restart_shadows()
 
     def used(self) -> int:
         """Bytes of all keys and values, as far as they are counted."""
@@ -90,6 +94,13 @@ class Keyspace:
 
     def _evict_any(self) -> bool:
         return any(database.evict_one() for database in self.databases)
+
+    def restart_shadows(self) -> None:
+        """Many keys have gone at once, or have other names: let the shadows begin with empty caches."""
+        old = self.shadows
+        if old is not None:
+            self.shadows = old.anew()
+            self.discard(old)
 
     def discard(self, value: Any) -> None:
         """Free a value that is big, in slices. Nobody else may hold it."""

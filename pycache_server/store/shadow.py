@@ -11,31 +11,36 @@ Source: Waldspurger, Saemundsson, Ahmad, Park, "Cache modeling and optimization 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pycache_server.entry import SizedEntry
 from pycache_server.evict.base import Policy, Surroundings
-from pycache_server.store.candidates import Candidates, candidates_of
-from pycache_server.store.memory import measure_overhead, overheads
+from pycache_server.store.candidates import plain_candidates
 
 
 class Shadow:
-    """The cache of one policy with ``percent`` of the memory. ``limit`` is in bytes, for the keys of the sample.
+    """The cache of one policy with ``percent`` of the memory. ``limit`` is in bytes, for the keys of the sample;
+    ``on_eviction`` is called with the name of each key that is given up.
 
     ``payload`` is what a key takes but for the entry of the engine, whose size differs between engines.
     """
 
-    __slots__ = ("_candidates", "_entries", "_overhead", "hits", "limit", "percent", "policy", "used")
+    __slots__ = ("_candidates", "_entries", "full", "hits", "limit", "on_eviction", "percent", "policy", "used")
 
-    def __init__(self, policy: Policy, percent: int, surroundings: Surroundings) -> None:
+    def __init__(
+        self, policy: Policy, percent: int, surroundings: Surroundings, on_eviction: Callable[[bytes], None]
+    ) -> None:
         self.policy = policy
         self.percent = percent
+        self.on_eviction = on_eviction
         self.limit = 0.0
         self.hits = 0.0
         """Reads that it would have answered, weighted."""
         self.used = 0
+        self.full = False
+        """Whether it has ever been: until then it tells nothing of its policy."""
         self._entries: dict[bytes, SizedEntry] = {}
-        measure_overhead(policy.engine, surroundings)
-        self._overhead = overheads[policy.engine.entry_type]
-        self._candidates: Candidates = candidates_of(policy.engine, policy.volatile, surroundings)
+        self._candidates = plain_candidates(policy.engine, policy.volatile, surroundings)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -51,21 +56,28 @@ class Shadow:
         self._candidates.access(entry)
         return True
 
-    def put(self, name: bytes, payload: int, expires: int) -> None:
-        """Take a key in, or let it have another size or time to live. It stays out where nothing may go for it."""
+    def put(self, name: bytes, payload: int, expires: int, access: bool = False) -> bool:
+        """Take a key in, or let it have another size or time to live; ``access`` tells that the latter is an access to
+        the engine. It stays out where nothing may go for it. Whether it has come."""
         able = self._make_room()
+        candidates = self._candidates
         entry = self._entries.get(name)
         if entry is not None:
-            growth = self._overhead + payload - entry.size
-            entry.size += growth
-            self.used += growth
             if entry.expires != expires:
-                self._candidates.retime(entry, expires)
-        elif able:
-            entry = self._entries[name] = self._candidates.make(name, None, expires)
-            entry.size = self._overhead + payload
-            self.used += entry.size
-            self._candidates.admit(entry)
+                access = not candidates.retime(entry, expires) and access
+            size = candidates.weight(entry, expires) + payload
+            self.used += size - entry.size
+            entry.size = size
+            if access:
+                candidates.access(entry)
+            return False
+        if not able:
+            return False
+        entry = self._entries[name] = candidates.make(name, None, expires)
+        entry.size = candidates.weight(entry, expires) + payload
+        self.used += entry.size
+        candidates.admit(entry)
+        return True
 
     def discard(self, name: bytes) -> None:
         """A key goes everywhere: it is deleted, or its time has come, or it is no longer in the sample."""
@@ -74,29 +86,17 @@ class Shadow:
             self.used -= entry.size
             self._candidates.discard(entry)
 
-    def anew(self, surroundings: Surroundings) -> Shadow:
-        """The same without any keys."""
-        shadow = Shadow(self.policy, self.percent, surroundings)
-        shadow.limit, shadow.hits = self.limit, self.hits
-        return shadow
-
-    def free(self, budget: int) -> int:
-        """Drop about ``budget`` keys, as what is discarded must (memory.py). Returns how many."""
-        done = 0
-        while self._entries and done < budget:
-            self._candidates.discard(self._entries.popitem()[1])
-            done += 1
-        return done
-
     def _make_room(self) -> bool:
         """Give up keys while there is too much. False where there is nothing to give up."""
         while self.used > self.limit:
+            self.full = True
             victim = self._candidates.victim()
             if victim is None:
                 return False
             del self._entries[victim.key]
             self.used -= victim.size
             self._candidates.evicted(victim)
+            self.on_eviction(victim.key)
         return True
 
     def _check(self) -> None:

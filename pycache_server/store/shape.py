@@ -20,6 +20,7 @@ from pycache_server.store.limits import Limit, LimitedDatabase, limited_candidat
 from pycache_server.store.mortal import Lifetimes, MortalDatabase
 from pycache_server.store.observed import ObservedDatabase
 from pycache_server.store.scan import SLOTS
+from pycache_server.store.simulation import ShadowedDatabase, Simulation
 
 _CLASSES: dict[tuple[type[Database], ...], type[Database]] = {}
 
@@ -73,6 +74,13 @@ class Shape:
     def use_lifetimes(self, lifetimes: Lifetimes) -> None:
         """Give keys the times to live that are set from now on."""
         self._keyspace.lifetimes = lifetimes
+        self._apply()
+
+    def use_shadows(self, shadows: Simulation | None) -> None:
+        """Let a simulation hear of what happens to the keys, in place of the one that does, or none."""
+        old, self._keyspace.shadows = self._keyspace.shadows, shadows
+        if old is not None:
+            self._keyspace.discard(old)
         self._apply()
 
     def use_engine(self, engine: type[Engine] | None, volatile: bool = False, limits: tuple[Limit, ...] = ()) -> None:
@@ -151,6 +159,8 @@ class Shape:
             mixins: list[type[Database]] = [ObservedDatabase] if self._reasons else []
             if lifetimes is not None and lifetimes.concerns(database.index):
                 mixins.append(MortalDatabase)
+            if self._keyspace.shadows is not None:
+                mixins.append(ShadowedDatabase)
             if self._limited:
                 mixins.append(LimitedDatabase)
             database.__class__ = _class_of(*mixins, self._kind)

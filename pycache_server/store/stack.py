@@ -1,9 +1,9 @@
 """How far back the last access of a key lies, in bytes, and what caches of all sizes would hit under LRU by that.
 
-Under LRU a key is in the cache just if what has been accessed since, each key counted once, fits in together with it. So
-one pass over the accesses tells the hits of every size at once: for each access, how many bytes lie above the key in the
-stack of all keys by their last access. Keys take increasing positions as they are accessed, and a Fenwick tree over the
-positions sums the bytes above one in O(log n).
+Under LRU a key is in the cache just if what has been accessed since, each key counted once, fits in together with it.
+So one pass over the accesses tells the hits of every size at once: for each access, how many bytes lie above the key in
+the stack of all keys by their last access. Keys take increasing positions as they are accessed, and a Fenwick tree over
+the positions sums the bytes above one in O(log n).
 
 Sources: Mattson, Gecsei, Slutz, Traiger, "Evaluation techniques for storage hierarchies", IBM Systems Journal 1970;
 Fenwick, "A new data structure for cumulative frequency tables", Software: Practice and Experience 1994.
