@@ -185,6 +185,7 @@ class Blocking:
     def _check(self) -> None:
         """Assert that queues and sessions agree."""
         waiters = {waiter for queue in self._queues.values() for waiter in queue}
+        waiters |= {each.waiter for each in self._core.sessions.values() if each.waiter and not each.waiter.places}
         assert len(waiters) == self.count
         assert len([waiter for waiter in waiters if waiter.wants is None]) == self._curious
         for waiter in waiters:

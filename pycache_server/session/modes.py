@@ -3,8 +3,8 @@
 A state is a table, not a test. The server has one Row for each command; the session loop calls ``row.run``. What a
 client's state changes (not authenticated, in MULTI, subscribed in RESP2 or in RESP3, told to be silent) is another
 table with other rows under the same names. What the server's state changes (somebody monitors, clients are blocked,
-memory is limited, everything is to be timed, clients are paused) is another function in the same rows:
-``Tables.refresh`` binds them anew. So a feature that is off costs nothing, and all of its machinery stands here.
+memory is limited, accesses are counted, everything is to be timed, clients are paused) is another function in the same
+rows: ``Tables.refresh`` binds them anew. So a feature that is off costs nothing, and all of its machinery stands here.
 
 A row's ``call`` is the command with everything that belongs to its execution; ``run`` has the gates in front of it that
 may refuse or postpone it. EXEC and scripts use ``call``: their commands have passed the gates together.
@@ -190,6 +190,8 @@ class Tables:
             return
         if timed:
             call = core.timed(call, row)
+        if core.hotkeys.active and command.keys:
+            call = core.hotkeys.watched(call, command)
         if core.serving and (Flag.WRITE in command.flags or command.name in _MAY_WRITE):
             call = _serving(call, core)
         if core.monitors and not command.flags & _UNMONITORED:
