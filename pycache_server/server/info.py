@@ -325,7 +325,7 @@ def _eviction(app: App) -> Fields:
     shadows = app.core.keyspace.shadows
     if shadows is not None:
         yield "pycache_shadow_reads", shadows.asked
-        yield "pycache_shadow_hit_ratio", f"{shadows.ratio(shadows.hits):.4f}"
+        yield "pycache_shadow_hit_ratio", f"{shadows.real_ratio:.4f}"
         best = shadows.best()
         ratio = shadows.ratio(best.hits)
         yield "pycache_shadow_best", f"policy={best.policy.name},size={best.percent},hit_ratio={ratio:.4f}"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COUNT = 10
 RATIO = 10
-MOST = 10_000
+MOST = 1000
 LARGEST_RATIO = 1_000_000
 _COUNTERS = 10
 """Counters for each key that is to be told."""

@@ -11,13 +11,16 @@ in the real cache they take in, with its real size and time to live; what is del
 real cache gives up is no concern of theirs. When a key is read that is not there, the client is about to fetch and
 write it: to a shadow that had it, that write is no access.
 
-*The figures.* A few keys that are in great demand may be in the sample or not, which would shift the figures by more
-than anything else. So the misses of the sample are divided by the exact number of reads: the reads that the sample has
-too many or too few are taken for hits, as those of great demand are (the adjustment of SHARDS).
+*The figures.* A few keys that are in great demand may be in the sample or not, which would shift all hit ratios by
+more than anything else, and all alike. What the real cache misses is known exactly, so the misses of the caches are
+scaled by how many the real one has for each that it has in the sample (a ratio estimate). On traces of zipf 0.8 and 1.1
+with five percent of 40,000 keys that leaves an error of 0.2 to 1 points, where the sample alone has 3 to 8, and the
+adjustment of SHARDS, which takes the reads that the sample has too many or too few for hits, 0.5 to 1.7.
 
 While nobody wants to know, the databases have no ShadowedDatabase among their classes (shape.py).
 
-Source: Waldspurger, Park, Garthwaite, Ahmad, "Efficient MRC construction with SHARDS", FAST 2015.
+Sources: Waldspurger, Park, Garthwaite, Ahmad, "Efficient MRC construction with SHARDS", FAST 2015; Cochran, "Sampling
+techniques", 1977, chapter 6.
 """
 
 from __future__ import annotations
@@ -79,6 +82,8 @@ class Simulation:
         self.most = most
         self.asked = 0
         """Reads of all keys."""
+        self.found = 0
+        """Those that found their key."""
         self.threshold = max(SLOTS, int(rate * _ALL))
         self._policies = list(policies)
         self._surroundings = surroundings
@@ -97,7 +102,7 @@ class Simulation:
 
     def reset(self) -> None:
         """Count from now on; the caches keep what they hold."""
-        self.asked = 0
+        self.asked = self.found = 0
         self.reads = 0.0
         """Reads of keys of the sample, weighted."""
         self.hits = 0.0
@@ -109,7 +114,8 @@ class Simulation:
     def anew(self) -> Simulation:
         """The same with empty caches: the keys have gone. The counts go on."""
         found = Simulation(self.memory, self._policies, self.percents, self._surroundings, self.most)
-        found.threshold, found.asked, found.reads, found.hits = self.threshold, self.asked, self.reads, self.hits
+        for name in ("threshold", "asked", "found", "reads", "hits"):
+            setattr(found, name, getattr(self, name))
         found._curve = self._curve
         for shadow, old in zip(found.shadows, self.shadows, strict=True):
             shadow.hits = old.hits
@@ -123,9 +129,18 @@ class Simulation:
         """The share of the keys that is sampled."""
         return self.threshold / _ALL
 
+    @property
+    def real_ratio(self) -> float:
+        """The hit ratio of the real cache, from 0 to 1."""
+        return self.found / self.asked if self.asked else 0.0
+
     def ratio(self, hits: float) -> float:
-        """The hit ratio, from 0 to 1, for weighted hits of the sample."""
-        return min(1.0, max(0.0, 1 - (self.reads - hits) / self.asked)) if self.asked else 0.0
+        """The hit ratio, from 0 to 1, of a cache with so many weighted hits of the sample."""
+        if not self.asked:
+            return 0.0
+        missed, sampled = self.asked - self.found, self.reads - self.hits
+        scale = missed / sampled if missed and sampled > 0.5 else 1.0  # none in the sample, but for rounding
+        return min(1.0, max(0.0, 1 - (self.reads - hits) * scale / self.asked))
 
     def best(self) -> Shadow:
         """The shadow with most hits of those that are as big as the real cache, or nearest to that."""
@@ -339,6 +354,8 @@ class ShadowedDatabase(Database):
         shadows = self.keyspace.shadows
         if shadows is not None:
             shadows.asked += 1
+            if value is not None:
+                shadows.found += 1
             if hash(key) & PLACES < shadows.threshold:
                 shadows.has_read(self, key, value is not None)
         return value
@@ -348,6 +365,8 @@ class ShadowedDatabase(Database):
         shadows = self.keyspace.shadows
         if shadows is not None:
             shadows.asked += 1
+            if value is not None:
+                shadows.found += 1
             if hash(key) & PLACES < shadows.threshold:
                 shadows.has_read(self, key, value is not None)
         return value

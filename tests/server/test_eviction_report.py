@@ -100,7 +100,7 @@ def test_resp2_gets_flat_lists(server: Running, wire: Wire) -> None:
         ("START POLICY allkeys-nothing", "ERR unknown policy 'allkeys-nothing'"),
         ("START SIZE 0", "ERR value is out of range, value must between 1 and 10000"),
         ("START SIZE x", "ERR value is not an integer or out of range"),
-        ("START KEYS 0", "ERR value is out of range, value must between 1 and 1000000"),
+        ("START KEYS 0", "ERR value is out of range, value must between 1 and 32000"),
         ("START RATE 0", "ERR RATE must be greater than 0 and no more than 1"),
         ("START RATE nan", "ERR RATE must be greater than 0 and no more than 1"),
         ("START MEMORY much", "ERR argument must be a memory value"),

@@ -83,7 +83,7 @@ def test_long_keys_are_not_kept(client: Client) -> None:
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        ("START COUNT 0", "ERR value is out of range, value must between 1 and 10000"),
+        ("START COUNT 0", "ERR value is out of range, value must between 1 and 1000"),
         ("START SAMPLE x", "ERR value is not an integer or out of range"),
         ("START COUNT", "ERR syntax error"),
         ("START NONSENSE", "ERR syntax error"),

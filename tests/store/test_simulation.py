@@ -77,7 +77,7 @@ def test_a_shadow_of_the_policy_in_force_hits_what_the_server_does(name: str) ->
     real = ask(world.connect(), TRACE)
     found = simulation.ratio(simulation.shadows[0].hits)
     assert found == pytest.approx(real, abs=1e-9 if name in ("lru", "sieve") else 0.01)
-    assert simulation.ratio(simulation.hits) == pytest.approx(real)
+    assert simulation.ratio(simulation.hits) == pytest.approx(real) == simulation.real_ratio
     assert simulation.shadows[0].full
     simulation._check()
 
@@ -113,7 +113,8 @@ def test_a_tenth_of_the_keys_tells_nearly_the_same(seed: int) -> None:
     real = ask(world.connect(), trace)
     assert len(simulation) < 1000
     found = {(each.policy.name, each.percent): simulation.ratio(each.hits) for each in simulation.shadows}
-    assert found["allkeys-lru", 100] == pytest.approx(real, abs=0.08)
+    assert found["allkeys-lru", 100] == pytest.approx(real, abs=0.05)
+    assert simulation.real_ratio == real
     assert found["allkeys-lru", 50] < found["allkeys-lru", 100] < found["allkeys-lfu", 100]
     simulation._check()
 
