@@ -2,7 +2,7 @@
 
     python -m bench.hot_path
     python -m bench.hot_path --hotkeys 10         # while HOTKEYS counts the keys of one command in 10
-    python -m bench.hot_path --simulate 0.05      # while EVICTION START simulates five policies with that RATE
+    python -m bench.hot_path --simulate 0.01      # while EVICTION START simulates five policies with that RATE
 
 100,000 random keys and 64-byte values, as in bench.throughput; the best of interleaved rounds. "hiredis" is that
 library alone, "parse" our parser with the guard in front of it, "PING" adds the loop and a reply, GET, SET and INCR add

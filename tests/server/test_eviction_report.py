@@ -57,6 +57,17 @@ def test_a_report_has_a_row_for_each_cache_and_a_curve(wire: Wire, server: Runni
     assert info["pycache_shadow_best"].startswith(f"policy={whole[0]['policy']},size=100,hit_ratio=0.")
 
 
+def test_by_default_a_thousand_of_the_keys_are_enough(wire: Wire) -> None:
+    wire.call("CONFIG", "SET", "maxmemory", "100mb")
+    assert wire.call("EVICTION", "START") == "OK"
+    assert wire.call("EVICTION", "REPORT")["sample-rate"] == pytest.approx(0.05, abs=0.001)
+    for start in range(0, 40_960, 4096):
+        wire.call("MSET", *(word for number in range(start, start + 4096) for word in (f"key:{number}", "x")))
+    assert wire.call("EVICTION", "START") == "OK"
+    assert wire.call("EVICTION", "REPORT")["sample-rate"] == pytest.approx(0.025, abs=0.001)
+    wire.call("CONFIG", "SET", "maxmemory", "200kb")
+
+
 def test_policies_sizes_and_memory_can_be_chosen_and_filtered(wire: Wire) -> None:
     words = [
         "POLICY",

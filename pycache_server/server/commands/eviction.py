@@ -36,6 +36,9 @@ LARGEST = 10_000
 KEYS = 4096
 MOST_KEYS = 32_000
 RATE = 0.05
+"""The share of the keys that is sampled at most, unless it is given."""
+SAMPLED = 1024
+"""How many of the keys that are there it is enough to sample."""
 CURVE_POINTS = 16
 NOT_STARTED = b"ERR nothing is simulated, EVICTION START begins"
 
@@ -51,7 +54,7 @@ NOT_STARTED = b"ERR nothing is simulated, EVICTION START begins"
 def eviction_start(session: Session, argv: list[bytes]) -> Any:
     """Begin to simulate caches with other policies and sizes, of a sample of the keys."""
     core = session.core
-    memory, keys, rate = core.keyspace.maxmemory, KEYS, RATE
+    memory, keys, rate = core.keyspace.maxmemory, KEYS, _default_rate(session)
     names: list[bytes] = []
     percents: list[int] = []
     options = Options(argv, 2)
@@ -74,6 +77,11 @@ def eviction_start(session: Session, argv: list[bytes]) -> Any:
     simulation = Simulation(memory, policies, percents or PERCENTS, core.shape.surroundings, keys, rate)
     core.shape.use_shadows(simulation)
     return OK
+
+
+def _default_rate(session: Session) -> float:
+    present = sum(database.size for database in session.keyspace.databases)
+    return min(RATE, SAMPLED / present) if present else RATE
 
 
 def _default_policies(session: Session) -> list[Policy]:
