@@ -313,6 +313,7 @@ class Simulation:
             done += _EFFORT
         if not self._known:
             self._wheel.next_due()  # which closes the rings that are empty
+            self.shadows.clear()  # who know this: a cycle
         return done
 
     def _check(self) -> None:

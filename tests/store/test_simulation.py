@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from collections.abc import Iterable
 
 import pytest
@@ -214,6 +216,22 @@ def test_a_flush_or_an_exchange_of_databases_empties_the_shadows_and_keeps_the_c
     while free_slice(world.core.keyspace, 4096):
         pass
     assert len(old) == 0
+
+
+def test_what_is_forgotten_leaves_no_cycles() -> None:
+    world = evicting("allkeys-lru", MEMORY)
+    gc.disable()
+    try:
+        gone = weakref.ref(simulate(world, ["allkeys-lru", "volatile-ttl", "allkeys-s3fifo"], [50, 400]))
+        client = world.connect()
+        ask(client, range(500))
+        client.call("SET", "k", "v", "EX", "10")
+        world.core.shape.use_shadows(None)
+        while free_slice(world.core.keyspace, 200):
+            pass
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_databases_have_the_class_only_while_something_is_simulated() -> None:
