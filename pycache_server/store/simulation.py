@@ -90,7 +90,7 @@ class Simulation:
         self._known: dict[bytes, Known] = {}
         self._places: SortedList[tuple[int, bytes]] = SortedList()
         self._wheel = Wheel()
-        self._stack = Stack(most)
+        self._stack = Stack()
         self._lru = plain_candidates(Lru, False, surroundings)
         self.shadows = [
             Shadow(policy, percent, surroundings, self._released)

@@ -16,22 +16,21 @@ from itertools import accumulate
 from math import ceil, log2
 from operator import sub
 
-_SPARE = 4
-"""Positions for each key that there may be: so rarely are they given anew, which takes 0.2 us a key."""
+_FEWEST = 64
+"""Positions that there are at least. Half of them, or more, are free when they are given anew: 0.5 us a key."""
 _STEPS = 32
 """Distances are told apart in so many steps for each factor of two."""
 
 
 class Stack:
-    """Names with sizes in the order of their last access; ``most`` of them at a time, or one more."""
+    """Names with sizes in the order of their last access."""
 
     __slots__ = ("_below", "_next", "_order", "_tree", "total")
 
-    def __init__(self, most: int) -> None:
+    def __init__(self) -> None:
         self._order: OrderedDict[bytes, tuple[int, int]] = OrderedDict()  # name -> position and size, oldest first
-        count = _SPARE * (most + 1)
-        self._below = [place - (place & -place) for place in range(1, count + 1)]
-        self._tree = [0] * (count + 1)
+        self._below = _below(_FEWEST)
+        self._tree = [0] * (_FEWEST + 1)
         self._next = 1
         self.total = 0
         """Bytes of all."""
@@ -92,9 +91,12 @@ class Stack:
         sizes = [size for _, size in self._order.values()]
         self._order = OrderedDict(zip(self._order, zip(range(1, len(sizes) + 1), sizes, strict=True), strict=True))
         self._next = len(sizes) + 1
+        count = len(self._below)
+        if 2 * len(sizes) > count or max(_FEWEST, 8 * len(sizes)) < count:
+            self._below = _below(max(_FEWEST, 4 * len(sizes)))
         sums = list(accumulate(sizes, initial=0))
         sums += [sums[-1]] * (len(self._below) - len(sizes))
-        self._tree[1:] = map(sub, sums[1:], map(sums.__getitem__, self._below))
+        self._tree = [0, *map(sub, sums[1:], map(sums.__getitem__, self._below))]
 
     def _check(self) -> None:
         positions = [position for position, _ in self._order.values()]
@@ -103,6 +105,11 @@ class Stack:
         for name, (position, _) in self._order.items():
             below = sum(size for other, size in self._order.values() if other <= position)
             assert self._sum(position) == below, name
+
+
+def _below(count: int) -> list[int]:
+    """For each position from 1 on the one below all that its place in the tree sums up."""
+    return [position - (position & -position) for position in range(1, count + 1)]
 
 
 class Curve:

@@ -78,7 +78,9 @@ def test_a_shadow_of_the_policy_in_force_hits_what_the_server_does(name: str) ->
     simulation = simulate(world, [f"allkeys-{name}"])
     real = ask(world.connect(), TRACE)
     found = simulation.ratio(simulation.shadows[0].hits)
-    assert found == pytest.approx(real, abs=1e-9 if name in ("lru", "sieve") else 0.01)
+    assert found == pytest.approx(
+        real, abs=1e-9 if name in ("lru", "sieve") else 0.04
+    )  # others draw, or count by hashes
     assert simulation.ratio(simulation.hits) == pytest.approx(real) == simulation.real_ratio
     assert simulation.shadows[0].full
     simulation._check()
