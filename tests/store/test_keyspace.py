@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from typing import Any
 
@@ -326,3 +327,27 @@ def test_databases_are_exchanged_whole() -> None:
     assert other.size == 0
     one._check()
     other._check()
+
+
+def test_the_collector_knows_the_buckets_from_the_start() -> None:
+    keyspace, _, _ = make()
+    database = keyspace.databases[0]
+    assert all(map(gc.is_tracked, database.buckets))
+    database.put(b"k", b"v", DEL)
+    database.flush()
+    assert all(map(gc.is_tracked, database.buckets))
+
+
+def test_the_last_buckets_of_a_flushed_database_are_emptied_in_pieces() -> None:
+    keyspace, _, _ = make()
+    database = keyspace.databases[0]
+    for bucket in database.buckets[:3]:
+        bucket.update((b"%d" % number, b"v") for number in range(1000))
+    database.size = 3000
+    database.flush()
+    held = keyspace.discarded[0]
+    sizes = []
+    while free_slice(keyspace, 4096):
+        sizes.append(sum(map(len, held)))
+    assert len(sizes) > 20
+    assert all(0 <= before - after <= 128 for before, after in zip([3000, *sizes], sizes, strict=False))
