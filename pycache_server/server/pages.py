@@ -29,7 +29,7 @@ SLICE = 0.001
 GROWN = 4 * HUGE
 """The process is looked at again when it is so many bytes larger or smaller than it was."""
 CALM = 3
-"""So many steps must see no growth of a page first: whoever fills the keyspace shall not pay for the copies."""
+"""So many steps must see no growth or loss of a page first: whoever fills the keyspace shall not pay for the copies."""
 _MAPS = Path("/proc/self/maps")
 _ANONYMOUS = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) rw-p [0-9a-f]+ 00:00 0 *(?:\[heap\])?$", re.MULTILINE)
 _NEVER = (errno.EINVAL, errno.ENOSYS, errno.EPERM)
@@ -78,7 +78,7 @@ class HugePages:
         """Move some more, if there is more; ``resident`` is the size of the process in bytes."""
         if self._collapse is None:
             return
-        self._calm = self._calm + 1 if resident - self._last < HUGE else 0
+        self._calm = self._calm + 1 if abs(resident - self._last) < HUGE else 0
         self._last = resident
         if self._calm < CALM:
             return
