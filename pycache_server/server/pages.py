@@ -28,6 +28,8 @@ SLICE = 0.001
 """Seconds that one step takes, roughly: it ends with the page during which that time runs out."""
 GROWN = 4 * HUGE
 """The process is looked at again when it is so many bytes larger or smaller than it was."""
+CALM = 3
+"""So many steps must see no growth or loss of a page first: whoever fills the keyspace shall not pay for the copies."""
 _MAPS = Path("/proc/self/maps")
 _ANONYMOUS = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) rw-p [0-9a-f]+ 00:00 0 *(?:\[heap\])?$", re.MULTILINE)
 _NEVER = (errno.EINVAL, errno.ENOSYS, errno.EPERM)
@@ -62,6 +64,8 @@ class HugePages:
         self._due: deque[int] = deque()
         self._known: set[int] = set()
         self._size = 0
+        self._last = 0
+        self._calm = 0
         if not maps.exists():
             self._collapse = None
 
@@ -73,6 +77,10 @@ class HugePages:
     def step(self, resident: int) -> None:
         """Move some more, if there is more; ``resident`` is the size of the process in bytes."""
         if self._collapse is None:
+            return
+        self._calm = self._calm + 1 if abs(resident - self._last) < HUGE else 0
+        self._last = resident
+        if self._calm < CALM:
             return
         if not self._due and abs(resident - self._size) >= GROWN:
             self._size = resident

@@ -19,9 +19,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import chain, compress, pairwise, repeat
+from itertools import accumulate, chain, compress, pairwise, repeat
 
-from pycache_server.store.listpack import FRAME, element_bytes, integer_bytes
+from pycache_server.store.listpack import FRAME, bytes_of_all, element_bytes, integer_bytes
 from pycache_server.store.memory import size_of
 from pycache_server.store.stream_id import LARGEST_SEQ, SEQ_BITS
 
@@ -116,6 +116,32 @@ class Node:
         self.alive += 1
         if self.live is not None:
             self.live.append(1)
+
+    def extend(self, numbers: list[int], texts: list[bytes]) -> None:
+        """Add entries at once, in a third of the time. They have the node's one field, as all before have."""
+        count, ms, seq = len(numbers), *self._parts(numbers)
+        first, lengths = self.start & LARGEST_SEQ, list(map(len, texts))
+        if ms[-1] < 128 and first - 4096 <= min(seq) and max(seq) < first + 128:
+            ids = 4 * count + sum(map(first.__gt__, seq))  # an integer below 0 takes 3 bytes
+        else:
+            ids = sum(map(integer_bytes, ms)) + sum([integer_bytes(each - first) for each in seq])
+        ends = list(accumulate(lengths, initial=len(self.data)))
+        self.data += b"".join(texts)
+        self.ms, self.seq = _extended(self.ms, ms), _extended(self.seq, seq)
+        self.ends = _extended(self.ends, ends[1:])
+        self.body += count * self.frame + ids + bytes_of_all(texts, lengths)
+        self.alive += count
+        if self.live is not None:
+            self.live += b"\1" * count
+
+    def _parts(self, numbers: list[int]) -> tuple[list[int], list[int]]:
+        """The first parts of ids, from that of ``start`` on, and their second parts."""
+        first, base = numbers[0], self.start >> SEQ_BITS
+        ms, seq = (first >> SEQ_BITS) - base, first & LARGEST_SEQ
+        count = len(numbers)
+        if numbers[-1] - first == count - 1 and seq + count <= LARGEST_SEQ:  # one after the other, as in a busy ms
+            return [ms] * count, list(range(seq, seq + count))
+        return [(number >> SEQ_BITS) - base for number in numbers], [number & LARGEST_SEQ for number in numbers]
 
     def _prepare(self, fields: tuple[bytes, ...], values: list[bytes]) -> list[bytes]:
         """What is to be kept of an entry, in a node whose entries have different fields."""
@@ -329,6 +355,16 @@ class Node:
 def _frame_bytes(texts: int) -> int:
     """Bytes of an entry's flags, and of the number of elements at its end."""
     return integer_bytes(0) + integer_bytes(3 + texts)
+
+
+def _extended(numbers: array[int], more: list[int]) -> array[int]:
+    """An array with more numbers at its end: the same one, or another where they are too great for it."""
+    try:
+        numbers.fromlist(more)
+    except OverflowError:
+        numbers = array("I" if max(more) < 2**32 else "Q", numbers)
+        numbers.fromlist(more)
+    return numbers
 
 
 def _widened(numbers: array[int], number: int) -> array[int]:

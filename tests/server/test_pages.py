@@ -70,6 +70,16 @@ def test_nothing_is_looked_at_before_the_process_has_grown(maps: Path) -> None:
     assert kernel.asked[5:] == [0x7F0100000000]
 
 
+def test_nothing_is_moved_while_the_process_grows(maps: Path) -> None:
+    kernel = Kernel()
+    pages = HugePages(kernel.collapse, maps)
+    for number in range(10):
+        pages.step(GROWN + number * HUGE)
+    assert kernel.asked == []
+    run(pages, GROWN + 9 * HUGE)
+    assert len(kernel.asked) == 5
+
+
 def test_what_has_gone_and_come_again_is_moved_again(maps: Path) -> None:
     kernel = Kernel()
     pages = HugePages(kernel.collapse, maps)
