@@ -88,6 +88,7 @@ def test_a_limit_for_data_that_are_there_takes_effect_without_an_error(server: R
 def test_a_policy_changes_without_losing_a_key(server: Running, wire: Wire) -> None:
     wire.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "maxmemory", "1gb")
     fill(wire, 10_000, 10)
+    await_true(lambda: server.info("pycache")["pycache_eviction_changing"] == "0", "the change does not end")
     before = used(server)
     for policy in ("noeviction", "volatile-lru", "allkeys-lru"):
         wire.call("CONFIG", "SET", "maxmemory-policy", policy)

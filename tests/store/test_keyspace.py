@@ -355,7 +355,7 @@ def test_the_last_buckets_of_a_flushed_database_are_emptied_in_pieces() -> None:
         bucket.update((b"%d" % number, b"v") for number in range(1000))
     database.size = 3000
     database.flush()
-    held = keyspace.discarded[0]
+    held = keyspace.discarded[0]._buckets
     sizes = []
     while free_slice(keyspace, 4096):
         sizes.append(sum(map(len, held)))
