@@ -7,9 +7,10 @@ Without a maxmemory writes keep no account, because that would be a tenth of a S
 start tells at once what has come, but not what has gone: CPython gives an arena back when the last object in it is
 freed, so that after half of the keys are deleted nearly all of the memory is still resident, and is used by the next
 ones. A census (store/census.py) tells what is there: exactly, as long as nothing changes. So the figure is that of the
-census where it is fresh. Where it is not, the bytes a key of the last one for as many keys as there are, and the growth
-of the process since, but never more than the growth of the process as a whole; a keyspace of SMALL or fewer keys is
-counted on the spot, a bigger one in slices of upkeep, which take a hundredth of the time.
+census where it is fresh. Where it is not, it is the bytes a key of the last one for as many keys as there are, if these
+are about as many and nothing was flushed; else those of a sample of SAMPLE keys; and never much more than the growth of
+the process as a whole. A keyspace of SMALL or fewer keys is counted on the spot, a bigger one in slices of upkeep,
+which take a hundredth of the time.
 
 Everything that only an allocator like jemalloc could tell is 0 in INFO.
 """
@@ -20,12 +21,16 @@ import os
 import sys
 import time
 
-from pycache_server.store.census import Census
+from pycache_server.store.census import Census, measure
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.shape import Shape
 
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _FRESH = 0.1
+SAMPLE = 2000
+"""So many keys are measured, in half a millisecond, where no count is of use."""
+_ROOM = 16 << 20
+"""What a young process has room for without growing, in bytes."""
 SMALL = 2000
 """Most keys that are counted on the spot."""
 STEP = 1000
@@ -101,11 +106,28 @@ class MemoryGauge:
             self._order_census(keys)
         if census.fresh:
             return census.bytes
-        grown = max(0, self.grown() - buffers)
-        if not census.keys:
-            return grown
-        since = max(0, self.grown() - self._grown_at_census)
-        return min(grown, census.bytes * keys // census.keys + since)
+        grown = max(0, resident_bytes() - self.startup)
+        if census.likens(keys):
+            since = max(0, grown - self._grown_at_census) if keys == census.keys else 0
+            found = census.bytes * keys // census.keys + since
+        else:
+            found = self._sampled()
+        return min(found, max(0, grown - buffers) + _ROOM)
+
+    def _sampled(self) -> int:
+        """What the keys take, by the first SAMPLE of each database: those come in the order of their hashes, so they
+        are any."""
+        total = 0
+        for database in self._keyspace.databases:
+            found = keys = 0
+            for bucket in database.buckets if database.size else ():
+                if bucket:
+                    found += measure(bucket)
+                    keys += len(bucket)
+                    if keys >= SAMPLE:
+                        break
+            total += found * database.size // max(keys, 1)
+        return total
 
     def _order_census(self, keys: int) -> None:
         """Begin a count where the last one is not too recent for what it took, and take it where that is quickly

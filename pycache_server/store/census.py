@@ -25,6 +25,7 @@ class Census:
         """How many there were."""
         self.taken = False
         """Whether there has been a complete count."""
+        self._tables: list[list[Bucket]] = []  # those that were counted then
         self._state: object = None  # the counters at the beginning of the last complete count
         self._present: object = None  # and of the one that is going on
         self._place: int | None = None
@@ -34,6 +35,16 @@ class Census:
     def fresh(self) -> bool:
         """Whether nothing has changed since the last complete count."""
         return self.taken and self._state == self._counters()
+
+    def likens(self, keys: int) -> bool:
+        """Whether what a key took in the last count tells what one takes now that there are so many: nothing was
+        flushed since, and the number is of the same size."""
+        same = [each.buckets for each in self._keyspace.databases]
+        return (
+            self.keys <= 2 * keys <= 4 * self.keys
+            and len(same) == len(self._tables)
+            and all(now is then for now, then in zip(same, self._tables, strict=True))
+        )
 
     @property
     def running(self) -> bool:
@@ -60,7 +71,7 @@ class Census:
                 place = (index + 1) * SLOTS
                 continue
             bucket = database.buckets[slot]
-            self._found = (self._found[0] + _measure(bucket), self._found[1] + len(bucket))
+            self._found = (self._found[0] + measure(bucket), self._found[1] + len(bucket))
             budget -= len(bucket) + 1
             place += 1
         self._place = place
@@ -69,12 +80,14 @@ class Census:
     def _finish(self) -> None:
         self.bytes, self.keys = self._found
         self._state, self._place, self.taken = self._present, None, True
+        self._tables = [each.buckets for each in self._keyspace.databases]
 
     def _counters(self) -> object:
         return [(each.dirty, each.size, each.expired_fields) for each in self._keyspace.databases]
 
 
-def _measure(bucket: Bucket) -> int:
+def measure(bucket: Bucket) -> int:
+    """What the keys of a bucket take, in bytes."""
     total = 0
     for key, stored in bucket.items():
         if isinstance(stored, Entry):

@@ -163,3 +163,11 @@ def test_a_limit_of_a_prefix_is_set_live(server: Running, wire: Wire) -> None:
     await_true(lambda: server.info("pycache")["pycache_eviction_changing"] == "0", "the change does not end")
     assert fill(wire, 1000, 300, "session") == []
     assert wire.call("DBSIZE") == 2000
+
+
+def test_used_memory_tells_at_once_what_has_come_after_a_flush(server: Running, wire: Wire) -> None:
+    """Whoever sizes a cache fills it, asks, empties it, and fills it with something else."""
+    for size in (4000, 1000, 300, 1000):
+        wire.call("FLUSHALL")
+        assert fill(wire, 5000, size) == []
+        assert 0.9 < used(server) / (5000 * (size + 125)) < 1.1, size
