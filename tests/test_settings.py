@@ -120,8 +120,8 @@ def test_not_asking_for_it_is_fine(line: str) -> None:
 
 
 def test_directives_without_effect_are_kept_and_named() -> None:
-    settings = loaded("io-threads 4\nmaxmemory-samples 10")
-    assert settings.idle == ["io-threads", "maxmemory-samples"]
+    settings = loaded("io-threads 4\ncluster-port 10")
+    assert settings.idle == ["io-threads", "cluster-port"]
     assert settings.get("io-threads") == "4"
 
 

@@ -23,6 +23,7 @@ from pycache_server.commands.registry import (
 from pycache_server.commands.types import encoding_of, type_name
 from pycache_server.entry import NEVER
 from pycache_server.errors import BadDatabase, BadSyntax, NoSuchKey, RedisError, SameObject, c_string
+from pycache_server.evict.base import Engine
 from pycache_server.resp.encode import OK, Wire, status
 from pycache_server.store.database import Database
 from pycache_server.store.events import (
@@ -448,30 +449,32 @@ def object_idletime(session: Context, argv: list[bytes]) -> int | None:
     if _peek(session, argv[2]) is None:
         return None
     db = session.db
-    if db.engine is None:
-        return 0
-    idle = db.engine_knows(argv[2], db.engine.idle_seconds)
-    if idle is None:
+    idle = db.engine_knows(argv[2], lambda engine, entry: engine.idle_seconds(entry))
+    if idle is None and _counts_accesses(db.engine):
         raise RedisError(
             b"ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between "
             b"policies at runtime LRU and LFU data will take some time to adjust."
         )
-    return idle
+    return idle or 0
 
 
 @command("OBJECT FREQ key", READONLY, since="4.0.0", keys="RO", tips=("nondeterministic_output",))
 def object_freq(session: Context, argv: list[bytes]) -> int | None:
-    """Return how often a key is accessed, on the logarithmic scale of LFU."""
+    """Return how often a key is accessed, on the logarithmic scale of LFU: 0 for a key that the policy never gives
+    up."""
     if _peek(session, argv[2]) is None:
         return None
     db = session.db
-    frequency = db.engine_knows(argv[2], db.engine.frequency) if db.engine is not None else None
-    if frequency is None:
+    if not _counts_accesses(db.engine):
         raise RedisError(
             b"ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when "
             b"switching between policies at runtime LRU and LFU data will take some time to adjust."
         )
-    return frequency
+    return db.engine_knows(argv[2], lambda engine, entry: engine.frequency(entry)) or 0
+
+
+def _counts_accesses(engine: Engine | None) -> bool:
+    return engine is not None and type(engine).frequency is not Engine.frequency
 
 
 # Databases

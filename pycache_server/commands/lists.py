@@ -15,9 +15,9 @@ from pycache_server.commands.context import Context
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.errors import BadSyntax, IndexOutOfRange, NoSuchKey, RedisError, WrongType, wrong_arity
 from pycache_server.resp.encode import EMPTY_ARRAY, NULL_ARRAY, OK, Texts
-from pycache_server.store.database import HEAVY
 from pycache_server.store.events import DEL, LIST, Event
 from pycache_server.store.list import List
+from pycache_server.store.memory import HEAVY
 from pycache_server.store.numbers import INT_MAX
 from pycache_server.store.quicklist import Pieces
 

@@ -60,8 +60,8 @@ class App:
         self.core = make_core(self.host, settings["databases"], settings.renamed)
         self.core.owner = self
         self.run_id = self.host.token(40).decode()
-        self.memory = MemoryGauge(self.core.keyspace)
-        self.upkeep = Upkeep(self.core, self._loop)
+        self.memory = MemoryGauge(self.core.keyspace, self.core.shape)
+        self.upkeep = Upkeep(self.core, self._loop, self.memory.step)
         self.cron = Cron(self, self.core, self._loop)
         self.embedded = embedded
         """Whether the process belongs to another program: then port 0 is one of the system's choice."""

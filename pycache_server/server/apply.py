@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pycache_server.evict.base import UnknownPolicy, load_policy, policy_names
 from pycache_server.session.core import OutputLimit
+from pycache_server.session.room import seconds_of
 from pycache_server.store.events import parse_flags
 
 if TYPE_CHECKING:
@@ -99,9 +100,17 @@ def _memory(app: App) -> None:
     except UnknownPolicy:
         raise CannotApply("argument(s) must be one of the following: " + ", ".join(policy_names())) from None
     limit = app.settings["maxmemory"]
-    app.core.keyspace.maxmemory = limit
-    app.core.shape.use_engine(policy.engine if limit else None)
+    app.core.shape.use_engine(policy.engine if limit else None, policy.volatile)
+    app.core.room.limit(limit)
     app.core.tables.refresh()
+
+
+def _eviction(app: App) -> None:
+    surroundings = app.core.shape.surroundings
+    surroundings.samples = app.settings["maxmemory-samples"]
+    surroundings.log_factor = app.settings["lfu-log-factor"]
+    surroundings.decay_time = app.settings["lfu-decay-time"]
+    app.core.room.seconds = seconds_of(app.settings["maxmemory-eviction-tenacity"])
 
 
 def _maxclients(app: App) -> None:
@@ -187,6 +196,9 @@ APPLY: dict[str, Callable[[App], None]] = {
     "notify-keyspace-events": _events,
     "maxmemory": _memory,
     "maxmemory-policy": _memory,
+    **dict.fromkeys(
+        ("maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "maxmemory-eviction-tenacity"), _eviction
+    ),
     "maxclients": _maxclients,
     "proc-title-template": _title,
     **dict.fromkeys(

@@ -57,7 +57,8 @@ class Cron:
         core = self._core
         now = core.clock.time = core.host.time()
         core.sample_rates()
-        core.peak_memory = max(core.peak_memory, self._app.memory.used())
+        core.peak_memory = max(core.peak_memory, self._app.memory.peak())
+        core.room.look()
         core.blocking.rest()
         self._look_at_sessions(now)
         if self._app.collector is not None:
@@ -92,4 +93,4 @@ class Cron:
         for database in core.keyspace.databases:
             if database.size:
                 core.host.log("verbose", f"DB {database.index}: {database.size} keys ({database.wheel.size} volatile)")
-        core.host.log("debug", f"{len(core.sessions)} clients connected, {self._app.memory.used()} bytes in use")
+        core.host.log("debug", f"{len(core.sessions)} clients connected, {self._app.memory.peak()} bytes in use")

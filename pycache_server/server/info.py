@@ -107,10 +107,10 @@ def _human(size: float) -> str:
 
 def _memory(app: App) -> Fields:
     core = app.core
-    used, resident = app.memory.used(), app.memory.resident()
+    buffers = sum(each.link.buffered() + each.parser.held() for each in core.sessions.values())
+    used, resident = app.memory.used(buffers), app.memory.resident()
     peak = max(core.peak_memory, used)
     limit = core.keyspace.maxmemory
-    buffers = sum(each.link.buffered() + each.parser.held() for each in core.sessions.values())
     ratio = resident / used if used else 0.0
     yield from _sizes("used_memory", used)
     yield from _sizes("used_memory_rss", resident)
@@ -208,7 +208,9 @@ def _stats(app: App) -> Fields:
     yield "evicted_keys", core.keyspace.evicted
     yield "evicted_clients", stats.evicted_clients
     yield "evicted_scripts", 0
-    yield from _zeros("total_eviction_exceeded_time", "current_eviction_exceeded_time")
+    exceeded = core.room.exceeded_seconds()
+    yield "total_eviction_exceeded_time", int(exceeded[0] * 1000)
+    yield "current_eviction_exceeded_time", int(exceeded[1] * 1000)
     yield "keyspace_hits", core.tables.calls("get") + sum(database.hits for database in databases)
     yield "keyspace_misses", sum(database.misses for database in databases)
     yield "pubsub_channels", len(core.pubsub.channels)
@@ -306,11 +308,22 @@ def _keyspace(app: App) -> Fields:
             yield f"db{database.index}", f"keys={keys},{times}"
 
 
-def _eviction(app: App) -> Fields:
+def _pycache(app: App) -> Fields:
     keyspace = app.core.keyspace
     yield "pycache_eviction_engine", app.settings["maxmemory-policy"] if keyspace.maxmemory else NO_EVICTION
     yield "pycache_eviction_changing", int(app.core.shape.changing)
     yield "pycache_keyspace_bytes", keyspace.used()
+    for engine, count in sorted(keyspace.evicted_by.items(), key=lambda item: item[0].__name__):
+        yield f"pycache_evicted_{engine.__name__.lower()}", count
+
+
+def _eviction(app: App) -> Fields:
+    """What the engines have learned, of each database that holds something."""
+    for database in app.core.keyspace.databases:
+        if database.size and database.engine is not None:
+            yield f"pycache_db{database.index}_bytes", database.used
+            for name, value in database.engine.report().items():
+                yield f"pycache_db{database.index}_{name}", value
 
 
 SECTIONS: dict[str, tuple[str, Callable[[App], Fields]]] = {
@@ -327,6 +340,7 @@ SECTIONS: dict[str, tuple[str, Callable[[App], Fields]]] = {
     "latencystats": ("Latencystats", _latencystats),
     "cluster": ("Cluster", _cluster),
     "keyspace": ("Keyspace", _keyspace),
-    "pycache": ("Pycache", _eviction),
+    "pycache": ("Pycache", _pycache),
+    "eviction": ("Eviction", _eviction),
 }
-_NOT_BY_DEFAULT = {"commandstats", "latencystats", "pycache"}
+_NOT_BY_DEFAULT = {"commandstats", "latencystats", "pycache", "eviction"}

@@ -1,4 +1,5 @@
-"""Work on the keyspace that no client waits for, in slices: expiry, freeing, changes of the eviction engine.
+"""Work on the keyspace that no client waits for, in slices: expiry, freeing, changes of the eviction engine,
+giving up keys where more is held than maxmemory allows, the census.
 
 A slice takes about a millisecond; while there is more to do, the next one comes after a pause of the same length, in
 which clients are served. Otherwise the next slice comes when the next key is due, or when the keyspace calls.
@@ -7,6 +8,7 @@ which clients are served. Otherwise the next slice comes when the next key is du
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from pycache_server.session.core import Core
 from pycache_server.session.latency import watch_latency
@@ -22,8 +24,9 @@ AFTER_FAILURE = 0.1
 class Upkeep:
     """The upkeep of one server."""
 
-    def __init__(self, core: Core, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, core: Core, loop: asyncio.AbstractEventLoop, count: Callable[[], bool]) -> None:
         self._core = core
+        self._count = count  # goes on with a census (memory.py)
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
         self._planned = float("inf")  # loop time of the next slice
@@ -76,7 +79,8 @@ class Upkeep:
         while ticks() - expired < SLICE:
             freeing = free_slice(core.keyspace, FREE_BATCH)
             changing = core.shape.step()
-            if not freeing and not changing:
+            evicting = core.room.exceeded and core.room.make() and not core.pause.mode
+            if not self._count() and not freeing and not changing and not evicting:
                 return more
         return True
 

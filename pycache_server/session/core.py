@@ -21,6 +21,7 @@ from pycache_server.session.modes import Row, Tables
 from pycache_server.session.observers import Observers
 from pycache_server.session.pause import Pause
 from pycache_server.session.pubsub import PubSub
+from pycache_server.session.room import Room
 from pycache_server.session.slowlog import SlowLog
 from pycache_server.session.stats import Rate, Stats
 from pycache_server.store.clock import Clock
@@ -62,6 +63,7 @@ class Core:
         self.clock = Clock(host.time())
         self.keyspace = Keyspace(databases, self.clock, host.choose)
         self.shape = Shape(self.keyspace, host.time)
+        self.room = Room(self.keyspace, self.shape, host.ticks)
         self.stats = Stats()
         self.input_limits = InputLimits()
         self.output_limits = {
@@ -169,14 +171,6 @@ class Core:
                 self.host.defer(partial(monitor.push_wire, line))
             else:
                 monitor.push_wire(line)
-
-    def make_room(self) -> bool:
-        """Evict until maxmemory is held. False where that cannot be done."""
-        keyspace = self.keyspace
-        while keyspace.maxmemory and keyspace.used() > keyspace.maxmemory:
-            if not keyspace.evict():
-                return False
-        return True
 
     # Maintenance
 

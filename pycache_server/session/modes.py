@@ -19,7 +19,7 @@ from pycache_server.commands.registry import Command, Flag, Handler
 from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection, arity_rejection, unknown_subcommand
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.session.stats import CommandStats
-from pycache_server.store.database import not_counted
+from pycache_server.store.memory import no_engine
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
@@ -195,12 +195,17 @@ class Tables:
         if core.monitors and not command.flags & _UNMONITORED:
             call = _monitored(call, core)
         row.call = call
-        row.run = call if row.gate is None else _gated(row.gate, call, row)
+        if row.gate is None:
+            row.run = call
+        elif row.gate is _memory_gate:
+            row.run = _limited(call, row, core)
+        else:
+            row.run = _gated(row.gate, call, row)
 
     def _gate_of(self, command: Command) -> Gate | None:
         core = self._core
         gates: list[Gate] = []
-        if core.keyspace.maxmemory and (Flag.DENYOOM in command.flags or command.name == "exec"):
+        if core.keyspace.maxmemory and (command.flags & {Flag.DENYOOM, Flag.WRITE} or command.name == "exec"):
             gates.append(_memory_gate)
         if (
             core.pause.mode == "all"
@@ -295,7 +300,7 @@ def _untouching(row: Row) -> Handler:
 
     def run(session: Session, argv: list[bytes]) -> Any:
         database = session.db
-        on_access, database.on_access = database.on_access, not_counted
+        on_access, database.on_access = database.on_access, no_engine
         try:
             return call(session, argv)
         finally:
@@ -368,6 +373,18 @@ def _gated(gate: Gate, call: Handler, row: Row) -> Handler:
     return run
 
 
+def _limited(call: Handler, row: Row, core: Core) -> Handler:
+    """The memory gate alone, and in front of it what is true nearly always."""
+    keyspace = core.keyspace
+
+    def run(session: Session, argv: list[bytes]) -> Any:
+        if keyspace.held > keyspace.maxmemory:
+            _memory_gate(session, row, argv)
+        return call(session, argv)
+
+    return run
+
+
 def _both(gates: list[Gate]) -> Gate:
     def gate(session: Session, row: Row, argv: list[bytes]) -> Any:
         for each in gates:
@@ -379,12 +396,11 @@ def _both(gates: list[Gate]) -> Gate:
 
 
 def _memory_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
-    """Make room before a command that may need some; refuse it where that cannot be done."""
-    if session.core.make_room():
-        return None
-    if row.command.name != "exec" or (session.transaction is not None and session.transaction.needs_memory()):
+    """Make room before a command that writes; refuse one that may need some where that cannot be done."""
+    if session.core.room.make():
+        return
+    if Flag.DENYOOM in row.command.flags or (session.transaction is not None and session.transaction.needs_memory()):
         raise OutOfMemory
-    return None
 
 
 def _pause_gate(session: Session, row: Row, argv: list[bytes]) -> Any:

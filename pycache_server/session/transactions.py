@@ -19,7 +19,7 @@ from pycache_server.commands.registry import (
     Family,
     Flag,
 )
-from pycache_server.errors import ExecAborted, RedisError, Rejection
+from pycache_server.errors import ExecAborted, OutOfMemory, RedisError, Rejection
 from pycache_server.resp.encode import HALT, NO_REPLY, NULL_ARRAY, OK, QUEUED, Wire
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Transaction:
         row = row.resolve(argv)
         if Flag.NO_MULTI in row.command.flags:
             raise Rejection(b"ERR Command not allowed inside a transaction")
+        if not session.core.room.make():  # the queue takes memory, whatever the command does
+            raise OutOfMemory
         if row.gate is not None and row.gate(session, row, argv) is HALT:
             return HALT
         self.queued.append((row, argv))

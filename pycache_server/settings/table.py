@@ -129,6 +129,10 @@ def _acting() -> list[Directive]:
         ),
         Directive("maxmemory", Memory(), 0, acts=True),
         Directive("maxmemory-policy", TEXT, "noeviction", acts=True),
+        Directive("maxmemory-samples", Number(1, 64), 5, acts=True),
+        Directive("maxmemory-eviction-tenacity", PERCENT, 10, acts=True),
+        Directive("lfu-log-factor", ANY, 10, acts=True),
+        Directive("lfu-decay-time", ANY, 1, acts=True),
         # what is watched
         Directive("slowlog-log-slower-than", Number(-1, INT_MAX), 10000, acts=True),
         Directive("slowlog-max-len", ANY, 128, acts=True),
@@ -207,14 +211,12 @@ def _idle() -> list[Directive]:
     add(ANY, 0, "list-compress-depth", "min-replicas-to-write/min-slaves-to-write", "repl-diskless-sync-max-replicas")
     add(ANY, 0, "replica-announce-port/slave-announce-port", "cluster-link-sendbuf-limit")
     add(ANY, 0, "cluster-port", fixed=True)
-    add(ANY, 1, "cluster-migration-barrier", "lfu-decay-time", "active-defrag-cycle-min")
+    add(ANY, 1, "cluster-migration-barrier", "active-defrag-cycle-min")
     add(Number(1, 10), 1, "active-expire-effort")
     add(Number(1, 128), 1, "io-threads", fixed=True)
-    add(Number(1, 64), 5, "maxmemory-samples")
-    add(PERCENT, 10, "maxmemory-eviction-tenacity")
     add(ANY, 5, "repl-diskless-sync-delay")
     add(ANY, 10, "active-defrag-threshold-lower", "cluster-replica-validity-factor/cluster-slave-validity-factor")
-    add(ANY, 10, "lfu-log-factor", "min-replicas-max-lag/min-slaves-max-lag", "shutdown-timeout")
+    add(ANY, 10, "min-replicas-max-lag/min-slaves-max-lag", "shutdown-timeout")
     add(ANY, 10, "repl-ping-replica-period/repl-ping-slave-period")
     add(ANY, 25, "active-defrag-cycle-max")
     add(ANY, 60, "repl-timeout")

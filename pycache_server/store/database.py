@@ -30,10 +30,12 @@ from typing import TYPE_CHECKING, Any
 from pycache_server.entry import NEVER, Entry, SizedEntry
 from pycache_server.errors import WouldOverflow
 from pycache_server.evict.base import Engine
+from pycache_server.store.candidates import Candidates
 from pycache_server.store.events import DEL, EXPIRED_KEY, FIELDS_EXPIRED, UNHEARD, Event
 from pycache_server.store.expiry import Wheel
 from pycache_server.store.field_expiry import dead_hashes, drop_due_fields, leave, retime
 from pycache_server.store.hash import VolatileHash
+from pycache_server.store.memory import HEAVY, Remains, no_engine
 from pycache_server.store.numbers import INT_MAX, INT_MIN
 from pycache_server.store.scan import END, SLOT_MASK, SLOTS, scan
 from pycache_server.store.strings import STRING_TYPES, as_bytes, to_int
@@ -53,10 +55,10 @@ class Database:
 
     __slots__ = (
         "buckets",
+        "candidates",
         "changed_over",
         "clock",
         "dirty",
-        "engine",
         "expired",
         "expired_fields",
         "fields",
@@ -83,8 +85,8 @@ class Database:
         """Keys that were removed because their time had come."""
         self.expired_fields = 0
         """Fields of hashes that were."""
-        self.engine: Engine | None = None  # this and the next two belong to evicting.py
-        self.on_access: Callable[[SizedEntry], None] = not_counted
+        self.candidates: Candidates | None = None  # this and the next two belong to evicting.py
+        self.on_access: Callable[[SizedEntry], None] = no_engine
         self.used = 0
         self.changed_over = 0
         """How many buckets have followed a change of the engine (shape.py)."""
@@ -181,10 +183,18 @@ class Database:
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
         return value if isinstance(value, Entry) else None
 
-    def engine_knows(self, key: bytes, ask: Callable[[SizedEntry], int | None]) -> int | None:
-        """What the engine answers of a key's entry; None where the key has none of its entries."""
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that orders the keys, None where there is none."""
+        return self.candidates.engine if self.candidates is not None else None
+
+    def engine_knows(self, key: bytes, ask: Callable[[Engine, SizedEntry], int | None]) -> int | None:
+        """What the engine answers of a key's entry; None where it does not know the entry."""
         entry = self.stored_entry(key)
-        return ask(entry) if isinstance(entry, SizedEntry) else None
+        if self.candidates is None or not isinstance(entry, SizedEntry):
+            return None
+        engine = self.candidates.engine_of(entry)
+        return ask(engine, entry) if engine is not None else None
 
     def expires_at(self, key: bytes) -> int | None:
         """When ``key`` expires: NEVER where it does not, None where there is no such key. Counts as no read."""
@@ -377,7 +387,7 @@ class Database:
         """Remove every key; the memory comes back in slices. Returns how many there were."""
         removed = self.live_size()
         if self.size:  # most databases are empty, and a new table takes a quarter of a millisecond
-            self.keyspace.discard(self.buckets)
+            self.keyspace.discard(self._remains())
             self._renew()
         self.dirty += removed
         return removed
@@ -481,7 +491,8 @@ class Database:
         """Give up the key that the engine chooses. False where it has none to give, or there is no engine."""
         return False
 
-    def _has_been_evicted(self, key: bytes) -> None:
+    def _has_been_evicted(self, entry: Entry) -> None:
+        """An entry has been given up."""
         self.keyspace.evicted += 1
 
     def _replaced(self, key: bytes, old: Any) -> None:
@@ -514,6 +525,13 @@ class Database:
             bucket[entry.key] = entry = Entry(entry.key, value, expires)
             self.wheel.add(entry)
 
+    def _remains(self) -> Remains:
+        return Remains(self.keyspace, self.buckets)
+
+    def retime(self, entry: Entry, expires: int) -> None:
+        """Give an entry that is in no ring of the wheel another time, which is not NEVER."""
+        entry.expires = expires
+
     def forget_expiry(self, bucket: Bucket, entry: Entry) -> None:
         """An entry that is out of the wheel does not expire any more: the bare value will do."""
         bucket[entry.key] = entry.value
@@ -543,10 +561,4 @@ class Database:
         assert self.size == sum(map(len, self.buckets))
 
 
-HEAVY = 512
-"""Values of more elements are freed in slices."""
 _LIGHT = STRING_TYPES
-
-
-def not_counted(entry: SizedEntry) -> None:
-    """An access that no engine hears of."""

@@ -1,9 +1,12 @@
-"""A database with an eviction engine: every key has an entry, is counted in bytes, and can be given up.
+"""A database whose keys can be given up: every key has an entry of an engine's, which is counted in bytes.
 
-The keyspace keeps the account (``used``: keys, values and entries in bytes, as memory.py measures them, O(1) a write);
-the engine keeps the order. A database that gets its engine while it holds keys is taken over in slices (``adopt``), and
-loses it in slices (``release``): until that is done some keys are bare values, which are read as ever, not counted and
-not given up.
+The keyspace keeps the account (``Database.used``, and ``Keyspace.held`` for all: keys, values and entries in bytes, as
+memory.py measures them, O(1) a write); the candidates (candidates.py) tell the engine, which keeps the order. An entry
+has been counted, ``entry.size``, before an engine hears of it. Rule: ``entry.size`` is what ``size_of_entry`` gives,
+after every operation.
+
+A database that holds keys when it gets its first engine is taken over in slices, and loses its last one in slices:
+changing.py.
 """
 
 from __future__ import annotations
@@ -11,80 +14,72 @@ from __future__ import annotations
 from typing import Any
 
 from pycache_server.entry import NEVER, Entry, SizedEntry
-from pycache_server.evict.base import Engine
+from pycache_server.store.candidates import Candidates
 from pycache_server.store.database import Bucket, Database
 from pycache_server.store.events import Event
-from pycache_server.store.memory import size_of_key
-from pycache_server.store.scan import SLOT_MASK, SLOTS
+from pycache_server.store.hash import VolatileHash
+from pycache_server.store.memory import TIME, Remains, no_engine, overheads, size_of_entry, size_of_value
+from pycache_server.store.scan import SLOT_MASK
 from pycache_server.store.strings import STRING_TYPES, as_bytes
 
 
 class EvictingDatabase(Database):
-    """A database whose keys an engine orders."""
+    """A database all of whose keys have entries of an engine's.
+
+    Hot: what a GET or a SET of a key that is there does stands in one method each.
+    """
 
     __slots__ = ()
 
-    def begin(self, engine: Engine) -> None:
-        """Start with an engine; ``adopt`` brings it the keys that are there."""
-        self.engine = engine
-        self.on_access = engine.access
-        self.used = 0
-
-    def adopt(self, first: int, count: int) -> int:
-        """Make entries of the bare values in up to ``count`` buckets from ``first`` on. The next bucket to adopt, or
-        the number of buckets at the end."""
-        last = min(first + count, SLOTS)
-        for bucket in self.buckets[first:last]:
-            for key, value in list(bucket.items()):
-                if not isinstance(value, SizedEntry):
-                    self._own(bucket, key, value)
-        return last
-
-    def release(self, first: int, count: int) -> int:
-        """Turn entries back into what a Database holds; the counterpart of ``adopt``."""
-        last = min(first + count, SLOTS)
-        for bucket in self.buckets[first:last]:
-            for key, entry in list(bucket.items()):
-                if not isinstance(entry, SizedEntry):
-                    continue
-                self._disown(entry)
-                if entry.expires == NEVER:
-                    bucket[key] = entry.value
-                else:
-                    self._exchange(bucket, entry, Entry(key, entry.value, entry.expires))
-        return last
+    def begin(self, candidates: Candidates | None) -> None:
+        """Let other candidates take the place of those that are there."""
+        self.candidates = candidates
+        self.on_access = no_engine if candidates is None else candidates.access
 
     def evict_one(self) -> bool:
         """Give up the engine's victim. False where there is none."""
-        assert self.engine is not None
-        entry = self.engine.victim()
-        if entry is None:
+        candidates = self.candidates
+        if candidates is None or (entry := candidates.victim()) is None:
             return False
-        del self.buckets[hash(entry.key) & SLOT_MASK][entry.key]
+        if entry.expires is not NEVER and self._live_value(entry) is None:
+            return True  # it was dead already: now it has expired
+        engine = candidates.engine_of(entry)
+        assert engine is not None
+        keyspace, key, value, size = self.keyspace, entry.key, entry.value, entry.size
+        keyspace.evicted_by[type(engine)] += 1
+        del self.buckets[hash(key) & SLOT_MASK][key]
         self.size -= 1
         self.dirty += 1
-        self.engine.evicted(entry)
-        self.used -= entry.size
-        super()._let_go(entry)
-        self._has_been_evicted(entry.key)
+        self.used -= size
+        keyspace.held -= size
+        candidates.evicted(entry)
+        if entry.next is not None:
+            self.wheel.remove(entry)
+        if type(value) is not bytes:
+            super()._let_go(value)
+        self._has_been_evicted(entry)
         return True
 
     # Reading
 
     def read(self, key: bytes) -> Any:
-        value = self.find(key)
-        if value is None:
+        entry = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if entry is None or (entry.expires is not NEVER and self._seen_value(entry) is None):
             self.misses += 1
-        else:
-            self.hits += 1
-        return value
+            return None
+        self.hits += 1
+        self.on_access(entry)
+        return entry.value
 
     def get_string(self, key: bytes) -> bytes | None:
-        value = self.find(key)
-        if value is None:
+        entry = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if entry is None or (entry.expires is not NEVER and self._seen_value(entry) is None):
             self.hits -= 1
             self.misses += 1
-        return value if type(value) is bytes or value is None else as_bytes(value)
+            return None
+        self.on_access(entry)
+        value = entry.value
+        return value if type(value) is bytes else as_bytes(value)
 
     def read_string(self, key: bytes) -> bytes | None:
         value = self.read(key)
@@ -92,41 +87,49 @@ class EvictingDatabase(Database):
 
     def find(self, key: bytes) -> Any:
         entry = self.buckets[hash(key) & SLOT_MASK].get(key)
-        if isinstance(entry, Entry):
-            value = self._seen_value(entry)
-            if value is not None and isinstance(entry, SizedEntry):
-                self.on_access(entry)
-            return value
-        return entry
+        if entry is None or (entry.expires is not NEVER and self._seen_value(entry) is None):
+            return None
+        self.on_access(entry)
+        return entry.value
 
     # Writing
 
     def put(self, key: bytes, value: Any, event: Event) -> None:
-        self._store(key, value, NEVER)
+        bucket = self.buckets[hash(key) & SLOT_MASK]
+        entry = bucket.get(key)
+        if entry is None:
+            self.dirty += 1
+            self._add(bucket, key, value, NEVER)
+            return
+        old = entry.value
+        if entry.expires is not NEVER or type(value) is not bytes or type(old) is not bytes:
+            self._store(key, value, NEVER)
+            return
+        self.dirty += 1
+        entry.value = value
+        if len(old) != len(value):
+            self._recount(entry, size_of_value(value) - size_of_value(old))
+        self.on_access(entry)
 
     def put_until(self, key: bytes, value: Any, expires: int, event: Event) -> None:
         self._store(key, value, expires)
 
     def update(self, key: bytes, value: Any, event: Event) -> None:
-        bucket = self.buckets[hash(key) & SLOT_MASK]
-        entry = bucket.get(key)
-        if entry is None or (isinstance(entry, Entry) and self._live_value(entry) is None):
+        entry = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if entry is None or self._live_value(entry) is None:
             self._store(key, value, NEVER)
-            return
-        owned = self._own(bucket, key, entry)
-        if type(owned.value) not in STRING_TYPES:
+        elif type(entry.value) not in STRING_TYPES:
             self._store(key, value, self.expires_at(key) or NEVER)
-            return
-        self.dirty += 1
-        owned.value = value
-        self._count(owned)
-        self.on_access(owned)
+        else:
+            self.dirty += 1
+            entry.value = value
+            self._recount(entry, size_of_entry(entry) - entry.size)
 
     def touched(self, key: bytes, event: Event, changes: int = 1) -> None:
         self.dirty += changes
         entry = self.buckets[hash(key) & SLOT_MASK].get(key)
-        if isinstance(entry, SizedEntry):
-            self._count(entry)
+        if entry is not None:
+            self._recount(entry, size_of_entry(entry) - entry.size)
 
     def take(self, key: bytes) -> tuple[Any, int] | None:
         entry = self.buckets[hash(key) & SLOT_MASK].get(key)
@@ -136,104 +139,122 @@ class EvictingDatabase(Database):
         return taken
 
     def expire(self, key: bytes, expires: int, event: Event) -> bool:
-        bucket = self.buckets[hash(key) & SLOT_MASK]
-        value = bucket.get(key)
-        if value is not None:
-            self._own(bucket, key, value)
-        return super().expire(key, expires, event)
+        entry = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if entry is None or (live := self._live_value(entry)) is None:
+            return False
+        if entry.next is not None:
+            self.wheel.remove(entry)
+        if type(live) is VolatileHash:
+            live.times.until = expires
+            expires = min(expires, live.end())
+        self.retime(entry, expires)
+        self.wheel.add(entry)
+        self.dirty += 1
+        return True
 
     def increment(self, key: bytes, delta: int, event: Event) -> int:
         return self._increment_any(key, self.find(key), delta, event)
 
     def flush(self) -> int:
         removed = super().flush()
-        if self.engine is not None:
-            self.begin(type(self.engine)(self.engine.surroundings))
+        if self.candidates is not None:
+            self.begin(self.candidates.anew())
+        self._add_used(-self.used)
+        self.changed_over = len(self.buckets)
         return removed
 
     # Inside
 
     def _store(self, key: bytes, value: Any, expires: int) -> None:
+        """Set a key, whatever it holds and whether it is there."""
         bucket = self.buckets[hash(key) & SLOT_MASK]
-        old = bucket.get(key)
-        if isinstance(old, Entry) and self._live_value(old) is None:
-            old = None
+        entry = bucket.get(key)
         self.dirty += 1
-        if old is None:
-            self.size += 1
-            assert self.engine is not None
-            entry = bucket[key] = self.engine.entry_type(key, value, expires)
-            self.engine.admit(entry)
+        if entry is None or self._live_value(entry) is None:
+            self._add(bucket, key, value, expires)
         else:
-            entry = self._own(bucket, key, old)
-            if entry.next is not None:
-                self.wheel.remove(entry)
-            super()._let_go(entry.value)
-            entry.value = value
-            entry.expires = expires
-            self.on_access(entry)
+            self._overwrite(entry, value, expires)
+
+    def _add(self, bucket: Bucket, key: bytes, value: Any, expires: int) -> None:
+        candidates = self.candidates
+        assert candidates is not None
+        entry = bucket[key] = candidates.make(key, value, expires)
+        self.size += 1
+        size = overheads[type(entry)] + (len(key) + 48 & -16 if len(key) > 1 else 0)
+        size += len(value) + 48 & -16 if type(value) is bytes and len(value) > 1 else size_of_value(value)
+        if expires is not NEVER and expires != NEVER:
+            size += TIME
+            self.wheel.add(entry)
+        entry.size = size
+        self.used += size
+        self.keyspace.held += size
+        candidates.admit(entry)
+
+    def _overwrite(self, entry: SizedEntry, value: Any, expires: int) -> None:
+        if entry.next is not None:
+            self.wheel.remove(entry)
+        super()._let_go(entry.value)
+        entry.value = value
+        new = entry.expires != expires and self._retimed(entry, expires)
         if expires != NEVER:
             self.wheel.add(entry)
-        self._count(entry)
+        self._recount(entry, size_of_entry(entry) - entry.size)
+        if not new:
+            self.on_access(entry)
 
-    def _own(self, bucket: Bucket, key: bytes, value: Any) -> SizedEntry:
-        """The engine's entry for what is stored under ``key``: itself, or made of a bare value or a plain entry."""
-        if isinstance(value, SizedEntry):
-            return value
-        assert self.engine is not None
-        if isinstance(value, Entry):
-            entry = self.engine.entry_type(key, value.value, value.expires)
-            self._exchange(bucket, value, entry)
+    def retime(self, entry: Entry, expires: int) -> None:
+        if not isinstance(entry, SizedEntry):
+            super().retime(entry, expires)
+        elif entry.expires != expires:
+            self._recount(entry, TIME * ((expires != NEVER) - (entry.expires != NEVER)))
+            self._retimed(entry, expires)
+
+    def _retimed(self, entry: SizedEntry, expires: int) -> bool:
+        assert self.candidates is not None
+        return self.candidates.retime(entry, expires)
+
+    def forget_expiry(self, bucket: Bucket, entry: Entry) -> None:
+        if isinstance(entry, SizedEntry):
+            self.retime(entry, NEVER)
         else:
-            entry = bucket[key] = self.engine.entry_type(key, value, NEVER)
-        self._count(entry)
-        self.engine.admit(entry)
-        return entry
-
-    def _exchange(self, bucket: Bucket, old: Entry, new: Entry) -> None:
-        """Put another entry for the same value in the place of one, in the bucket and in the wheel."""
-        bucket[new.key] = new
-        if old.next is not None:
-            self.wheel.remove(old)
-            self.wheel.add(new)
-
-    def _disown(self, entry: SizedEntry) -> None:
-        assert self.engine is not None
-        self.engine.discard(entry)
-        self.used -= entry.size
-
-    def _count(self, entry: SizedEntry) -> None:
-        """Measure an entry anew."""
-        size = size_of_key(entry.key, entry.value, entry)
-        self.used += size - entry.size
-        entry.size = size
+            super().forget_expiry(bucket, entry)
 
     def _let_go(self, value: Any) -> None:
         if isinstance(value, SizedEntry):
             self._disown(value)
         super()._let_go(value)
 
-    def forget_expiry(self, bucket: Bucket, entry: Entry) -> None:
-        if isinstance(entry, SizedEntry):
-            entry.expires = NEVER
-        else:
-            super().forget_expiry(bucket, entry)
+    def _disown(self, entry: SizedEntry) -> None:
+        """An entry goes for another reason than want of memory."""
+        assert self.candidates is not None
+        self.candidates.discard(entry)
+        self._uncount(entry)
+
+    def _uncount(self, entry: SizedEntry) -> None:
+        self._add_used(-entry.size)
+
+    def _recount(self, entry: SizedEntry, growth: int) -> None:
+        entry.size += growth
+        self.used += growth
+        self.keyspace.held += growth
+
+    def _add_used(self, growth: int) -> None:
+        self.used += growth
+        self.keyspace.held += growth
+
+    def _remains(self) -> Remains:
+        return Remains(
+            self.keyspace, self.buckets, self.candidates.discard if self.candidates is not None else no_engine
+        )
 
     def _check(self) -> None:
         super()._check()
-        assert self.engine is not None
-        self.engine._check()
-        entries = [value for bucket in self.buckets for value in bucket.values() if isinstance(value, SizedEntry)]
-        assert self.used == sum(entry.size for entry in entries)
-
-
-class LeavingDatabase(EvictingDatabase):
-    """A database whose engine is being taken away: what is written no longer gets an entry of the engine's."""
-
-    __slots__ = ()
-
-    put = Database.put
-    put_until = Database.put_until
-    update = Database.update
-    touched = Database.touched
-    expire = Database.expire
+        used = 0
+        for bucket in self.buckets:
+            for entry in bucket.values():
+                if isinstance(entry, SizedEntry):
+                    assert entry.size == size_of_entry(entry), (entry.key, entry.size, size_of_entry(entry))
+                    used += entry.size
+        assert self.used == used
+        if self.candidates is not None:
+            self.candidates._check()

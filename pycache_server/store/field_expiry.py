@@ -52,10 +52,10 @@ def retime(db: Database, key: bytes, value: VolatileHash) -> None:
     elif entry.expires != end:
         if entry.next is not None:
             db.wheel.remove(entry)
-            entry.expires = end
+            db.retime(entry, end)
             db.wheel.add(entry)
         elif end != NEVER:
-            entry.expires = end
+            db.retime(entry, end)
         else:
             db.forget_expiry(bucket, entry)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pycache_server.evict.base import Engine
 from pycache_server.store.clock import Clock
 from pycache_server.store.database import Database
 from pycache_server.store.encodings import Encodings
@@ -36,8 +38,12 @@ class Keyspace:
         """Whether what has expired is hidden only, because nothing may change."""
         self.maxmemory = 0
         """Most bytes that keys and values may take, 0 for no limit."""
+        self.held = 0
+        """Bytes of all keys and values, as far as they are counted (evicting.py)."""
         self.evicted = 0
         """How many keys have been given up for want of memory."""
+        self.evicted_by: Counter[type[Engine]] = Counter()
+        """The same by engine."""
         self.databases = [Database(index, self) for index in range(databases)]
 
     def wake(self) -> None:
@@ -52,21 +58,33 @@ class Keyspace:
             return
         if self.observer is not None:
             self.observer.swapped(one, other)
-        for name in ("buckets", "wheel", "fields", "size", "engine", "on_access", "used", "changed_over"):
+        for name in ("buckets", "wheel", "fields", "size", "candidates", "on_access", "used", "changed_over"):
             mine, theirs = getattr(one, name), getattr(other, name)
             setattr(one, name, theirs)
             setattr(other, name, mine)
 
     def used(self) -> int:
-        """Bytes of all keys and values, as far as they are counted (evicting.py)."""
-        return sum(database.used for database in self.databases)
+        """Bytes of all keys and values, as far as they are counted."""
+        return self.held
 
     def evict(self) -> bool:
-        """Give up one key, of the database that takes most. False where none may go."""
-        for database in sorted(self.databases, key=lambda each: each.used, reverse=True):
-            if database.evict_one():
-                return True
+        """Give up one key. False where none may go.
+
+        Each database loses as much as is its share of the whole: by size alone one that is small and of no use would
+        stay for ever, and engines cannot compare their entries with those of others.
+        """
+        held, first = self.held, self.databases[0]
+        if first.used == held:
+            return first.evict_one()
+        number = self.choose(held)
+        for database in self.databases:
+            number -= database.used
+            if number < 0:
+                return database.evict_one() or self._evict_any()
         return False
+
+    def _evict_any(self) -> bool:
+        return any(database.evict_one() for database in self.databases)
 
     def discard(self, value: Any) -> None:
         """Free a value that is big, in slices. Nobody else may hold it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from pycache_server.entry import Entry
 from pycache_server.store.database import Database
 from pycache_server.store.events import EVICTED_KEY, MISSED, NEW_KEY, Event
 
@@ -42,7 +43,7 @@ class ObservedDatabase(Database):
         self._observer.changed(self, key, event)
 
     def _is_new(self, key: bytes) -> bool:
-        return self.find(key) is None
+        return self.expires_at(key) is None
 
     def read(self, key: bytes) -> Any:
         value = super().read(key)
@@ -115,6 +116,6 @@ class ObservedDatabase(Database):
         self._observer.flushed(self)
         return super().flush()
 
-    def _has_been_evicted(self, key: bytes) -> None:
-        super()._has_been_evicted(key)
-        self._tell(key, EVICTED_KEY)
+    def _has_been_evicted(self, entry: Entry) -> None:
+        super()._has_been_evicted(entry)
+        self._tell(entry.key, EVICTED_KEY)

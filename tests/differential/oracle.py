@@ -35,6 +35,7 @@ class Real:
     """A connection to a real redis-server."""
 
     def __init__(self, port: int, resp: int) -> None:
+        self.port = port
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.settimeout(30)
         self._reader = hiredis.Reader(notEnoughData=_NOTHING)

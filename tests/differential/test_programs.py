@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from pycache_server.evict.base import Policy, load_policy
 from tests.conftest import RealRedis
 from tests.differential.oracle import COMPARED, RANDOM, Pair
 from tests.differential.strategies import Command, programs
@@ -37,9 +38,16 @@ def run_program(pair: Pair, program: list[Command]) -> None:
     pair.compare_state()
 
 
-def check_family(real: RealRedis, strategies: list[st.SearchStrategy[Command]], wanted: int) -> None:
-    """Run programs until so many commands have been compared."""
+def check_family(
+    real: RealRedis, strategies: list[st.SearchStrategy[Command]], wanted: int, policy: Policy | None = None
+) -> None:
+    """Run programs until so many commands have been compared; ours under a policy where one is given."""
     pair = Pair(real.port)
+    if policy is not None:
+        shape = pair.ours.world.core.shape
+        shape.use_engine(policy.engine, policy.volatile)
+        while shape.step():
+            pass
 
     @settings(
         max_examples=AT_ONCE,
@@ -73,3 +81,11 @@ def test_a_family_and_the_generic_commands_agree_with_redis(
 def test_all_families_together_agree_with_redis(real_redis: RealRedis, request: pytest.FixtureRequest) -> None:
     wanted = 700_000 if request.config.getoption("--slow") else 10_000
     check_family(real_redis, [strategy_of(family) for family in FAMILIES], wanted)
+
+
+@pytest.mark.parametrize("name", ["allkeys-lru", "volatile-lru"])
+def test_all_families_agree_with_redis_while_every_key_is_counted(
+    real_redis: RealRedis, name: str, request: pytest.FixtureRequest
+) -> None:
+    wanted = 100_000 if request.config.getoption("--slow") else 1500
+    check_family(real_redis, [strategy_of(family) for family in FAMILIES], wanted, load_policy(name))

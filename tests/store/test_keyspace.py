@@ -141,7 +141,7 @@ class Actor:
         self.shape.use_engine(self.chance.choice([None, Lru, NoEviction]))
 
     def evict(self) -> None:
-        victim = self.db.engine.victim() if self.db.engine is not None else None
+        victim = self.db.candidates.victim() if self.db.candidates is not None else None
         if victim is not None and victim.expires > self.clock.now():
             assert self.db.evict_one()
             del self.model[victim.key]

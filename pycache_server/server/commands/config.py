@@ -152,6 +152,8 @@ def config_resetstat(session: Session, argv: list[bytes]) -> Any:
     for database in core.keyspace.databases:
         database.hits = database.misses = database.expired = database.expired_fields = 0
     core.keyspace.evicted = core.keyspace.freed = 0
+    core.keyspace.evicted_by.clear()
+    core.room.reset()
     core.peak_memory = 0
     return OK
 

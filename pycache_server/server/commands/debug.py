@@ -79,8 +79,8 @@ def _object(session: Session, words: list[bytes]) -> Any:
     value = session.db.peek(words[0])
     if value is None:
         raise NoSuchKey
-    entry, engine = session.db.entry(words[0]), session.db.engine
-    idle = session.db.engine_knows(words[0], engine.idle_seconds) if engine is not None else None
+    entry = session.db.entry(words[0])
+    idle = session.db.engine_knows(words[0], lambda engine, entry: engine.idle_seconds(entry))
     encoding = encoding_of(value, session.keyspace.encodings).decode()
     text = (
         f"Value at:{id(value):#x} refcount:1 encoding:{encoding} serializedlength:{size_of_value(value)} "

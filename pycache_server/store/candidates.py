@@ -1,0 +1,147 @@
+"""Which entries of a database may be given up, and the engine that orders them.
+
+The database calls what stands here whenever an entry comes, is used, gets another time to live or goes. For a policy of
+all keys those are the engine's own methods, bound once. For a volatile one they look first whether the entry expires:
+the engine knows exactly the entries with a time to live, so an entry is admitted when it gets one and discarded when
+it loses it. While one policy takes the place of another each bucket of the database belongs to one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pycache_server.entry import NEVER, SizedEntry
+from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.store.scan import SLOT_MASK
+
+Told = Callable[[SizedEntry], None]
+Make = Callable[[bytes, Any, int], SizedEntry]
+
+
+class Candidates:
+    """All entries of a database, ordered by one engine."""
+
+    __slots__ = ("access", "admit", "discard", "engine", "evicted", "make", "victim")
+
+    volatile = False
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.make: Make = engine.entry_type
+        """Makes an entry from key, value and time of expiry."""
+        self.admit: Told = engine.admit
+        self.access: Told = engine.access
+        self.discard: Told = engine.discard
+        self.evicted: Told = engine.evicted
+        self.victim: Callable[[], SizedEntry | None] = engine.victim
+
+    def retime(self, entry: SizedEntry, expires: int) -> bool:
+        """Give an entry another time to live. Whether it has become a candidate by that."""
+        entry.expires = expires
+        self.engine.retime(entry)
+        return False
+
+    def engine_of(self, entry: SizedEntry) -> Engine | None:
+        """The engine that knows an entry, None where none does."""
+        return self.engine
+
+    def anew(self) -> Candidates:
+        """The same policy for a database that has been emptied."""
+        return type(self)(type(self.engine)(self.engine.surroundings))
+
+    def _check(self) -> None:
+        """Assert that the engine is sound."""
+        self.engine._check()
+
+
+class VolatileCandidates(Candidates):
+    """The entries with a time to live."""
+
+    __slots__ = ()
+
+    volatile = True
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.admit = _where_volatile(engine.admit)
+        self.access = _where_volatile(engine.access)
+        self.discard = _where_volatile(engine.discard)
+
+    def retime(self, entry: SizedEntry, expires: int) -> bool:
+        engine = self.engine
+        if entry.expires == NEVER:
+            entry.expires = expires
+            if expires != NEVER:
+                engine.admit(entry)
+                return True
+        elif expires == NEVER:
+            engine.discard(entry)
+            entry.expires = expires
+        else:
+            entry.expires = expires
+            engine.retime(entry)
+        return False
+
+    def engine_of(self, entry: SizedEntry) -> Engine | None:
+        return None if entry.expires == NEVER else self.engine
+
+
+def _where_volatile(tell: Told) -> Told:
+    def told(entry: SizedEntry) -> None:
+        if entry.expires is not NEVER and entry.expires != NEVER:
+            tell(entry)
+
+    return told
+
+
+class Handover(Candidates):
+    """The candidates of two policies: buckets below ``position`` are the new one's, the others the old one's, who
+    gives up its own first."""
+
+    __slots__ = ("new", "old", "position")
+
+    def __init__(self, old: Candidates, new: Candidates) -> None:
+        self.old = old
+        self.new = new
+        self.position = 0
+        self.engine = new.engine
+
+    def _of(self, key: bytes) -> Candidates:
+        return self.new if hash(key) & SLOT_MASK < self.position else self.old
+
+    def make(self, key: bytes, value: Any, expires: int) -> SizedEntry:
+        return self._of(key).make(key, value, expires)
+
+    def admit(self, entry: SizedEntry) -> None:
+        self._of(entry.key).admit(entry)
+
+    def access(self, entry: SizedEntry) -> None:
+        self._of(entry.key).access(entry)
+
+    def discard(self, entry: SizedEntry) -> None:
+        self._of(entry.key).discard(entry)
+
+    def evicted(self, entry: SizedEntry) -> None:
+        self._of(entry.key).evicted(entry)
+
+    def victim(self) -> SizedEntry | None:
+        return self.old.victim() or self.new.victim()
+
+    def retime(self, entry: SizedEntry, expires: int) -> bool:
+        return self._of(entry.key).retime(entry, expires)
+
+    def engine_of(self, entry: SizedEntry) -> Engine | None:
+        return self._of(entry.key).engine_of(entry)
+
+    def anew(self) -> Candidates:
+        return self.new.anew()
+
+    def _check(self) -> None:
+        self.old._check()
+        self.new._check()
+
+
+def candidates_of(engine: type[Engine], volatile: bool, surroundings: Surroundings) -> Candidates:
+    """What a policy decides on, in a database without entries."""
+    return (VolatileCandidates if volatile else Candidates)(engine(surroundings))

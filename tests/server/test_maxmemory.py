@@ -1,0 +1,126 @@
+"""maxmemory in a server of its own: limits that change, policies that change, and what INFO says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.server.running import Running, Wire
+
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Running(tmp_path_factory.mktemp("server"), "--notify-keyspace-events", "KEA") as running:
+        yield running
+
+
+@pytest.fixture
+def wire(server: Running) -> Iterator[Wire]:
+    with server.connect() as wire:
+        for words in (
+            ["FLUSHALL"],
+            ["CONFIG", "SET", "maxmemory", "0", "maxmemory-policy", "noeviction"],
+            ["CONFIG", "RESETSTAT"],
+        ):
+            assert wire.call(*words) == "OK"
+        yield wire
+
+
+def fill(wire: Wire, count: int, size: int, prefix: str = "key") -> list[object]:
+    """Set keys in pipelines; the replies that are not OK."""
+    failed = []
+    for start in range(0, count, 200):
+        numbers = range(start, min(start + 200, count))
+        wire.send(b"".join(command("SET", f"{prefix}:{number}", "x" * size) for number in numbers))
+        failed += [reply for _ in numbers if (reply := wire.read()) != "OK"]
+    return failed
+
+
+def command(*words: str) -> bytes:
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word.encode()) for word in words)
+
+
+def used(server: Running) -> int:
+    return int(server.info("memory")["used_memory"])
+
+
+def await_true(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+def test_maxmemory_is_held_and_evictions_are_counted(server: Running, wire: Wire) -> None:
+    wire.call("CONFIG", "SET", "maxmemory", "5mb", "maxmemory-policy", "allkeys-lru")
+    assert fill(wire, 20_000, 500) == []
+    assert 4.5 * MEGABYTE < used(server) <= 5 * MEGABYTE + 1000
+    stats, own = server.info("stats"), server.info("pycache")
+    assert int(stats["evicted_keys"]) == int(own["pycache_evicted_lru"]) > 10_000
+    assert stats["current_eviction_exceeded_time"] == "0"
+    assert own["pycache_eviction_engine"] == "allkeys-lru"
+    eviction = server.info("eviction")
+    assert int(eviction["pycache_db0_bytes"]) == used(server)
+
+
+def test_a_limit_below_what_is_held_is_reached_while_nobody_writes(server: Running, wire: Wire) -> None:
+    wire.call("CONFIG", "SET", "maxmemory", "50mb", "maxmemory-policy", "allkeys-lru")
+    fill(wire, 20_000, 500)
+    wire.call("CONFIG", "SET", "maxmemory", "2mb")
+    await_true(lambda: used(server) <= 2 * MEGABYTE, "eviction does not go on")
+
+
+def test_a_limit_for_data_that_are_there_takes_effect_without_an_error(server: Running, wire: Wire) -> None:
+    assert fill(wire, 20_000, 500) == []
+    wire.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "maxmemory", "3mb")
+    assert fill(wire, 500, 500, "new") == []
+    await_true(lambda: server.info("pycache")["pycache_eviction_changing"] == "0", "adoption does not end")
+    await_true(lambda: used(server) <= 3 * MEGABYTE, "eviction does not go on")
+    for number in (0, 20, 19_999):
+        size = wire.call("MEMORY", "USAGE", f"key:{number}")
+        assert size is None or 600 < size < 1000
+
+
+def test_a_policy_changes_without_losing_a_key(server: Running, wire: Wire) -> None:
+    wire.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "maxmemory", "1gb")
+    fill(wire, 10_000, 10)
+    before = used(server)
+    for policy in ("noeviction", "volatile-lru", "allkeys-lru"):
+        wire.call("CONFIG", "SET", "maxmemory-policy", policy)
+        assert fill(wire, 1000, 10) == []
+        await_true(lambda: server.info("pycache")["pycache_eviction_changing"] == "0", "the change does not end")
+        assert wire.call("DBSIZE") == 10_000
+        assert abs(used(server) - before) < before / 3
+    wire.call("CONFIG", "SET", "maxmemory", "0")
+    await_true(lambda: server.info("pycache")["pycache_eviction_changing"] == "0", "the change does not end")
+    assert wire.call("DBSIZE") == 10_000
+
+
+def test_directives_of_eviction_are_taken_live(wire: Wire) -> None:
+    values = {
+        "maxmemory-samples": "7",
+        "lfu-log-factor": "3",
+        "lfu-decay-time": "9",
+        "maxmemory-eviction-tenacity": "50",
+    }
+    for name, value in values.items():
+        assert wire.call("CONFIG", "SET", name, value) == "OK"
+        assert wire.call("CONFIG", "GET", name) == [name, value]
+
+
+def test_used_memory_without_a_limit_follows_the_data_down_as_well(server: Running, wire: Wire) -> None:
+    fill(wire, 40_000, 300)
+    full = used(server)
+    assert 14_000_000 < full < 30_000_000
+    await_true(lambda: 16_500_000 < used(server) < 17_500_000, "the census does not end")
+    for start in range(0, 40_000, 1000):
+        wire.call("DEL", *[f"key:{number}" for number in range(start, start + 900)])
+    assert 1_500_000 < used(server) < 4_000_000
+    wire.call("FLUSHALL")
+    assert used(server) == 0
+    fill(wire, 500, 300)
+    assert 200_000 < used(server) < 300_000

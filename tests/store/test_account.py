@@ -1,0 +1,30 @@
+"""The account against what the process really takes, for every kind of value from small to large."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.store.account_growth import CASES
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("policy", ["none", "allkeys-lru"])
+def test_the_account_grows_as_the_process_does(case: str, policy: str) -> None:
+    output = subprocess.run(
+        [sys.executable, "-m", "tests.store.account_growth", case, policy],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    account, resident = map(int, output.split())
+    assert resident > 10_000_000
+    assert 0.9 < account / resident < 1.1

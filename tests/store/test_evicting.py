@@ -1,0 +1,258 @@
+"""What engines are told, whatever happens to keys and policies: a strict engine, random operations, every pair of
+policies."""
+
+from __future__ import annotations
+
+import random
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from pycache_server.entry import NEVER, SizedEntry
+from pycache_server.evict.base import BUILTIN, Engine, Surroundings, load_policy
+from pycache_server.evict.lru import Lru
+from pycache_server.evict.noeviction import NoEviction
+from pycache_server.store.database import Database
+from pycache_server.store.events import DEL
+from pycache_server.store.evicting import EvictingDatabase
+from pycache_server.store.memory import free_slice
+from pycache_server.store.shape import Shape
+from tests.store.test_field_expiry import put_hash
+from tests.store.test_keyspace import Actor, make
+
+
+class StrictEntry(SizedEntry):
+    """``seen`` is the time to live that the engine knows of; None where the entry is not admitted."""
+
+    __slots__ = ("seen",)
+
+    def __init__(self, key: bytes, value: Any, expires: int = NEVER) -> None:
+        super().__init__(key, value, expires)
+        self.seen: int | None = None
+
+
+class Strict(Engine):
+    """An engine that asserts that it is told everything, once, and in time. Gives up the oldest entry."""
+
+    entry_type = StrictEntry
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        super().__init__(surroundings)
+        self.admitted: dict[int, StrictEntry] = {}
+
+    def known(self, entry: SizedEntry) -> StrictEntry:
+        assert isinstance(entry, StrictEntry)
+        assert self.admitted[id(entry)] is entry
+        return entry
+
+    def admit(self, entry: SizedEntry) -> None:
+        assert isinstance(entry, StrictEntry)
+        assert entry.seen is None and id(entry) not in self.admitted
+        assert entry.size > 100
+        entry.seen = entry.expires
+        self.admitted[id(entry)] = entry
+
+    def access(self, entry: SizedEntry) -> None:
+        assert self.known(entry).seen == entry.expires
+
+    def retime(self, entry: SizedEntry) -> None:
+        assert self.known(entry).seen != entry.expires
+        self.known(entry).seen = entry.expires
+
+    def discard(self, entry: SizedEntry) -> None:
+        assert self.known(entry).seen == entry.expires
+        self.known(entry).seen = None
+        del self.admitted[id(entry)]
+
+    def victim(self) -> SizedEntry | None:
+        return next(iter(self.admitted.values()), None)
+
+    def _check(self) -> None:
+        assert all(entry.seen == entry.expires for entry in self.admitted.values())
+
+
+class Other(Strict):
+    """Another engine with the same entries."""
+
+
+CHOICES = [
+    (None, False),
+    (Strict, False),
+    (Strict, True),
+    (Other, False),
+    (Other, True),
+    (Lru, True),
+    (NoEviction, False),
+]
+
+
+def check_admitted(db: Database, volatile: bool) -> None:
+    if isinstance(db.engine, Strict) and type(db) is EvictingDatabase:
+        entries = [entry for bucket in db.buckets for entry in bucket.values()]
+        wanted = {id(entry) for entry in entries if not volatile or entry.expires != NEVER}
+        assert db.engine.admitted.keys() == wanted
+
+
+class EvictingActor(Actor):
+    """As in test_keyspace, with more policies and more ways for an entry to change."""
+
+    volatile = False
+
+    def step(self) -> None:
+        if self.chance.random() < 0.1:
+            self.chance.choice([self.move, self.restore, self.increment, self.give_up])()
+        super().step()
+
+    def change_engine(self) -> None:
+        if self.chance.random() < 0.3:
+            engine, self.volatile = self.chance.choice(CHOICES)
+            self.shape.use_engine(engine, self.volatile)
+
+    def move(self) -> None:
+        source, target = self.key(), self.key()
+        taken = self.db.take(source)
+        assert taken == self.model.pop(source, None)
+        if taken is not None:
+            self.db.vacate(target)
+            self.db.place(target, *taken, DEL)
+            self.model[target] = taken
+
+    def restore(self) -> None:
+        key, expires = self.key(), self.chance.choice([NEVER, self.later()])
+        self.db.place(key, b"placed", expires, DEL)
+        self.model[key] = (b"placed", expires)
+
+    def increment(self) -> None:
+        key = self.key()
+        value, expires = self.model.get(key, (0, NEVER))
+        if isinstance(value, int):
+            assert self.db.increment(key, 7, DEL) == value + 7
+            self.model[key] = (value + 7, expires)
+
+    def give_up(self) -> None:
+        before = {key: self.db.peek(key) for key in self.model}
+        self.keyspace.evict()
+        for key in before:
+            if self.db.peek(key) is None:
+                del self.model[key]
+
+    def check(self) -> None:
+        super().check()
+        assert self.keyspace.held == sum(database.used for database in self.keyspace.databases)
+        if not self.shape.changing:
+            check_admitted(self.db, self.volatile)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_engine_is_told_everything_once(seed: int) -> None:
+    actor = EvictingActor(seed)
+    for number in range(4000):
+        actor.forget_expired()
+        actor.step()
+        if number % 50 == 0:
+            actor.check()
+    while free_slice(actor.keyspace, 100):
+        pass
+    assert not actor.keyspace.discarded
+
+
+def finish(shape: Shape) -> None:
+    while shape.step():
+        pass
+
+
+POLICIES = [f"{scope}-{name}" for name in BUILTIN for scope in ("allkeys", "volatile")] + ["noeviction"]
+
+
+@pytest.mark.parametrize(("before", "after"), list(permutations(POLICIES, 2)))
+def test_a_change_of_policy_loses_no_key_while_commands_write(before: str, after: str) -> None:
+    keyspace, shape, clock = make()
+    db = keyspace.databases[0]
+    chance = random.Random(1)
+    model: dict[bytes, bytes] = {}
+    for name in (before, after):
+        policy = load_policy(name)
+        shape.use_engine(policy.engine, policy.volatile)
+        more = True
+        while more:
+            more = shape.step()
+            for _ in range(40):
+                key, value = b"k%d" % chance.randrange(3000), b"v" * chance.randrange(50)
+                if chance.random() < 0.5:
+                    db.put(key, value, DEL)
+                else:
+                    db.put_until(key, value, clock.now() + 10**6, DEL)
+                model[key] = value
+                db.find(b"k%d" % chance.randrange(3000))
+        db._check()
+        assert isinstance(db.engine, policy.engine)
+    assert {key: db.peek(key) for key in list(db.keys())} == model
+    assert db.used == keyspace.held > 100 * len(model)
+
+
+def test_the_account_holds_every_key_during_a_change_of_engine() -> None:
+    keyspace, shape, _ = make()
+    db = keyspace.databases[0]
+    shape.use_engine(Strict)
+    finish(shape)
+    for number in range(5000):
+        db.put(b"%d" % number, b"x" * 50, DEL)
+    full = keyspace.held
+    shape.use_engine(Lru)
+    while shape.step():
+        assert abs(keyspace.held - full) < full / 5
+    db._check()
+
+
+def test_entries_of_a_flushed_database_are_forgotten_by_their_engine_in_slices() -> None:
+    keyspace, shape, _ = make()
+    db = keyspace.databases[0]
+    shape.use_engine(Strict)
+    finish(shape)
+    for number in range(5000):
+        db.put(b"%d" % number, b"", DEL)
+    engine = db.engine
+    assert isinstance(engine, Strict)
+    db.flush()
+    assert keyspace.held == 0
+    assert db.engine is not engine
+    assert free_slice(keyspace, 100)
+    assert 4000 < len(engine.admitted) < 5000
+    while free_slice(keyspace, 100):
+        pass
+    assert not engine.admitted
+
+
+def test_a_volatile_policy_gives_up_keys_with_a_time_to_live_alone() -> None:
+    keyspace, shape, clock = make()
+    db = keyspace.databases[0]
+    shape.use_engine(Strict, volatile=True)
+    finish(shape)
+    db.put(b"lasting", b"", DEL)
+    put_hash(db, b"hash", {b"f": 1000})
+    put_hash(db, b"some fields", {b"f": 1000, b"g": NEVER})
+    db.put_until(b"timed", b"", clock.now() + 1000, DEL)
+    db.put_until(b"persisted", b"", clock.now() + 1000, DEL)
+    db.persist(b"persisted", DEL)
+    db.put(b"expiring", b"", DEL)
+    db.expire(b"expiring", clock.now() + 1000, DEL)
+    while keyspace.evict():
+        pass
+    assert sorted(db.keys()) == [b"lasting", b"persisted", b"some fields"]
+    assert keyspace.evicted_by == {Strict: 3}
+
+
+def test_databases_lose_keys_in_proportion_to_what_they_hold() -> None:
+    keyspace, shape, _ = make()
+    one, other = keyspace.databases
+    shape.use_engine(Lru)
+    finish(shape)
+    for number in range(900):
+        one.put(b"%d" % number, b"", DEL)
+    for number in range(300):
+        other.put(b"%d" % number, b"", DEL)
+    for _ in range(400):
+        assert keyspace.evict()
+    assert 560 < one.size < 640
+    assert 160 < other.size < 240
