@@ -20,17 +20,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from pycache_server.entry import SizedEntry
 
 NO_EVICTION = "noeviction"
 BUILTIN = {
     "lru": "pycache_server.evict.lru:Lru",
+    "lfu": "pycache_server.evict.lfu:Lfu",
+    "random": "pycache_server.evict.random:Random",
+    "ttl": "pycache_server.evict.ttl:Ttl",
+    "s3fifo": "pycache_server.evict.s3fifo:S3Fifo",
+    "sieve": "pycache_server.evict.sieve:Sieve",
+    "arc": "pycache_server.evict.arc:Arc",
+    "tinylfu": "pycache_server.evict.tinylfu:TinyLfu",
+    "timebucket": "pycache_server.evict.timebucket:TimeBucket",
 }
 """Names of engines and the classes behind them, imported when they are chosen."""
 ENTRY_POINT_GROUP = "pycache_server.eviction"
 ALL_KEYS, VOLATILE = "allkeys-", "volatile-"
+VOLATILE_ONLY = {"ttl"}
+"""Engines that make no sense for keys without a time to live."""
 
 
 @dataclass(slots=True)
@@ -50,7 +60,11 @@ class Surroundings:
 
 
 class Engine(ABC):
-    """The order in which the entries of one database are given up."""
+    """The order in which the entries of one database are given up.
+
+    The entries that an engine is given are of its own ``entry_type``, which its methods may name where these say Any.
+    No call may take longer than a millisecond, however many entries there are.
+    """
 
     entry_type: ClassVar[type[SizedEntry]] = SizedEntry
 
@@ -59,21 +73,21 @@ class Engine(ABC):
         self.now = surroundings.now
 
     @abstractmethod
-    def admit(self, entry: SizedEntry) -> None:
+    def admit(self, entry: Any) -> None:
         """A key has come, or was there when the engine was chosen."""
 
     @abstractmethod
-    def access(self, entry: SizedEntry) -> None:
+    def access(self, entry: Any) -> None:
         """A key that was admitted has been read or written."""
 
-    def retime(self, entry: SizedEntry) -> None:  # noqa: B027
+    def retime(self, entry: Any) -> None:  # noqa: B027
         """A key that was admitted has got the time to live that ``entry.expires`` tells."""
 
     @abstractmethod
-    def discard(self, entry: SizedEntry) -> None:
+    def discard(self, entry: Any) -> None:
         """A key that was admitted goes, for whatever reason: keep no reference to its entry."""
 
-    def evicted(self, entry: SizedEntry) -> None:
+    def evicted(self, entry: Any) -> None:
         """A victim goes: ``discard``, and the engine may remember that the key was given up too early."""
         self.discard(entry)
 
@@ -81,11 +95,11 @@ class Engine(ABC):
     def victim(self) -> SizedEntry | None:
         """The entry to give up next, which stays admitted until ``evicted``; None where nothing is admitted."""
 
-    def idle_seconds(self, entry: SizedEntry) -> int | None:
+    def idle_seconds(self, entry: Any) -> int | None:
         """How long ago the entry was last accessed, in whole seconds; None where the engine does not know."""
         return None
 
-    def frequency(self, entry: SizedEntry) -> int | None:
+    def frequency(self, entry: Any) -> int | None:
         """How often the entry is accessed, as OBJECT FREQ counts; None where the engine does not know."""
         return None
 
@@ -95,6 +109,9 @@ class Engine(ABC):
 
     def _check(self) -> None:  # noqa: B027
         """Assert that the engine's own structures are sound."""
+
+
+_SENSELESS = {ALL_KEYS + name for name in VOLATILE_ONLY}
 
 
 class Policy(NamedTuple):
@@ -118,7 +135,7 @@ def load_policy(name: str) -> Policy:
     if name == NO_EVICTION:
         return Policy(name, _import("pycache_server.evict.noeviction:NoEviction"))
     for prefix in (ALL_KEYS, VOLATILE):
-        if name.startswith(prefix):
+        if name.startswith(prefix) and name not in _SENSELESS:
             return Policy(name, _load(name.removeprefix(prefix)), prefix == VOLATILE)
     if ":" in name:
         return Policy(name, _import(name))
@@ -149,4 +166,5 @@ def _import(target: str) -> type[Engine]:
 def policy_names() -> list[str]:
     """The names that CONFIG SET maxmemory-policy takes, but for classes of third parties."""
     engines = [*BUILTIN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]
-    return [scope + name for scope in (VOLATILE, ALL_KEYS) for name in engines] + [NO_EVICTION]
+    names = [scope + name for scope in (VOLATILE, ALL_KEYS) for name in engines]
+    return [name for name in names if name not in _SENSELESS] + [NO_EVICTION]

@@ -1,0 +1,236 @@
+"""Least frequently used, with ageing, a trial for newcomers and a memory for those who were given up.
+
+Counting hits alone is a disaster on real traffic: what was hot yesterday is never given up, and what is new never gets
+a chance. So:
+
+*Frequencies decay.* Each hit adds up to one, and all halve while the cache is filled anew HALF_LIFE times (LRFU). As
+logarithms, at any time the order of two entries depends on what they were at their last access alone: ``level`` is the
+logarithm of the frequency plus the time, in half-lives, at which it was that. So nothing has to be aged, and an entry's
+level can only rise.
+
+*Hits in a row count as less than one*, the less the closer they are (correlated references): a burst is one visit.
+Time advances in ticks, eight to a turnover of the cache, and a hit in the tick of the last one is not counted at all,
+so most accesses of a hot key cost one comparison.
+
+*Newcomers are on trial*, in a queue of a tenth of the entries or more. Who comes to its end stands against the entry of
+lowest level, and has to be better, by the factor ADVANTAGE, or goes. The trial gets longer when those come back that
+have just failed it, and shorter when those do that were given up for them, as ARC does it.
+
+*Keys that were given up are remembered*, as many as there are entries, with their levels: who comes back goes on from
+there.
+
+The entries that are through lie in rings by level, eight to a factor of two. An access changes the level alone; the
+search for a victim moves those on that have risen since. Time is measured in turnovers, not by a clock: a cache that is
+not used does not age. ``lfu-decay-time``, in Redis minutes for each decrement, is a factor for the half-life, and 0
+stops ageing in both. ``lfu-log-factor`` is the scale of OBJECT FREQ, which answers what Redis's counter would be
+expected to show after as many hits; the order does not depend on it. ``maxmemory-samples`` has nothing to do here.
+
+Sources: Lee et al., "LRFU: a spectrum of policies that subsumes the least recently used and least frequently used
+policies", IEEE Transactions on Computers 2001; Robinson, Devarakonda, "Data cache management using frequency-based
+replacement", SIGMETRICS 1990; Megiddo, Modha, "ARC", FAST 2003; Einziger, Friedman, Manes, "TinyLFU", ToS 2017.
+"""
+
+from __future__ import annotations
+
+from math import exp2, log2, sqrt
+
+from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.evict.ghosts import Ghosts
+from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry, Ring
+
+HALF_LIFE = 8
+"""Turnovers of the cache, with lfu-decay-time 1."""
+TICKS = 8
+"""Steps of time in a turnover."""
+ADVANTAGE = 0.5
+"""A newcomer has to be better by so many powers of two."""
+SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 0.5
+"""Shares of all entries."""
+BLAME = 0.2
+"""One who fails the trial and is back before this share of the entries has been given up should have had longer."""
+_LEVELS = 8
+"""Rings for each power of two."""
+_FREE = 64
+_NOTE_BITS = 31
+_CREDIT = [1 - exp2(-ticks / TICKS) for ticks in range(_FREE)]
+"""What a hit counts so many ticks after the last one; later ones count 1."""
+_INITIAL = 5
+"""What OBJECT FREQ answers for a new key."""
+
+
+class LfuEntry(LinkedEntry):
+    """``level`` is log2(frequency) + time in half-lives, as of the last access that counted, which was in the tick
+    ``seen``; ``ring`` is where it is. ``hits`` counts all accesses, which decay likewise, for OBJECT FREQ."""
+
+    __slots__ = ("hits", "level", "ring", "seen")
+
+    hits: float
+    level: float
+    ring: LevelRing
+    seen: int
+
+
+class LevelRing(Ring[LfuEntry]):
+    """Entries whose level, times _LEVELS, was ``number`` when they came in."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+class Lfu(Engine):
+    """The trial queue, rings by level, and ghosts."""
+
+    entry_type = LfuEntry
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        super().__init__(surroundings)
+        self._trial = LevelRing(0)
+        self._longest = 0.0  # how many may be on trial
+        self._levels: dict[int, LevelRing] = {}
+        self._ghosts = Ghosts()
+        self._count = 0
+        self._tick = 0
+        self._until = 0  # admissions until the next tick
+        self._time = 0.0  # in half-lives
+        self._ageing = 0.0  # half-lives of a tick
+
+    def admit(self, entry: LfuEntry) -> None:
+        self._count += 1
+        self._until -= 1
+        if self._until <= 0:
+            self._advance()
+        entry.seen = self._tick
+        entry.hits = 0
+        entry.level = self._time
+        returned = self._ghosts.take(hash(entry.key))
+        if returned is not None:
+            self._welcome(entry, *returned)
+        entry.ring = self._trial
+        self._trial.push(entry)
+        self._pass_oldest(1)
+
+    def access(self, entry: LfuEntry) -> None:
+        passed = self._tick - entry.seen
+        if not passed:
+            entry.hits += 1
+            return
+        entry.hits = 1 + entry.hits * exp2(-passed * self._ageing)
+        entry.seen = self._tick
+        self._raise(entry, _CREDIT[passed] if passed < _FREE else 1.0)
+
+    def discard(self, entry: LfuEntry) -> None:
+        self._count -= 1
+        self._take_out(entry)
+
+    def evicted(self, entry: LfuEntry) -> None:
+        level = round(entry.level * _FREE) & ((1 << _NOTE_BITS) - 1)
+        passed = entry.ring is not self._trial
+        self._ghosts.add(hash(entry.key), self._count, level << 1 | passed)
+        self.discard(entry)
+        self._pass_oldest(0)
+
+    def victim(self) -> LfuEntry | None:
+        candidate = self._trial.oldest()
+        lowest = self._lowest()
+        if candidate is None or lowest is None:
+            return candidate or lowest
+        if self._trial.size > self._longest and candidate.level < lowest.level + ADVANTAGE:
+            return candidate
+        return lowest
+
+    def frequency(self, entry: LfuEntry) -> int | None:
+        """What Redis's counter is expected to be: it starts at 5, and a hit adds to c with a chance of
+        1 / ((c - 5) * lfu-log-factor + 1)."""
+        hits = entry.hits * exp2((entry.seen - self._tick) * self._ageing)
+        factor = self.surroundings.log_factor
+        steps = (sqrt(1 + 2 * factor * hits) - 1) / factor if factor > 0 else hits
+        return min(255, _INITIAL + int(steps))
+
+    def report(self) -> dict[str, int | float | str]:
+        return {
+            "on_trial": self._trial.size,
+            "trial_share": round(self._longest / self._count, 3) if self._count else 0.0,
+            "levels": len(self._levels),
+            "ghosts": self._ghosts.size,
+            "turnovers": self._tick // TICKS,
+        }
+
+    def _advance(self) -> None:
+        """A tick has passed."""
+        self._tick += 1
+        self._until = max(1, self._count // TICKS)
+        decay_time = self.surroundings.decay_time
+        self._ageing = 1 / (HALF_LIFE * TICKS * decay_time) if decay_time > 0 else 0.0
+        self._time += self._ageing
+
+    def _raise(self, entry: LfuEntry, credit: float) -> None:
+        """Add to an entry's frequency."""
+        entry.level = self._time + max(0.0, log2(exp2(entry.level - self._time) + credit))
+
+    def _welcome(self, entry: LfuEntry, note: int, age: int) -> None:
+        """A key is back that was given up ``age`` victims ago: it goes on with the frequency that it had, and the trial
+        was too short, or too long."""
+        missing = (round(self._time * _FREE) - (note >> 1) + (1 << _NOTE_BITS - 1)) % (1 << _NOTE_BITS)
+        entry.level = self._time - (missing - (1 << _NOTE_BITS - 1)) / _FREE
+        self._raise(entry, 1.0)
+        if note & 1:
+            self._longest -= 2
+        elif age <= BLAME * self._count:
+            self._longest += 1
+
+    def _pass_oldest(self, more: int) -> None:
+        """Let the first of the trial through if there are more than there may be, and ``more``; two if need be."""
+        count = self._count
+        self._longest = min(max(self._longest, SHORTEST_TRIAL * count, 1.0), LONGEST_TRIAL * count)
+        for _ in range(2):
+            if self._trial.size <= self._longest + more:
+                return
+            oldest = self._trial.oldest()
+            assert oldest is not None
+            self._trial.remove(oldest)
+            self._rank(oldest)
+
+    def _rank(self, entry: LfuEntry) -> None:
+        """Put an entry into the ring of its level."""
+        number = int(entry.level * _LEVELS)
+        ring = self._levels.get(number)
+        if ring is None:
+            ring = self._levels[number] = LevelRing(number)
+        entry.ring = ring
+        ring.push(entry)
+
+    def _take_out(self, entry: LfuEntry) -> None:
+        ring = entry.ring
+        ring.remove(entry)
+        del entry.ring
+        if not ring.size and ring is not self._trial:
+            del self._levels[ring.number]
+
+    def _lowest(self) -> LfuEntry | None:
+        """The first entry of the lowest level among those that are through. What has risen since it was put where it is
+        moves on, up to LONGEST_WALK of them."""
+        entry = None
+        for _ in range(LONGEST_WALK):
+            if not self._levels:
+                return None
+            number = min(self._levels)
+            entry = self._levels[number].oldest()
+            assert entry is not None
+            if int(entry.level * _LEVELS) <= number:
+                break
+            self._take_out(entry)
+            self._rank(entry)
+        return entry
+
+    def _check(self) -> None:
+        self._trial._check()
+        self._ghosts._check()
+        assert self._trial.size + sum(ring.size for ring in self._levels.values()) == self._count
+        assert all(entry.ring is self._trial for entry in self._trial)
+        for number, ring in self._levels.items():
+            ring._check()
+            assert ring.size and ring.number == number
+            assert all(entry.ring is ring and number <= int(entry.level * _LEVELS) for entry in ring)

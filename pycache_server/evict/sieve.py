@@ -1,0 +1,96 @@
+"""SIEVE: a queue, one bit an entry, and a hand.
+
+New entries come in at the new end and are never moved. An access sets the entry's bit. For a victim the hand moves from
+the old end towards the new one: it clears the bits that are set and takes the first entry whose bit is not. It stays
+where it was, so what survives stays between older entries, and new ones, most of which are seen once only, are looked
+at soon. An access is one write, which makes it one of the cheapest engines.
+
+Two things are not as in the paper. There room is made before a key is brought in, here the newest entry is in already
+when a victim is asked for: the hand goes round without looking at it. And a hand that would have to pass a million
+entries whose bits are set stops after LONGEST_WALK of them.
+
+Source: Zhang, Yang, Yue, Vigfusson, Rashmi, "SIEVE is simpler than LRU: an efficient turn-key eviction algorithm for
+web caches", NSDI 2024.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry, Ring
+
+
+class VisitedEntry(LinkedEntry):
+    """``visited`` is whether it has been accessed since it came, or since the hand passed."""
+
+    __slots__ = ("visited",)
+
+    visited: bool
+
+
+V = TypeVar("V", bound=VisitedEntry)
+
+
+class HandRing(Ring[V]):
+    """A ring with a hand, which is the head where it is to start from the oldest entry."""
+
+    __slots__ = ("hand",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hand: Any = self.head
+
+    def remove(self, entry: V) -> None:
+        if entry is self.hand:  # behind the last but the newest it starts again
+            self.hand = self.head if entry.newer is self.head.older else entry.newer
+        super().remove(entry)
+
+    def under_hand(self) -> V | None:
+        """Move the hand to the first entry that has not been visited; visits on the way are forgotten. None where there
+        is no entry."""
+        if not self.size:
+            return None
+        head = self.head
+        newest, oldest = head.older, head.newer
+        ends = (head, newest)
+        hand = self.hand if self.hand not in ends else oldest
+        for _ in range(LONGEST_WALK):
+            if not hand.visited:
+                break
+            hand.visited = False
+            hand = hand.newer
+            if hand in ends:
+                hand = oldest
+        self.hand = hand
+        return hand  # type: ignore[no-any-return]
+
+    def _check(self) -> None:
+        super()._check()
+        assert self.hand is self.head or any(entry is self.hand for entry in self)
+
+
+class Sieve(Engine):
+    """One ring with a hand."""
+
+    entry_type = VisitedEntry
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        super().__init__(surroundings)
+        self._ring = HandRing[VisitedEntry]()
+
+    def admit(self, entry: VisitedEntry) -> None:
+        entry.visited = False
+        self._ring.push(entry)
+
+    def access(self, entry: VisitedEntry) -> None:
+        entry.visited = True
+
+    def discard(self, entry: VisitedEntry) -> None:
+        self._ring.remove(entry)
+
+    def victim(self) -> VisitedEntry | None:
+        return self._ring.under_hand()
+
+    def _check(self) -> None:
+        self._ring._check()

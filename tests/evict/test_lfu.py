@@ -1,0 +1,175 @@
+"""LFU against the same rules on plain dicts with exact levels, and what operators see of it."""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict
+from math import exp2, log2
+
+import pytest
+
+from pycache_server.evict.lfu import (
+    ADVANTAGE,
+    BLAME,
+    HALF_LIFE,
+    LONGEST_TRIAL,
+    SHORTEST_TRIAL,
+    TICKS,
+    Lfu,
+    LfuEntry,
+)
+from tests.evict.simulate import Cache, hit_ratio, with_scans, zipf
+
+
+class Model:
+    """Frequencies that decay, a trial, ghosts."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.level: dict[int, float] = {}
+        self.seen: dict[int, int] = {}
+        self.trial: OrderedDict[int, None] = OrderedDict()
+        self.through: set[int] = set()
+        self.ghosts: OrderedDict[int, tuple[float, int, bool]] = OrderedDict()
+        self.longest = 0.0
+        self.asked = self.gone = 0
+
+    @property
+    def tick(self) -> int:
+        return self.asked * TICKS // self.room
+
+    @property
+    def time(self) -> float:
+        return self.tick / TICKS / HALF_LIFE
+
+    def rise(self, key: int, level: float, credit: float) -> None:
+        self.level[key] = self.time + max(0.0, log2(exp2(level - self.time) + credit))
+
+    def ask(self, key: int) -> bool:
+        if key in self.trial or key in self.through:
+            if self.seen[key] != self.tick:
+                self.rise(key, self.level[key], 1 - exp2(-(self.tick - self.seen[key]) / TICKS))
+                self.seen[key] = self.tick
+            return True
+        self.asked += 1
+        self.level[key], self.seen[key] = self.time, self.tick
+        if key in self.ghosts:
+            level, number, passed = self.ghosts.pop(key)
+            self.rise(key, level, 1.0)
+            if passed:
+                self.longest -= 2
+            elif self.gone - 1 - number <= BLAME * self.room:
+                self.longest += 1
+        self.longest = min(max(self.longest, SHORTEST_TRIAL * self.room, 1.0), LONGEST_TRIAL * self.room)
+        self.trial[key] = None
+        if len(self.trial) + len(self.through) > self.room:
+            self.give_up_one()
+        while len(self.trial) > self.longest:
+            self.through.add(self.trial.popitem(last=False)[0])
+        return False
+
+    def give_up_one(self) -> None:
+        candidate = next(iter(self.trial))
+        lowest = min(self.through, key=self.level.__getitem__, default=candidate)
+        tried = len(self.trial) > self.longest
+        if lowest == candidate or (tried and self.level[candidate] < self.level[lowest] + ADVANTAGE):
+            self.trial.popitem(last=False)
+            self.ghosts[candidate] = self.level[candidate], self.gone, False
+        else:
+            self.through.remove(lowest)
+            self.ghosts[lowest] = self.level[lowest], self.gone, True
+        self.gone += 1
+        if len(self.ghosts) > self.room:
+            self.ghosts.popitem(last=False)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_hits_as_its_rules_say(seed: int) -> None:
+    chance = random.Random(seed)
+    room = chance.choice([50, 100])
+    trace = list(with_scans(zipf(8000, 10 * room, chance.choice([0.7, 0.9]), seed), 300, 60))
+    model = Model(room)
+    hits = sum(model.ask(key) for key in trace)
+    assert hit_ratio(Lfu, trace, room) == pytest.approx(100 * hits / len(trace), abs=1.5), seed
+
+
+def entry_of(cache: Cache, key: int) -> LfuEntry:
+    entry = cache.entries[key]
+    assert isinstance(entry, LfuEntry)
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("hits", "factor", "expected"),
+    [(0, 10, 5), (1, 10, 5), (10, 10, 6), (100, 10, 9), (1000, 10, 19), (10**5, 10, 146), (10**6, 10, 255), (7, 0, 12)],
+)
+def test_frequency_is_on_the_scale_of_redis(hits: int, factor: int, expected: int) -> None:
+    cache = Cache(Lfu, 100)
+    cache.surroundings.log_factor = factor
+    cache.ask(1)
+    entry = entry_of(cache, 1)
+    for _ in range(min(hits, 1000)):
+        cache.engine.access(entry)
+    entry.hits = max(entry.hits, hits)
+    assert cache.engine.frequency(entry) == expected
+    assert cache.engine.idle_seconds(entry) is None
+
+
+def test_frequency_fades_as_the_cache_turns_over() -> None:
+    cache = Cache(Lfu, 100)
+    cache.ask(1)
+    for _ in range(1000):
+        cache.ask(1)
+    entry = entry_of(cache, 1)
+    before = cache.engine.frequency(entry)
+    assert before == 19
+    for key in range(1000, 1000 + 100 * HALF_LIFE):
+        cache.ask(key)
+    after = cache.engine.frequency(entry)
+    assert after is not None
+    assert 13 <= after <= 15
+
+
+def test_nothing_fades_where_ageing_is_off() -> None:
+    cache = Cache(Lfu, 100)
+    cache.surroundings.decay_time = 0
+    for _ in range(1000):
+        cache.ask(1)
+    for key in range(1000, 3000):
+        cache.ask(key)
+    assert cache.engine.frequency(entry_of(cache, 1)) == 19
+
+
+def test_what_was_hot_goes_in_the_end() -> None:
+    cache = Cache(Lfu, 100)
+    hot = range(50)
+    for _ in range(20):
+        for key in hot:
+            cache.ask(key)
+        for key in range(1000, 1020):  # time passes by what comes in
+            cache.ask(key)
+    for key in range(10_000, 14_000):
+        cache.ask(key // 2)
+        cache.ask(key // 2 - 40)
+    assert not any(key in cache.entries for key in hot)
+
+
+def test_who_comes_back_has_not_been_forgotten() -> None:
+    cache = Cache(Lfu, 20)
+    for key in range(21):
+        cache.ask(key)
+    missing = next(key for key in range(21) if key not in cache.entries)
+    cache.ask(missing)
+    assert entry_of(cache, missing).level > 0.8
+
+
+def test_the_trial_gets_longer_when_those_come_back_who_failed_it() -> None:
+    cache = Cache(Lfu, 200)
+    for key in zipf(4000, 200, 0.5):
+        cache.ask(key)
+    shortest = cache.engine.report()["trial_share"]
+    for key in range(10**5, 10**5 + 4000):
+        cache.ask(key)
+        cache.ask(key - 45)
+    assert cache.engine.report()["trial_share"] > shortest
+    cache.engine._check()
