@@ -26,6 +26,7 @@ from pycache_server.entry import SizedEntry
 
 NO_EVICTION = "noeviction"
 BUILTIN = {
+    "adaptive": "pycache_server.evict.adaptive:Adaptive",
     "lru": "pycache_server.evict.lru:Lru",
     "lfu": "pycache_server.evict.lfu:Lfu",
     "random": "pycache_server.evict.random:Random",
