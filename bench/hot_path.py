@@ -1,6 +1,8 @@
 """Nanoseconds per command in this process, without network: what each layer of the hot path costs.
 
     python -m bench.hot_path
+    python -m bench.hot_path --hotkeys 10         # while HOTKEYS counts the keys of one command in 10
+    python -m bench.hot_path --simulate 0.01      # while EVICTION START simulates five policies with that RATE
 
 100,000 random keys and 64-byte values, as in bench.throughput; the best of interleaved rounds. "hiredis" is that
 library alone, "parse" our parser with the guard in front of it, "PING" adds the loop and a reply, GET, SET and INCR add
@@ -18,12 +20,16 @@ from collections.abc import Callable, Iterable
 import hiredis
 
 from bench.common import pack, plot_bars, save, table
+from pycache_server.evict.base import load_policy
 from pycache_server.resp.exact import InputLimits
 from pycache_server.resp.parser import NOTHING, Parser
+from pycache_server.server.commands.eviction import KEYS as MOST_KNOWN
+from pycache_server.server.commands.eviction import PERCENTS, POLICIES
 from pycache_server.server.host import RealHost
 from pycache_server.server.log import Log
 from pycache_server.session.session import Session
 from pycache_server.session.setup import make_core
+from pycache_server.store.simulation import Simulation
 
 KEYS = 100_000
 VALUE = b"x" * 64
@@ -110,9 +116,23 @@ def best(work: Callable[[], None]) -> Callable[[], float]:
     return once
 
 
+def observe(session: Session, arguments: argparse.Namespace) -> None:
+    """Turn on what is to be measured beside the commands."""
+    core = session.core
+    if arguments.hotkeys:
+        session.receive(pack([b"HOTKEYS", b"START", b"SAMPLE", b"%d" % arguments.hotkeys]))
+    if arguments.simulate:
+        policies = [load_policy(name) for name in (*POLICIES, "allkeys-adaptive")]
+        held = 300 * KEYS
+        simulation = Simulation(held, policies, PERCENTS, core.shape.surroundings, MOST_KNOWN, arguments.simulate)
+        core.shape.use_shadows(simulation)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--hotkeys", type=int, metavar="RATIO", help="count accesses meanwhile")
+    parser.add_argument("--simulate", type=float, metavar="RATE", help="simulate other policies meanwhile")
     arguments = parser.parse_args()
     core = make_core(RealHost(NoLoop(), Log(quiet=True)))  # type: ignore[arg-type]
     session = Session(core, NoLink())
@@ -122,6 +142,7 @@ def main() -> None:
     for number in range(KEYS):
         session.receive(pack([b"SET", key(number), VALUE]))
         session.receive(pack([b"SET", b"counter:" + key(number), b"%d" % (number % 300)]))
+    observe(session, arguments)
     makers: dict[str, Callable[[bytes], list[bytes]]] = {
         "PING": lambda name: [b"PING"],
         "GET": lambda name: [b"GET", name],
@@ -159,9 +180,10 @@ def main() -> None:
         "the guard's share of a GET in process: "
         + ", ".join(f"{share:.1f} % at depth {depth}" for depth, share in guard.items())
     )
-    save("hot_path", {"rows": rows})
+    name = "hot_path" + "_hotkeys" * bool(arguments.hotkeys) + "_simulate" * bool(arguments.simulate)
+    save(name, {"rows": rows})
     plot_bars(
-        "hot_path",
+        name,
         "ns per command in process",
         labels,
         {f"depth {row['depth']}": [row[label] for label in labels] for row in rows},

@@ -25,6 +25,8 @@ PING = pack([b"PING"])
 class Probe:
     """Measures while it is entered; ``longest`` and ``percentile`` are in ms."""
 
+    command = PING
+
     def __init__(self, server: ServerProcess) -> None:
         self._connection = server.connect()
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -35,8 +37,8 @@ class Probe:
     def _run(self) -> None:
         while not self._stop.is_set():
             begin = time.perf_counter()
-            self._connection.sendall(PING)
-            self._connection.recv(64)
+            self._connection.sendall(self.command)
+            self._connection.recv(256)
             self._times.append((time.perf_counter() - begin) * 1000)
             time.sleep(0.001)
 

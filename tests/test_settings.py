@@ -205,3 +205,51 @@ def test_a_rewritten_file_keeps_comments_and_order_and_has_the_present_values() 
     assert again.values == settings.values
     assert settings.rewrite(written) == written
     assert loaded(settings.rewrite("")).values == settings.values
+
+
+def test_times_to_live_are_set_by_scope_and_written_back() -> None:
+    text = 'max-ttl 86400\nmax-ttl db 2 600\nmax-ttl prefix "a b:" 30\nmax-ttl prefix s: 5\nmax-ttl prefix s: 7\n'
+    settings = loaded(text)
+    assert settings["max-ttl"] == (
+        *(("all", "", 86400), ("db", "2", 600), ("prefix", "a b:", 30), ("prefix", "s:", 5), ("prefix", "s:", 7)),
+    )
+    assert settings.get("default-ttl") == ""
+    wanted = settings.checked([("max-ttl", '10 prefix "x y" 20 db 0 30 prefix db 40')], False)["max-ttl"]
+    assert wanted == (("all", "", 10), ("prefix", "x y", 20), ("db", "0", 30), ("prefix", "db", 40))
+    settings.values["max-ttl"] = wanted
+    assert settings.get("max-ttl") == '10 prefix "x y" 20 db 0 30 prefix db 40'
+    assert settings.rewrite(text) == 'max-ttl 10\nmax-ttl prefix "x y" 20\nmax-ttl db 0 30\nmax-ttl prefix db 40\n'
+    assert settings.checked([("max-ttl", "")], False)["max-ttl"] == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("x", "'x' must be a number of seconds between 0 and 10000000000"),
+        ("-1", "'-1' must be a number of seconds between 0 and 10000000000"),
+        ("10000000001", "'10000000001' must be a number of seconds between 0 and 10000000000"),
+        ("db x 1", "'x' is not the number of a database"),
+        ("db 1", "'db' must be followed by a number and seconds"),
+        ("prefix p", "'prefix' must be followed by a prefix and seconds"),
+    ],
+)
+def test_a_wrong_time_to_live_is_refused_with_what_is_wrong(text: str, problem: str) -> None:
+    with pytest.raises(SetError) as error:
+        Settings().checked([("default-ttl", text)], False)
+    assert str(error.value.problem) == problem
+
+
+def test_limits_are_set_by_scope_and_written_back() -> None:
+    text = "limit prefix session: 100mb lru\nlimit db 3 50mb allkeys-lfu\n"
+    settings = loaded(text)
+    assert settings["limit"] == (("prefix", "session:", 100 << 20, "lru"), ("db", "3", 50 << 20, "allkeys-lfu"))
+    assert settings.get("limit") == "prefix session: 100mb lru db 3 50mb allkeys-lfu"
+    assert settings.rewrite(text) == text
+    for wrong, problem in (
+        ("100mb lru", "'100mb' must be 'db' or 'prefix': maxmemory is the limit of everything"),
+        ("db 3 lru", "'db' must be followed by a number and a size and a policy"),
+        ("prefix p x lru", "argument must be a memory value"),
+    ):
+        with pytest.raises(SetError) as error:
+            settings.checked([("limit", wrong)], False)
+        assert error.value.problem == problem

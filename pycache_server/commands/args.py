@@ -6,10 +6,14 @@ from fractions import Fraction
 from math import ceil
 from typing import NoReturn
 
-from pycache_server.errors import BadSyntax, BadTimeout, NotAFloat, NotAnInteger, RedisError, c_string
+from pycache_server.errors import BadSyntax, BadTimeout, NotAnInteger, RedisError, c_string
 from pycache_server.store.numbers import INT_MAX, INT_MIN, parse_float, parse_int, parse_long_double, round_long_double
 
 _FREQUENT = {b"%d" % value: value for value in range(-100, 1025)}
+
+
+frequent_integer = _FREQUENT.get
+"""The integer that a text stands for, if it is one of those that are met most; None otherwise."""
 
 
 def integer(text: bytes) -> int:
@@ -52,17 +56,6 @@ def positive(text: bytes, message: bytes = b"ERR value is out of range, must be 
     Raises RedisError with ``message``, also where the text is no integer at all, as Redis does.
     """
     return integer_in(text, 0, INT_MAX, message)
-
-
-def number(text: bytes) -> float:
-    """A double.
-
-    Raises NotAFloat.
-    """
-    value = parse_float(text)
-    if value is None:
-        raise NotAFloat
-    return value
 
 
 def timeout_seconds(text: bytes, now: int) -> float:
@@ -134,10 +127,12 @@ class Options:
 
     def take(self) -> bytes | None:
         """The next word in upper case, or None at the end."""
-        if self._position >= len(self._argv):
+        argv, position = self._argv, self._position
+        if position >= len(argv):
             return None
-        self._position += 1
-        return option_of(self._argv[self._position - 1])
+        self._position = position + 1
+        word = argv[position]
+        return option_of(word) if b"\0" in word else word.upper()
 
     def word(self) -> bytes:
         """The word that ``take`` gave last, as it was sent."""

@@ -450,7 +450,7 @@ def object_idletime(session: Context, argv: list[bytes]) -> int | None:
         return None
     db = session.db
     idle = db.engine_knows(argv[2], lambda engine, entry: engine.idle_seconds(entry))
-    if idle is None and _counts_accesses(db.engine):
+    if idle is None and _counts_accesses(db.engine_for(argv[2])):
         raise RedisError(
             b"ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between "
             b"policies at runtime LRU and LFU data will take some time to adjust."
@@ -465,7 +465,7 @@ def object_freq(session: Context, argv: list[bytes]) -> int | None:
     if _peek(session, argv[2]) is None:
         return None
     db = session.db
-    if not _counts_accesses(db.engine):
+    if not _counts_accesses(db.engine_for(argv[2])):
         raise RedisError(
             b"ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when "
             b"switching between policies at runtime LRU and LFU data will take some time to adjust."

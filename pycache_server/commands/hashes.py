@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from pycache_server.commands.args import draws, integer, integer_in, option_of
+from pycache_server.commands.args import draws, frequent_integer, integer, integer_in, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.generic import scan_cursor, scan_options
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
@@ -57,7 +57,7 @@ def has_grown(db: Database, key: bytes, value: Hash, event: Event, changes: int 
 
 def has_shrunk(db: Database, key: bytes, value: Hash, event: Event, changes: int) -> None:
     """Fields of the hash at a key have been removed, maybe the last one, with which the key goes."""
-    left = len(value)
+    left = value.held if type(value) is Hash else len(value)
     if left and type(value) is VolatileHash:
         retime(db, key, value)
     if left:
@@ -161,16 +161,25 @@ def hincrby(session: Context, argv: list[bytes]) -> int:
     """Add to the integer in a field of a hash."""
     _, key, field, increment = argv
     result = integer(increment)
-    value = hash_of(session.db, key, session.db.find(key))
+    db = session.db
+    value = db.find(key)
+    if type(value) is not Hash:
+        value = hash_of(db, key, value)
     text = None if value is None else value.get(field)
     if text is not None:
-        number = parse_int(text)
+        number = frequent_integer(text)
         if number is None:
-            raise RedisError(b"ERR hash value is not an integer")
+            number = parse_int(text)
+            if number is None:
+                raise RedisError(b"ERR hash value is not an integer")
         result += number
         if not INT_MIN <= result <= INT_MAX:
             raise WouldOverflow
-    _rewrite(session.db, key, value, field, b"%d" % result, HINCRBY)
+    if type(value) is Hash:
+        value.set(field, b"%d" % result)
+        db.touched(key, HINCRBY)
+    else:
+        _rewrite(db, key, value, field, b"%d" % result, HINCRBY)
     return result
 
 
@@ -194,9 +203,11 @@ def hincrbyfloat(session: Context, argv: list[bytes]) -> bytes:
 def hdel(session: Context, argv: list[bytes]) -> int:
     """Remove fields of a hash, and the key with the last one. Returns how many there were."""
     db, key = session.db, argv[1]
-    value = hash_of(db, key, db.find(key))
-    if value is None:
-        return 0
+    value = db.find(key)
+    if type(value) is not Hash:
+        value = hash_of(db, key, value)
+        if value is None:
+            return 0
     deleted = value.delete(argv[2]) if len(argv) == 3 else sum(map(value.delete, argv[2:]))
     if deleted:
         has_shrunk(db, key, value, HDEL, deleted)

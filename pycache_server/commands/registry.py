@@ -77,6 +77,9 @@ NO_MULTI = Flag.NO_MULTI
 ALLOW_BUSY = Flag.ALLOW_BUSY
 MOVABLEKEYS = Flag.MOVABLEKEYS
 
+OWN = "pycache"
+"""Since when there is a command that Redis does not have."""
+
 _GROUP_CATEGORIES = {
     "generic": ("keyspace",),
     "string": ("string",),

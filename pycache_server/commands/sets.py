@@ -50,18 +50,23 @@ def sadd(session: Context, argv: list[bytes]) -> int:
     db, key = session.db, argv[1]
     value = db.find(key)
     limits = session.keyspace.encodings
-    if type(value) is Set:
-        added = value.add(argv[2], limits) if len(argv) == 3 else value.update(argv[2:], limits)
+    if value is None:
+        value = Set.made_for(argv[2], len(argv) - 2, limits)
+        added = value.update(argv[2:], limits) if len(argv) > 3 else int(value.add(argv[2], limits))
+        db.put(key, value, SADD)
+        db.dirty += added - 1
+    elif type(value) is not Set:
+        raise WrongType
+    elif len(argv) > 3:
+        added = value.update(argv[2:], limits)
         if added:
             db.touched(key, SADD, added)
-        return int(added)
-    if value is not None:
-        raise WrongType
-    value = Set.made_for(argv[2], len(argv) - 2, limits)
-    added = value.add(argv[2], limits) if len(argv) == 3 else value.update(argv[2:], limits)
-    db.put(key, value, SADD)
-    db.dirty += added - 1
-    return int(added)
+    elif value.add(argv[2], limits):
+        db.touched(key, SADD)
+        return 1
+    else:
+        return 0
+    return added
 
 
 @command("SREM key member [member ...]", WRITE, FAST, since="1.0.0", complexity="O(N), N = members", keys="RW DELETE")
@@ -73,7 +78,10 @@ def srem(session: Context, argv: list[bytes]) -> int:
         if value is None:
             return 0
         raise WrongType
-    removed = int(value.remove(argv[2])) if len(argv) == 3 else sum(map(value.remove, argv[2:]))
+    if len(argv) == 3:
+        removed = 1 if value.remove(argv[2]) else 0
+    else:
+        removed = sum(map(value.remove, argv[2:]))
     if removed:
         _shrunk(session, key, value, SREM, removed)
     return removed
@@ -82,7 +90,7 @@ def srem(session: Context, argv: list[bytes]) -> int:
 def _shrunk(session: Context, key: bytes, value: Set, event: Event, removed: int) -> None:
     """Tell that a set has lost members, and delete it where it has no more; that counts as the last change."""
     db = session.db
-    if value.elements:
+    if value.held:
         db.touched(key, event, removed)
     else:
         db.touched(key, event, removed - 1)
@@ -212,19 +220,32 @@ def _read(session: Context, key: bytes) -> Set | None:
 )
 def spop(session: Context, argv: list[bytes]) -> Any:
     """Remove and return a random member of a set, or several."""
+    if len(argv) > 2:
+        return _pop_some(session, argv)
+    db, key = session.db, argv[1]
+    value = db.find(key)
+    if type(value) is Set:
+        member = value.pop(session.keyspace.choose)
+        if value.held:
+            db.touched(key, SPOP)
+        else:
+            _shrunk(session, key, value, SPOP, 1)
+        return member
+    if value is None:
+        return None
+    raise WrongType
+
+
+def _pop_some(session: Context, argv: list[bytes]) -> SetReply:
     if len(argv) > 3:
         raise BadSyntax
-    count = positive(argv[2]) if len(argv) == 3 else None
+    count = positive(argv[2])
     key = argv[1]
     value = session.db.find(key)
+    if value is None:
+        return SetReply()
     if type(value) is not Set:
-        if value is None:
-            return None if count is None else SetReply()
         raise WrongType
-    if count is None:
-        member = value.pop(session.keyspace.choose)
-        _shrunk(session, key, value, SPOP, 1)
-        return member
     if count == 0:
         return SetReply()
     if count >= len(value):

@@ -17,7 +17,7 @@ from pycache_server.commands.syntax import KeySpec
 from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, bad_subcommand, wrong_arity
 from pycache_server.resp.encode import NULL_ARRAY, OK, Entries, Pairs
 from pycache_server.store.events import STREAM, Event
-from pycache_server.store.stream import Stream
+from pycache_server.store.stream import NoIdLeft, Stream
 from pycache_server.store.stream_id import LARGEST_ID, LARGEST_SEQ, SEQ_BITS, format_id, parse_id
 
 family = Family("stream")
@@ -93,7 +93,7 @@ class _Addition:
         Raises RedisError where there is none left.
         """
         if stream.last_id == LARGEST_ID:
-            raise RedisError(b"ERR The stream has exhausted the last possible ID, unable to add more items")
+            raise NoIdLeft
         if self.id is None:
             return stream.next_id(session.keyspace.clock.now())
         return stream.next_id_within(self.id >> SEQ_BITS) if self.in_ms else self.id
@@ -114,17 +114,28 @@ _BY_TIME = _Addition()
 )
 def xadd(session: Context, argv: list[bytes]) -> bytes | None:
     """Add an entry to a stream; create the stream where it is not there."""
-    if argv[2] == b"*":
-        addition, words = _BY_TIME, argv[3:]
-    else:
-        addition, words = _parse_addition(session, argv)
+    if argv[2] != b"*":
+        return _add(session, argv[1], *_parse_addition(session, argv))
+    db, key = session.db, argv[1]
+    stream, words = db.find(key), argv[3:]
+    if type(stream) is not Stream or len(words) & 1:
+        return _add(session, key, _BY_TIME, words)
+    keyspace = session.keyspace
+    number = stream.next_id(keyspace.clock.now())
+    stream.append(number, words, keyspace.encodings)
+    db.touched(key, XADD)
+    return format_id(number)
+
+
+def _add(session: Context, key: bytes, addition: _Addition, words: list[bytes]) -> bytes | None:
+    """XADD with everything that may be. Returns the entry's id, or None where no stream was to be made."""
     if len(words) < 2 or len(words) % 2:
         raise wrong_arity(b"xadd")
     if addition.id == 0 and not addition.in_ms:
         raise RedisError(b"ERR The ID specified in XADD must be greater than 0-0")
-    db, key = session.db, argv[1]
-    stream = found = checked(db.find(key))
-    if stream is None:
+    db = session.db
+    stream = found = db.find(key)
+    if type(stream) is not Stream and checked(stream) is None:
         if not addition.create:
             return None
         stream = Stream()
@@ -143,6 +154,10 @@ def xadd(session: Context, argv: list[bytes]) -> bytes | None:
 def _parse_addition(session: Context, argv: list[bytes]) -> tuple[_Addition, list[bytes]]:
     """The options and the id of XADD, and the words behind them."""
     addition = _Addition()
+    if len(argv) > 6 and argv[5] == b"*" and argv[3] == b"~" and option_of(argv[2]) == b"MAXLEN":
+        addition.trim = _Trim(False, True, _length_of(argv[4]))  # what is sent most, without a walk
+        addition.trim.limit = _usual_limit(session)
+        return addition, argv[6:]
     limit = None
     options = Options(argv, 2)
     while (option := options.take()) is not None:
@@ -206,10 +221,14 @@ def _parse_trim(options: Options, option: bytes, before: _Trim | None) -> _Trim:
         word = options.value()
     if option == b"MINID":
         return _Trim(True, operator == b"~", id_of(word))
+    return _Trim(False, operator == b"~", _length_of(word))
+
+
+def _length_of(word: bytes) -> int:
     length = integer(word)
     if length < 0:
         raise RedisError(b"ERR The MAXLEN argument must be >= 0.")
-    return _Trim(False, operator == b"~", length)
+    return length
 
 
 def _parse_limit(options: Options) -> int:
@@ -232,7 +251,12 @@ def _set_limit(session: Context, trim: _Trim | None, limit: int | None) -> None:
     elif limit is not None:
         trim.limit = limit
     else:
-        trim.limit = min(100 * session.keyspace.encodings.stream_node_max_entries, 1_000_000) or 10_000
+        trim.limit = _usual_limit(session)
+
+
+def _usual_limit(session: Context) -> int:
+    """How many entries go at once where nothing is said of it: those of a hundred nodes."""
+    return min(100 * session.keyspace.encodings.stream_node_max_entries, 1_000_000) or 10_000
 
 
 @command(
@@ -330,6 +354,18 @@ def xrevrange(session: Context, argv: list[bytes]) -> Any:
 
 def _range_generic(session: Context, argv: list[bytes], low: bytes, high: bytes, backwards: bool) -> Any:
     start, end = _start_of(low), _end_of(high)
+    count = _count_of(argv) if len(argv) > 4 else None
+    stream = checked(session.db.read(argv[1]))
+    if stream is None:
+        return []
+    return NULL_ARRAY if count == 0 else Entries(stream.range(start, end, count, backwards))
+
+
+def _count_of(argv: list[bytes]) -> int | None:
+    """How many entries XRANGE shall return, at most.
+
+    Raises RedisError.
+    """
     count = None
     options = Options(argv, 4)
     while (option := options.take()) is not None:
@@ -337,14 +373,13 @@ def _range_generic(session: Context, argv: list[bytes], low: bytes, high: bytes,
             count = max(integer(options.value()), 0)
         else:
             options.fail()
-    stream = checked(session.db.read(argv[1]))
-    if stream is None:
-        return []
-    return NULL_ARRAY if count == 0 else Entries(stream.range(start, end, count, backwards))
+    return count
 
 
 def _start_of(word: bytes) -> int:
     """The first id of a range; behind ``(`` an id that does not belong to it."""
+    if word == b"-":
+        return 0
     if word[:1] != b"(" or len(word) == 1:
         return _bound(word, 0)
     number = id_of(word[1:])
@@ -355,6 +390,8 @@ def _start_of(word: bytes) -> int:
 
 def _end_of(word: bytes) -> int:
     """The last id of a range; behind ``(`` an id that does not belong to it."""
+    if word == b"+":
+        return LARGEST_ID
     if word[:1] != b"(" or len(word) == 1:
         return _bound(word, LARGEST_SEQ)
     number = id_of(word[1:], LARGEST_SEQ)
@@ -439,7 +476,7 @@ def _read_behind(session: Context, keys: list[bytes], after: list[int], count: i
     found: list[tuple[bytes, Any]] = Pairs() if session.resp == 3 else []
     for key, number in zip(keys, after, strict=True):
         stream: Stream | None = read(key)
-        if stream is not None and stream.last_live_id() > number:
+        if stream is not None and stream.last_id > number and stream.last_live_id() > number:
             found.append((key, Entries(stream.range(number + 1, count=count))))
     return found
 

@@ -11,9 +11,9 @@ from typing import Any
 from pycache_server.commands.args import Options, integer_in, positive, timeout_seconds
 from pycache_server.commands.context import NOT_READY, Context
 from pycache_server.commands.registry import BLOCKING, FAST, NOSCRIPT, WRITE
-from pycache_server.commands.zsets import command, find_zset, has_shrunk, remove_ranks
+from pycache_server.commands.zsets import command, find_zset, has_shrunk, in_place_of_zset, remove_ranks
 from pycache_server.errors import BadSyntax
-from pycache_server.resp.encode import NULL_ARRAY, Scored
+from pycache_server.resp.encode import EMPTY_ARRAY, NULL_ARRAY, Scored
 from pycache_server.store.events import ZSET, Event
 from pycache_server.store.numbers import INT_MAX
 from pycache_server.store.zset import SortedSet
@@ -32,7 +32,7 @@ MAX_POPPED = Event(ZSET, b"zpopmax")
 )
 def zpopmin(session: Context, argv: list[bytes]) -> Any:
     """Remove and return the members with the lowest scores."""
-    return _zpop(session, argv, False)
+    return _pop_one(session, argv[1], False) if len(argv) == 2 else _pop_some(session, argv, False)
 
 
 @command(
@@ -45,26 +45,32 @@ def zpopmin(session: Context, argv: list[bytes]) -> Any:
 )
 def zpopmax(session: Context, argv: list[bytes]) -> Any:
     """Remove and return the members with the highest scores."""
-    return _zpop(session, argv, True)
+    return _pop_one(session, argv[1], True) if len(argv) == 2 else _pop_some(session, argv, True)
 
 
-def _zpop(session: Context, argv: list[bytes], last: bool) -> Any:
-    if len(argv) == 2:
-        zset = find_zset(session, argv[1])
-        return [] if zset is None else _pop_one(session, argv[1], zset, last)
+def _pop_one(session: Context, key: bytes, last: bool) -> Any:
+    """Remove the first or last member of the sorted set at a key: it and its score, or EMPTY_ARRAY."""
+    db = session.db
+    zset = db.find(key)
+    if not isinstance(zset, SortedSet):
+        return in_place_of_zset(zset, EMPTY_ARRAY)
+    popped = zset.pop(last)
+    event = MAX_POPPED if last else MIN_POPPED
+    if zset.is_empty():
+        has_shrunk(db, key, zset, event, 1)
+    else:
+        db.touched(key, event)
+    return popped
+
+
+def _pop_some(session: Context, argv: list[bytes], last: bool) -> Any:
     if len(argv) > 3:
         raise BadSyntax
     count = positive(argv[2])
     zset = find_zset(session, argv[1])
     if zset is None or not count:
-        return []
+        return EMPTY_ARRAY
     return Scored(*_pop(session, argv[1], zset, last, count))
-
-
-def _pop_one(session: Context, key: bytes, zset: SortedSet, last: bool) -> tuple[bytes, float]:
-    popped = zset.pop(last)
-    has_shrunk(session.db, key, zset, MAX_POPPED if last else MIN_POPPED, 1)
-    return popped
 
 
 def _pop(session: Context, key: bytes, zset: SortedSet, last: bool, count: int) -> tuple[list[bytes], Iterable[float]]:
@@ -171,9 +177,9 @@ def _bzpop(session: Context, argv: list[bytes], last: bool) -> Any:
 
     def pop() -> Any:
         for key in keys:
-            zset = find_zset(session, key)
-            if zset is not None:
-                return [key, *_pop_one(session, key, zset, last)]
+            popped = _pop_one(session, key, last)
+            if popped is not EMPTY_ARRAY:
+                return [key, *popped]
         return NULL_ARRAY
 
     return _now_or_later(session, keys, argv[-1], pop)

@@ -7,19 +7,22 @@ takes from an end in zset_pops.py, unions and their like in zset_algebra.py. The
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from collections.abc import Set as AbstractSet
+from typing import Any, TypeVar
 
-from pycache_server.commands.args import draws, integer_in, number, option_of
+from pycache_server.commands.args import draws, integer_in, option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.generic import scan_cursor, scan_options
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
-from pycache_server.errors import BadSyntax, RedisError, WrongType, wrong_arity
+from pycache_server.errors import BadSyntax, NotAFloat, RedisError, WrongType, wrong_arity
 from pycache_server.resp.encode import NULL_ARRAY, Scored, format_double
 from pycache_server.store.database import Database
 from pycache_server.store.events import DEL, ZSET, Event
 from pycache_server.store.glob import compile_glob
 from pycache_server.store.numbers import INT_MAX, parse_float
 from pycache_server.store.zset import SortedSet
+
+T = TypeVar("T")
 
 family = Family("sorted-set")
 command = family.command
@@ -38,26 +41,32 @@ def read_zset(session: Context, key: bytes) -> SortedSet | None:
     Raises WrongType.
     """
     value = session.db.read(key)
-    if value is None or isinstance(value, SortedSet):
-        return value
-    raise WrongType
+    return value if isinstance(value, SortedSet) else in_place_of_zset(value, None)
 
 
 def find_zset(session: Context, key: bytes) -> SortedSet | None:
     """The same for a write: counts as no read."""
     value = session.db.find(key)
-    if value is None or isinstance(value, SortedSet):
-        return value
+    return value if isinstance(value, SortedSet) else in_place_of_zset(value, None)
+
+
+def in_place_of_zset(value: Any, reply: T) -> T:
+    """``reply`` where there is no value; for commands that look for a sorted set themselves, to spare a call.
+
+    Raises WrongType.
+    """
+    if value is None:
+        return reply
     raise WrongType
 
 
 def has_shrunk(db: Database, key: bytes, zset: SortedSet, event: Event, count: int) -> None:
     """Tell that ``count`` members have been removed, and remove a set that is empty."""
-    if len(zset):
-        db.touched(key, event, count)
-    else:
+    if zset.is_empty():
         db.touched(key, event, count - 1)
         db.delete(key, DEL)
+    else:
+        db.touched(key, event, count)
 
 
 def remove_ranks(db: Database, key: bytes, zset: SortedSet, start: int, stop: int, event: Event) -> None:
@@ -91,12 +100,14 @@ def zadd(session: Context, argv: list[bytes]) -> Any:
         zset = db.find(key)
         if isinstance(zset, SortedSet):
             old = zset.put(member, score, session.keyspace.encodings)
-            if old is None:
-                db.touched(key, ADDED)
-                return 1
-            if old != score:
-                db.touched(key, ADDED)
-            return 0
+            if old == score:
+                return 0
+            db.touched(key, ADDED)
+            return 1 if old is None else 0
+        zset = in_place_of_zset(zset, SortedSet())
+        zset.put(member, score, session.keyspace.encodings)
+        db.put(key, zset, ADDED)
+        return 1
     return _add(session, argv, set())
 
 
@@ -114,11 +125,12 @@ def zincrby(session: Context, argv: list[bytes]) -> Any:
     delta = parse_float(argv[2])
     if delta is None:
         return _add(session, argv, {b"INCR"})
-    return _increment(session, argv[1], argv[3], delta, set())
+    return _increment(session, argv[1], argv[3], delta, _NO_OPTIONS)
 
 
 _OPTIONS = frozenset((b"NX", b"XX", b"GT", b"LT", b"CH", b"INCR"))
 _CONDITIONS = frozenset((b"NX", b"XX", b"GT", b"LT"))
+_NO_OPTIONS: frozenset[bytes] = frozenset()
 
 
 def _add(session: Context, argv: list[bytes], options: set[bytes]) -> Any:
@@ -130,7 +142,9 @@ def _add(session: Context, argv: list[bytes], options: set[bytes]) -> Any:
     if not members or (len(argv) - position) % 2:
         raise BadSyntax
     _check_options(options, len(members))
-    scores = list(map(number, argv[position::2]))
+    scores: list[Any] = list(map(parse_float, argv[position::2]))
+    if None in scores:
+        raise NotAFloat
     if b"INCR" in options:
         return _increment(session, argv[1], members[0], scores[0], options)
     return _add_all(session, argv[1], members, scores, options)
@@ -164,11 +178,16 @@ def _add_all(session: Context, key: bytes, members: list[bytes], scores: list[fl
             added += 1
         elif old != score:
             updated += 1
-    _has_changed(session.db, key, zset, found is None, ADDED, added + updated)
-    return added + updated if b"CH" in options else added
+    changed = added + updated
+    if found is None:
+        session.db.put(key, zset, ADDED)
+        session.db.dirty += changed - 1
+    elif changed:
+        session.db.touched(key, ADDED, changed)
+    return changed if b"CH" in options else added
 
 
-def _allowed(conditions: set[bytes], old: float | None, score: float) -> bool:
+def _allowed(conditions: AbstractSet[bytes], old: float | None, score: float) -> bool:
     """Whether conditions allow a member to get this score."""
     if old is None:
         return b"XX" not in conditions
@@ -177,28 +196,24 @@ def _allowed(conditions: set[bytes], old: float | None, score: float) -> bool:
     return not (b"LT" in conditions and score >= old)
 
 
-def _increment(session: Context, key: bytes, member: bytes, delta: float, options: set[bytes]) -> float | None:
-    zset = found = find_zset(session, key)
-    old = None if zset is None else zset.score(member)
+def _increment(session: Context, key: bytes, member: bytes, delta: float, options: AbstractSet[bytes]) -> float | None:
+    db = session.db
+    zset = found = db.find(key)
+    if not isinstance(zset, SortedSet):
+        zset = in_place_of_zset(found, SortedSet())
+    old = zset.score(member)
     score = delta if old is None else old + delta
     if options and not _allowed(options, old, score):
         return None
     if score != score:
         raise RedisError(b"ERR resulting score is not a number (NaN)")
     if score != old:
-        if zset is None:
-            zset = SortedSet()
         zset.put(member, score, session.keyspace.encodings)
-        _has_changed(session.db, key, zset, found is None, INCREMENTED, 1)
+        if found is None:
+            db.put(key, zset, INCREMENTED)
+        else:
+            db.touched(key, INCREMENTED)
     return score
-
-
-def _has_changed(db: Database, key: bytes, zset: SortedSet, new: bool, event: Event, count: int) -> None:
-    if new:
-        db.put(key, zset, event)
-        db.dirty += count - 1
-    elif count:
-        db.touched(key, event, count)
 
 
 @command(
@@ -235,8 +250,8 @@ def zcard(session: Context, argv: list[bytes]) -> int:
 @command("ZSCORE key member", READONLY, FAST, since="1.2.0", keys="RO ACCESS")
 def zscore(session: Context, argv: list[bytes]) -> float | None:
     """Return the score of a member."""
-    zset = read_zset(session, argv[1])
-    return None if zset is None else zset.score(argv[2])
+    zset = session.db.read(argv[1])
+    return zset.score(argv[2]) if isinstance(zset, SortedSet) else in_place_of_zset(zset, None)
 
 
 @command(

@@ -1,62 +1,72 @@
 """Adaptive: learns while it runs which keys are worth their place, and gives up the one that is worth least.
 
-What is learned and why is told in hit_density.py. Here is the rest: what each entry remembers (the tick of its last
-access and its state), where the clock comes from, and how a victim is found.
+What is learned and why is told in hit_density.py. Here is the rest: what each entry remembers, where the clock comes
+from, and how a victim is found.
 
-**The clock** counts accesses and knows no seconds: a server that is asked ten times as often is not a different cache.
-It goes on in steps of a 128th of the entries, so that entries share the integers that they hold.
+**The clock** counts and knows no seconds: a server that is asked ten times as often is not a different cache. A tick is
+a new key, or a read of a key that was read a moment ago. To count every read would cost each an addition and bring
+nothing; to count none, time would stand still while nothing is missing. The clock goes on in steps of a small part of
+the entries, so that entries share the integers that they hold.
 
-**Pages.** Entries stand in lists of PAGE, in no order, and each knows its page and its place: two small integers that
-are shared, too, where an index of its own would cost each entry 32 bytes. The last entry takes the place of one that
-goes.
+**Bursts.** Reads of a key within a 32nd of the cache's turn are taken for one read: they tell little about what comes
+after, no key is given up so early, and they are the most frequent and here the cheapest.
 
-**Victims.** A structure that kept all entries in the order of their worth would have to be put right as time goes by. We
-look at SAMPLES entries, on two pages chosen by chance, and at those that were nearly bad enough the last time; the worst
-BATCH of them go, one by one, unless they are read in between.
+**Pages.** Entries stand in lists of PAGE, in no order, and each knows its page and its place: two integers that are
+shared, where an index of its own would cost each entry 32 bytes. The last entry takes the place of one that goes.
 
-**Learning** goes on in steps, each of which counts one page and one row of the history, and rebuilds the tables of one
-group: about a fifth of a millisecond once in MIN_STEP accesses or a 40th of the entries.
+**Victims.** A structure that held all entries in the order of their worth would have to be put right as time goes by.
+We look at SAMPLES entries on two pages chosen by chance, and at the POOL that were nearly bad enough the last time; the
+worst BATCH of them go, one by one, unless they are read in between.
 
-Sources: Beckmann, Chen, Cidon, "LHD: improving cache hit rate by maximizing hit density", NSDI 2018, for the idea; see
-hit_density.py for the differences.
+**Learning** goes on in steps that count one page and one row of the history and rebuild the tables of one group, in
+about a fifth of a millisecond.
+
+``maxmemory-samples`` has no effect. OBJECT IDLETIME is known as exactly as the steps of learning are dense; OBJECT FREQ
+tells reads apart up to five.
+
+Source of the idea: Beckmann, Chen, Cidon, "LHD: improving cache hit rate by maximizing hit density", NSDI 2018.
 """
 
 from __future__ import annotations
 
-from bisect import bisect
+from array import array
+from bisect import bisect_right
 from typing import Any
 
 from pycache_server.entry import SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
-from pycache_server.evict.history import ROW, History
-from pycache_server.evict.hit_density import BIN, FIRST_CELL, NEAR, NEXT, SHIFT, HitDensity, far_bin, frequency_of
+from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, RANK_STEP, ROWS, HitDensity, far_bin, frequency_of
+from pycache_server.evict.mapped_history import MappedHistory
 
 PAGE = 256
-SAMPLES = 64
-BATCH = 4
-POOL = 12
-REMEMBERED = 3
-"""Slots of the history for each entry."""
-MIN_STEP = 100
-_STEPS_A_TURN = 40
+SAMPLES, BATCH, POOL = 48, 2, 14
+REMEMBERED, LEAST_REMEMBERED = 3, 8192
+"""Slots of the history: for each entry, and at least."""
+LEAST_STEP, STEPS_A_TURN = 50, 80
+"""Ticks from one step of learning to the next: at least, and how many steps while the cache turns over."""
+_FIRST_STEPS, _HASTE = 20, 60  # a cache that has just begun learns faster: after so many ticks, and a 60th of its age
+_GRAINS = 1024  # the clock goes on by this part of the entries
+_BURST = 32  # reads within this part of the entries are one
+_NEWEST = 100  # the newest hundredth of the entries is never given up
 _STRIDE = 2 * PAGE // SAMPLES
-_NEWEST = 100
+_MOMENTS = 512
 
 
 class AdaptiveEntry(SizedEntry):
-    """``page`` and ``place`` tell where the entry stands, ``accessed`` is the tick of the last access, ``state`` what is
-    known of its accesses."""
+    """``page`` and ``place`` tell where the entry stands, ``accessed`` is the tick of the last access, ``row`` where
+    the tables of its state begin: what is known of the accesses before."""
 
-    __slots__ = ("accessed", "page", "place", "state")
+    __slots__ = ("accessed", "page", "place", "row")
 
     accessed: int
     page: int
     place: int
-    state: int
+    row: int
 
 
 class Adaptive(Engine):
-    """Entries in pages, and what has been learned of them."""
+    """Entries in pages, and what has been learned of them. The entries come as Any: to assert their type would cost a
+    quarter of a read."""
 
     entry_type = AdaptiveEntry
 
@@ -68,12 +78,15 @@ class Adaptive(Engine):
         self._doomed: list[AdaptiveEntry] = []  # the next victims, the first at the end
         self._pool: list[AdaptiveEntry] = []  # those that were nearly chosen
         self._sampled_at = 0
-        self._history = History()
-        self._learned = HitDensity()
-        self._hits = self._learned.hits
+        self._history = MappedHistory()
+        self._learned: HitDensity | None = None  # half a megabyte: made with the first entry
+        self._hits: list[float] = []  # those of _learned
         self._tick = self._grain = self._left = 1
-        self._step_at = self._counted_at = 1
+        self._burst = 0
+        self._learn_at = self._counted_at = 1
         self._page_turn = self._row_turn = 0
+        self._moments = array("Q")  # ticks
+        self._times = array("d")  # and when they began
 
     # What the keyspace tells
 
@@ -84,25 +97,26 @@ class Adaptive(Engine):
         entry.accessed = tick = self._tick
         remembered = self._history.recall(entry.key)
         if remembered is None:
-            entry.state = 0
+            entry.row = 0
         else:
             state, accessed = remembered
             age = tick - accessed
-            age_bin = BIN[age] if age < NEAR else far_bin(age)
-            self._hits[FIRST_CELL[state] | age_bin] += 1
-            entry.state = NEXT[state << SHIFT | age_bin]
+            cell = ROWS[state] + (BIN[age] if age < NEAR else far_bin(age))
+            self._hits[cell] += 1.0
+            entry.row = NEXT[cell]
         self._place(entry)
 
     def access(self, entry: Any) -> None:
-        self._left -= 1
-        if not self._left:
-            self._go_on()
         tick = self._tick
         age = tick - entry.accessed
-        age_bin = BIN[age] if age < NEAR else far_bin(age)
-        state = entry.state
-        self._hits[FIRST_CELL[state] | age_bin] += 1
-        entry.state = NEXT[state << SHIFT | age_bin]
+        if age <= self._burst:
+            self._left -= 1
+            if not self._left:
+                self._go_on()
+            return
+        cell = entry.row + (BIN[age] if age < NEAR else far_bin(age))
+        self._hits[cell] += 1.0
+        entry.row = NEXT[cell]
         entry.accessed = tick
 
     def discard(self, entry: Any) -> None:
@@ -112,8 +126,8 @@ class Adaptive(Engine):
         self._displace(entry)
 
     def evicted(self, entry: Any) -> None:
-        self._history.remember(entry.key, entry.state, entry.accessed)
-        if self._doomed and self._doomed[-1] is entry:
+        self._history.remember(entry.key, entry.row // BINS, entry.accessed)
+        if self._doomed and self._doomed[-1] is entry:  # then it is not in the pool
             self._doomed.pop()
             self._displace(entry)
         else:
@@ -133,23 +147,23 @@ class Adaptive(Engine):
         return self._doomed[-1]
 
     def _sample(self) -> None:
-        """Choose the next victims. Takes about 15 us."""
+        """Choose the next victims. Takes about 10 us."""
+        assert self._learned is not None
         tick = self._sampled_at = self._tick
-        entries, pages = self._entries, self._pages
+        entries, pages, ranks = self._entries, self._pages, self._learned.ranks
         index = self.surroundings.choose(entries)
-        one, other = pages[index // PAGE], pages[(index + entries // 2) % entries // PAGE]
+        page, other = pages[index // PAGE], pages[(index + entries // 2) % entries // PAGE]
         shift = index % _STRIDE
-        among = self._pool + one[shift::_STRIDE] + other[(shift + _STRIDE // 2) % _STRIDE :: _STRIDE]
-        ranks, newest = self._learned.ranks, entries // _NEWEST
-        order = sorted(
-            [
-                ranks[FIRST_CELL[entry.state] | (BIN[age] if age < NEAR else far_bin(age))] + number
-                for number, entry in enumerate(among)
-                if (age := tick - entry.accessed) > newest
-            ]
-        )
-        chosen = list(dict.fromkeys([among[rank & 127] for rank in order[: BATCH + POOL]]))
-        self._doomed = chosen[BATCH - 1 :: -1] or [one[index % len(one)]]
+        among = self._pool + page[shift::_STRIDE] + other[(shift + _STRIDE // 2) % _STRIDE :: _STRIDE]
+        newest = entries // _NEWEST
+        order = [
+            ranks[entry.row + (BIN[age] if age < NEAR else far_bin(age))] + number
+            for number, entry in enumerate(among)
+            if (age := tick - entry.accessed) > newest
+        ]
+        order.sort()
+        chosen = list(dict.fromkeys([among[rank % RANK_STEP] for rank in order[: BATCH + POOL]]))
+        self._doomed = chosen[BATCH - 1 :: -1] or [page[index % PAGE]]
         self._pool = chosen[BATCH:]
 
     # Pages
@@ -183,29 +197,100 @@ class Adaptive(Engine):
     def _go_on(self) -> None:
         """The clock goes on."""
         self._tick += self._grain
-        if self._tick >= self._step_at:
+        self._left = self._grain = max(1, self._entries // _GRAINS)
+        self._burst = self._entries // _BURST
+        if self._tick >= self._learn_at:
             self._learn()
-        self._left = self._grain = max(1, self._entries // 128)
 
     def _learn(self) -> None:
-        tick, entries, history = self._tick, self._entries, self._history
-        step = max(MIN_STEP, entries // _STEPS_A_TURN)
-        self._step_at = tick + min(step, max(20, tick // 30))
-        if not entries:
-            return
-        elapsed, self._counted_at = tick - self._counted_at, tick
+        """One step of learning."""
+        tick, entries = self._tick, self._entries
+        learned = self._learned
+        if learned is None:
+            learned = self._learned = HitDensity()
+            self._hits = learned.hits
+            self._remember(LEAST_REMEMBERED)
+        step = max(LEAST_STEP, entries // STEPS_A_TURN)
+        self._learn_at = tick + min(step, max(_FIRST_STEPS, tick // _HASTE))
+        self._moments.append(tick)
+        self._times.append(self.now())
+        if len(self._moments) > _MOMENTS:
+            self._moments, self._times = self._moments[1::2], self._times[1::2]
+        if entries:
+            self._look_around(tick - self._counted_at)
+            learned.learn(tick, entries)
+        self._counted_at = tick
+
+    def _look_around(self, elapsed: int) -> None:
+        """Count a page and a row of the history, for the ticks that have elapsed since the last time."""
+        entries, history = self._entries, self._history
         self._page_turn = (self._page_turn + 1) % len(self._pages)
         page = self._pages[self._page_turn]
-        self._count([(entry.state, entry.accessed) for entry in page], elapsed * entries / len(page))
+        self._count([(entry.row, entry.accessed) for entry in page], elapsed * entries / len(page))
         self._row_turn = (self._row_turn + 1) % len(history.rows)
-        self._count(history.row_of(self._row_turn), elapsed * len(history.rows))
-        while len(history) < REMEMBERED * entries:
-            history.grow()
-        self._learned.learn(tick, entries)
+        row = history.row_of(self._row_turn)
+        self._count([(ROWS[state], accessed) for state, accessed in row], elapsed * len(history.rows))
+        self._remember(REMEMBERED * entries)
+
+    def _remember(self, keys: int) -> None:
+        """Make room for the memory of so many keys that are gone."""
+        while len(self._history) < keys:
+            self._history.grow()
 
     def _count(self, found: list[tuple[int, int]], weight: float) -> None:
-        """Keys have been found to be in a state since a tick; each stands for so many keys times ticks."""
+        """Keys were found in a row since a tick; each stands for so many keys times ticks."""
+        assert self._learned is not None
         tick, seen = self._tick, self._learned.seen
-        for state, accessed in found:
+        for row, accessed in found:
             age = tick - accessed
-            seen[FIRST_CELL[state] | (BIN[age] if age < NEAR else far_bin(age))] += weight
+            seen[row + (BIN[age] if age < NEAR else far_bin(age))] += weight
+
+    # What an operator may ask
+
+    def idle_seconds(self, entry: Any) -> int | None:
+        # At least so long: what was read within the burst has kept its tick, and a tick lasts for a while.
+        index = bisect_right(self._moments, entry.accessed + self._burst)
+        return max(0, int(self.now() - self._times[index])) if index < len(self._moments) else 0
+
+    def frequency(self, entry: Any) -> int | None:
+        return 1 + frequency_of(entry.row // BINS)
+
+    def report(self) -> dict[str, int | float | str]:
+        """``adaptive_ticks``: new keys and repeated reads so far. ``adaptive_remembered``: how many gone keys can be
+        remembered. ``adaptive_ages``: within how many ticks a tenth, a half and nine tenths of the entries were read.
+        The others tell for kinds of keys, present or remembered, their share and their share of the hits: new ones,
+        those read about once or more in a turn of the cache, and those read less often."""
+        told: dict[str, int | float | str] = {
+            "adaptive_ticks": self._tick,
+            "adaptive_remembered": len(self._history),
+            "adaptive_ages": self._ages(),
+        }
+        if self._learned is not None:
+            for kind, keys, hits in self._learned.shares(self._entries):
+                told[f"adaptive_{kind}"] = f"keys={keys:.1%},hits={hits:.1%}"
+        return told
+
+    def _ages(self) -> str:
+        pages = self._pages[:: len(self._pages) // 8 + 1]
+        ages = sorted(self._tick - entry.accessed for page in pages for entry in page)
+        return ",".join(f"p{part}={ages[len(ages) * part // 100]}" for part in (10, 50, 90)) if ages else ""
+
+    def _check(self) -> None:
+        entries = [entry for page in self._pages for entry in page]
+        assert len(entries) == self._entries
+        assert all(len(page) == PAGE for page in self._pages[:-1])
+        assert self._numbers == list(range(len(self._pages)))
+        for number, page in enumerate(self._pages):
+            assert page
+            for place, entry in enumerate(page):
+                assert (entry.page, entry.place) == (number, place)
+                assert entry.page is self._numbers[number] and entry.row in ROWS
+                assert entry.accessed <= self._tick
+        chosen = [*self._doomed, *self._pool]
+        assert len(chosen) <= BATCH + POOL and len({id(entry) for entry in chosen}) == len(chosen)
+        assert {id(entry) for entry in chosen} <= {id(entry) for entry in entries}
+        assert self._left > 0 and self._counted_at <= self._tick
+        self._history._check()
+        if self._learned is not None:
+            assert self._hits is self._learned.hits
+            self._learned._check()

@@ -25,7 +25,7 @@ _PART = 1024
 _NUMBERS = 4
 """Most numbers of the order for each ghost that there may be."""
 _MOST_DROPS = 32
-"""How many numbers may go for one that comes: a limit that has fallen is reached in small steps."""
+"""How many numbers one call may pass: a limit that has fallen is reached in small steps."""
 
 
 class Ghosts:
@@ -75,12 +75,11 @@ class Ghosts:
         return note, (self._next - 1 - number) & _MASK
 
     def drop_oldest(self) -> None:
-        """Forget the one that has been in for the longest time. There must be one."""
+        """Forget the one that has been in for the longest time, or go on to it. There must be one."""
         size = self.size
-        for _ in range(_PART):
-            if self.size < size:
-                return
-            self._pass_oldest()
+        for _ in range(_MOST_DROPS):
+            if self.size == size:
+                self._pass_oldest()
 
     def _pass_oldest(self) -> None:
         """Go on by one number in the order, and forget its ghost if it is still there."""

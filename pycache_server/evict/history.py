@@ -1,70 +1,95 @@
-"""What is remembered of keys that are gone, in 8 bytes a slot.
+"""What was known of keys that were given up, for when they come back: a table of notes by hash that forgets the oldest.
 
-A direct-mapped table: a key has one place, found by its hash, and what is put there overwrites what was there before. A
-fingerprint of 8 bits tells a key from another with the same place, wrongly once in 256 times, which does no harm: what
-is remembered is a number and a tick, never an answer to anybody.
+Two places stand for each hash, and a note takes the one with the older note. There are at least twice as many places
+as keys to be remembered, so few are forgotten before their time (one in ten), and nothing is kept in order or
+cleared: a note is void once as many have been added after it as are to be remembered. A place is 12 bytes: a
+fingerprint of the key, the note's number and the note. Two keys that share 32 bits of hash and their place pass for
+one.
 
-The table must grow with the cache, and must never stop the world. It is made of rows and grows by one row at a time
-(linear hashing; Litwin, "Linear hashing: a new tool for file and table addressing", VLDB 1980). A new row begins as a
-copy of the row it splits: every key is found at once in the right one of the two, and what is left of it in the other is
-overwritten in time, or taken for what it is: a key that is not asked for.
+The places lie in parts, made when they are first used. When more keys are to be remembered the number of parts is
+doubled, and an old part stands for two until the second is used and gets a copy of it; what does not belong there is
+never found and soon overwritten. So nothing stops the world.
+
+Ghosts (ghosts.py) are exact, know their number and order, and cost ten times the time.
 """
 
 from __future__ import annotations
 
 from array import array
 
-ROW = 256
-NUMBERS = 256
-"""A remembered number is below this."""
-_TICK_BITS = 48
-_TICK_MASK = (1 << _TICK_BITS) - 1
+_PART_BITS = 10
+_PART = 1 << _PART_BITS
+_PART_MASK = _PART - 1
+_MASK = 0xFFFFFFFF
+_EMPTY = bytes(4 * _PART)
+
+Part = tuple["array[int]", "array[int]", "array[int]"]
 
 
 class History:
-    """A small number (at least 1 of it or of the tick must not be 0) and a tick for keys that are gone."""
+    """Notes of 32 bits by hash."""
 
-    __slots__ = ("_half", "rows")
+    __slots__ = ("_mask", "_next", "_parts", "capacity")
 
     def __init__(self) -> None:
-        self.rows = [array("Q", bytes(8 * ROW))]
-        self._half = 1  # the greatest power of two that is at most the number of rows
+        self._parts: list[Part | None] = [_make_part()]
+        self._mask = 0
+        self.capacity = _PART // 2
+        """How many keys can be remembered with the places that there are."""
+        self._next = 1 << 31  # the number of the next note; no place that has none yet may seem new
 
-    def __len__(self) -> int:
-        return ROW * len(self.rows)
+    def add(self, hash_: int, note: int) -> None:
+        """Add a note for a hash that has none."""
+        index = hash_ >> _PART_BITS & self._mask
+        tags, numbers, notes = self._parts[index] or self._split(index)
+        place = hash_ & _PART_MASK
+        number = self._next
+        if number - numbers[place] & _MASK < number - numbers[place ^ 1] & _MASK:
+            place ^= 1
+        tags[place] = hash_ >> 32 & _MASK
+        numbers[place] = number
+        notes[place] = note
+        self._next = number + 1 & _MASK
+
+    def take(self, hash_: int, most: int) -> tuple[int, int] | None:
+        """Take out the note for a hash, and how many have been added since, unless that is ``most`` or more; None where
+        there is none."""
+        index = hash_ >> _PART_BITS & self._mask
+        tags, numbers, notes = self._parts[index] or self._split(index)
+        place = hash_ & _PART_MASK
+        tag = hash_ >> 32 & _MASK
+        if tags[place] != tag:
+            place ^= 1
+            if tags[place] != tag:
+                return None
+        age = self._next - 1 - numbers[place] & _MASK
+        if age >= most:
+            return None
+        tags[place] = 0
+        numbers[place] = self._next + (1 << 31) & _MASK  # older than any
+        return notes[place], age
 
     def grow(self) -> None:
-        """Add a row."""
-        rows = self.rows
-        if len(rows) == 2 * self._half:
-            self._half *= 2
-        rows.append(rows[len(rows) - self._half][:])
+        """Make room for twice as many."""
+        self._parts += [None] * len(self._parts)
+        self._mask = len(self._parts) - 1
+        self.capacity *= 2
 
-    def remember(self, key: bytes, number: int, tick: int) -> None:
-        """Put a key's number and tick in its place."""
-        mixed = hash(key)
-        self._row(mixed)[mixed & 255] = (mixed >> 40 & 255) << 56 | number << _TICK_BITS | tick & _TICK_MASK
-
-    def recall(self, key: bytes) -> tuple[int, int] | None:
-        """The number and the tick of a key, which are forgotten; None where nothing is known."""
-        mixed = hash(key)
-        row = self._row(mixed)
-        held = row[mixed & 255]
-        if not held or held >> 56 != mixed >> 40 & 255:
-            return None
-        row[mixed & 255] = 0
-        return held >> _TICK_BITS & 255, held & _TICK_MASK
-
-    def row_of(self, index: int) -> list[tuple[int, int]]:
-        """The numbers and ticks in a row."""
-        return [(held >> _TICK_BITS & 255, held & _TICK_MASK) for held in self.rows[index] if held]
-
-    def _row(self, mixed: int) -> array[int]:
-        rows = self.rows
-        half = self._half
-        index = mixed >> 8 & (2 * half - 1)
-        return rows[index if index < len(rows) else index - half]
+    def _split(self, index: int) -> Part:
+        """The part of an index that has been in another until now."""
+        source, top = index, len(self._parts)
+        while (part := self._parts[source]) is None:
+            top >>= 1
+            source &= top - 1
+        tags, numbers, notes = part
+        self._parts[index] = part = tags[:], numbers[:], notes[:]
+        return part
 
     def _check(self) -> None:
-        assert self._half <= len(self.rows) <= 2 * self._half
-        assert all(len(row) == ROW for row in self.rows)
+        """Assert that the parts are whole."""
+        assert len(self._parts) == self._mask + 1 and self._parts[0] is not None
+        assert all(len(column) == _PART for part in self._parts if part is not None for column in part)
+
+
+def _make_part() -> Part:
+    return array("I", _EMPTY), array("I", _EMPTY), array("I", _EMPTY)

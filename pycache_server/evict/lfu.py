@@ -12,9 +12,10 @@ level can only rise.
 Time advances in ticks, eight to a turnover of the cache, and a hit in the tick of the last one is not counted at all,
 so most accesses of a hot key cost one comparison.
 
-*Newcomers are on trial*, in a queue of a tenth of the entries or more. Who comes to its end stands against the entry of
-lowest level, and has to be better, by the factor ADVANTAGE, or goes. The trial gets longer when those come back that
-have just failed it, and shorter when those do that were given up for them, as ARC does it.
+*Newcomers are on trial*, in a queue of a tenth of the entries or more, in which a hit that counts puts them back to
+the start. Who comes to its end stands against the entry of lowest level, and has to be better, by ADVANTAGE, or goes.
+The trial gets longer when those come back that have just failed it, and shorter when those do that were given up for
+them, as ARC does it.
 
 *Keys that were given up are remembered*, as many as there are entries, with their levels: who comes back goes on from
 there.
@@ -35,7 +36,7 @@ from __future__ import annotations
 from math import exp2, log2, sqrt
 
 from pycache_server.evict.base import Engine, Surroundings
-from pycache_server.evict.ghosts import Ghosts
+from pycache_server.evict.history import History
 from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry, Ring
 
 HALF_LIFE = 8
@@ -44,15 +45,21 @@ TICKS = 8
 """Steps of time in a turnover."""
 ADVANTAGE = 0.5
 """A newcomer has to be better by so many powers of two."""
+MANY = 16
+BURST = 0.25
+"""Where there are more than MANY accesses, whether they counted or not, each doubling adds this many powers of two: who
+is asked for a thousand times in one burst is not like one who is asked for once."""
 SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 0.5
 """Shares of all entries."""
 BLAME = 0.2
 """One who fails the trial and is back before this share of the entries has been given up should have had longer."""
 _LEVELS = 8
 """Rings for each power of two."""
-_FREE = 64
+_MOST_MOVES = LONGEST_WALK // 2
+_SCALE = 64
+"""Steps of a level in a ghost's note."""
 _NOTE_BITS = 31
-_CREDIT = [1 - exp2(-ticks / TICKS) for ticks in range(_FREE)]
+_CREDIT = [1 - exp2(-ticks / TICKS) for ticks in range(64)]
 """What a hit counts so many ticks after the last one; later ones count 1."""
 _INITIAL = 5
 """What OBJECT FREQ answers for a new key."""
@@ -81,7 +88,7 @@ class LevelRing(Ring[LfuEntry]):
 
 
 class Lfu(Engine):
-    """The trial queue, rings by level, and ghosts."""
+    """The trial queue, rings by level, and the history of those who were given up."""
 
     entry_type = LfuEntry
 
@@ -90,7 +97,8 @@ class Lfu(Engine):
         self._trial = LevelRing(0)
         self._longest = 0.0  # how many may be on trial
         self._levels: dict[int, LevelRing] = {}
-        self._ghosts = Ghosts()
+        self._lowest: LevelRing | None = None  # the ring of the lowest level, None where there is none
+        self._history = History()
         self._count = 0
         self._tick = 0
         self._until = 0  # admissions until the next tick
@@ -105,12 +113,13 @@ class Lfu(Engine):
         entry.seen = self._tick
         entry.hits = 0
         entry.level = self._time
-        returned = self._ghosts.take(hash(entry.key))
+        returned = self._history.take(hash(entry.key), self._count)
         if returned is not None:
             self._welcome(entry, *returned)
         entry.ring = self._trial
         self._trial.push(entry)
-        self._pass_oldest(1)
+        if self._trial.size > self._longest + 1:
+            self._pass_oldest()
 
     def access(self, entry: LfuEntry) -> None:
         passed = self._tick - entry.seen
@@ -119,25 +128,30 @@ class Lfu(Engine):
             return
         entry.hits = 1 + entry.hits * exp2(-passed * self._ageing)
         entry.seen = self._tick
-        self._raise(entry, _CREDIT[passed] if passed < _FREE else 1.0)
+        self._raise(entry, _CREDIT[passed] if passed < len(_CREDIT) else 1.0)
+        ring = entry.ring
+        if ring is self._trial:
+            ring.remove(entry)
+            ring.push(entry)
 
     def discard(self, entry: LfuEntry) -> None:
         self._count -= 1
         self._take_out(entry)
 
     def evicted(self, entry: LfuEntry) -> None:
-        level = round(entry.level * _FREE) & ((1 << _NOTE_BITS) - 1)
+        level = round(entry.level * _SCALE) & ((1 << _NOTE_BITS) - 1)
         passed = entry.ring is not self._trial
-        self._ghosts.add(hash(entry.key), self._count, level << 1 | passed)
+        self._history.add(hash(entry.key), level << 1 | passed)
         self.discard(entry)
-        self._pass_oldest(0)
+        if self._trial.size > self._longest:
+            self._pass_oldest()
 
     def victim(self) -> LfuEntry | None:
         candidate = self._trial.oldest()
-        lowest = self._lowest()
+        lowest = self._find_lowest()
         if candidate is None or lowest is None:
             return candidate or lowest
-        if self._trial.size > self._longest and candidate.level < lowest.level + ADVANTAGE:
+        if self._trial.size > self._longest and _rank_of(candidate) < _rank_of(lowest) + ADVANTAGE:
             return candidate
         return lowest
 
@@ -154,7 +168,6 @@ class Lfu(Engine):
             "on_trial": self._trial.size,
             "trial_share": round(self._longest / self._count, 3) if self._count else 0.0,
             "levels": len(self._levels),
-            "ghosts": self._ghosts.size,
             "turnovers": self._tick // TICKS,
         }
 
@@ -162,6 +175,9 @@ class Lfu(Engine):
         """A tick has passed."""
         self._tick += 1
         self._until = max(1, self._count // TICKS)
+        self._limit_trial()
+        if self._count > self._history.capacity:
+            self._history.grow()
         decay_time = self.surroundings.decay_time
         self._ageing = 1 / (HALF_LIFE * TICKS * decay_time) if decay_time > 0 else 0.0
         self._time += self._ageing
@@ -173,32 +189,37 @@ class Lfu(Engine):
     def _welcome(self, entry: LfuEntry, note: int, age: int) -> None:
         """A key is back that was given up ``age`` victims ago: it goes on with the frequency that it had, and the trial
         was too short, or too long."""
-        missing = (round(self._time * _FREE) - (note >> 1) + (1 << _NOTE_BITS - 1)) % (1 << _NOTE_BITS)
-        entry.level = self._time - (missing - (1 << _NOTE_BITS - 1)) / _FREE
+        missing = (round(self._time * _SCALE) - (note >> 1) + (1 << _NOTE_BITS - 1)) % (1 << _NOTE_BITS)
+        entry.level = self._time - (missing - (1 << _NOTE_BITS - 1)) / _SCALE
         self._raise(entry, 1.0)
         if note & 1:
             self._longest -= 2
         elif age <= BLAME * self._count:
             self._longest += 1
+        self._limit_trial()
 
-    def _pass_oldest(self, more: int) -> None:
-        """Let the first of the trial through if there are more than there may be, and ``more``; two if need be."""
+    def _limit_trial(self) -> None:
         count = self._count
-        self._longest = min(max(self._longest, SHORTEST_TRIAL * count, 1.0), LONGEST_TRIAL * count)
+        self._longest = max(1.0, min(max(self._longest, SHORTEST_TRIAL * count), LONGEST_TRIAL * count))
+
+    def _pass_oldest(self) -> None:
+        """Let the first of the trial through, and one more where it has become shorter."""
         for _ in range(2):
-            if self._trial.size <= self._longest + more:
-                return
             oldest = self._trial.oldest()
             assert oldest is not None
             self._trial.remove(oldest)
             self._rank(oldest)
+            if self._trial.size <= self._longest:
+                return
 
     def _rank(self, entry: LfuEntry) -> None:
         """Put an entry into the ring of its level."""
-        number = int(entry.level * _LEVELS)
+        number = int(_rank_of(entry) * _LEVELS)
         ring = self._levels.get(number)
         if ring is None:
             ring = self._levels[number] = LevelRing(number)
+            if self._lowest is None or number < self._lowest.number:
+                self._lowest = ring
         entry.ring = ring
         ring.push(entry)
 
@@ -208,29 +229,38 @@ class Lfu(Engine):
         del entry.ring
         if not ring.size and ring is not self._trial:
             del self._levels[ring.number]
+            if ring is self._lowest:
+                self._lowest = self._levels[min(self._levels)] if self._levels else None
 
-    def _lowest(self) -> LfuEntry | None:
+    def _find_lowest(self) -> LfuEntry | None:
         """The first entry of the lowest level among those that are through. What has risen since it was put where it is
-        moves on, up to LONGEST_WALK of them."""
-        entry = None
-        for _ in range(LONGEST_WALK):
-            if not self._levels:
+        moves on, up to _MOST_MOVES of them."""
+        for _ in range(_MOST_MOVES):
+            ring = self._lowest
+            if ring is None:
                 return None
-            number = min(self._levels)
-            entry = self._levels[number].oldest()
+            entry = ring.oldest()
             assert entry is not None
-            if int(entry.level * _LEVELS) <= number:
-                break
+            if int(_rank_of(entry) * _LEVELS) <= ring.number:
+                return entry
             self._take_out(entry)
             self._rank(entry)
-        return entry
+        return self._lowest.oldest() if self._lowest is not None else None
 
     def _check(self) -> None:
         self._trial._check()
-        self._ghosts._check()
+        self._history._check()
+        assert (self._lowest is None) == (not self._levels)
+        assert self._lowest is None or self._lowest.number == min(self._levels)
         assert self._trial.size + sum(ring.size for ring in self._levels.values()) == self._count
         assert all(entry.ring is self._trial for entry in self._trial)
         for number, ring in self._levels.items():
             ring._check()
             assert ring.size and ring.number == number
-            assert all(entry.ring is ring and number <= int(entry.level * _LEVELS) for entry in ring)
+            assert all(entry.ring is ring for entry in ring)
+
+
+def _rank_of(entry: LfuEntry) -> float:
+    """What entries are compared by."""
+    hits = entry.hits
+    return entry.level if hits <= MANY else entry.level + BURST * log2(hits / MANY)

@@ -23,9 +23,11 @@ from pycache_server.server.host import RealHost
 from pycache_server.server.listener import Connection
 from pycache_server.server.log import Log
 from pycache_server.server.memory import MemoryGauge
+from pycache_server.server.pages import HugePages
 from pycache_server.server.setup import make_core
 from pycache_server.server.upkeep import Upkeep
 from pycache_server.settings.config import Settings
+from pycache_server.store.database import make_known
 
 DRAIN_TIMEOUT = 2.0
 """Seconds that clients get at the end to read what was written to them."""
@@ -51,7 +53,8 @@ class App:
         self.config_file = config_file
         self.loop_name = loop_name
         self.started_at = time.time()
-        self.collector: Collector | None = Collector() if owns_process else None
+        self.collector: Collector | None = Collector(self._make_known) if owns_process else None
+        self.pages: HugePages | None = HugePages() if owns_process else None
         self.socket_path: str = settings["unixsocket"]
         self.stop_requested: Callable[[], None] = lambda: None
         """What SHUTDOWN and signals call; set by whoever waits for the end."""
@@ -90,6 +93,10 @@ class App:
             self.collector.start()
         self.cron.start()
         self.core.keyspace.wake()
+
+    def _make_known(self) -> None:
+        for database in self.core.keyspace.databases:
+            make_known(database.buckets)
 
     async def stop(self) -> None:
         """Close everything; clients get what was written to them."""

@@ -11,10 +11,14 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pycache_server.evict.base import UnknownPolicy, load_policy, policy_names
+from pycache_server.evict.base import ALL_KEYS, VOLATILE, UnknownPolicy, load_policy, policy_names
+from pycache_server.evict.noeviction import NoEviction
 from pycache_server.session.core import OutputLimit
 from pycache_server.session.room import seconds_of
 from pycache_server.store.events import parse_flags
+from pycache_server.store.limits import Limit
+from pycache_server.store.mortal import Lifetimes
+from pycache_server.store.scopes import Scope, Scoped
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
@@ -91,6 +95,7 @@ def _latency(app: App) -> None:
 
 def _events(app: App) -> None:
     app.core.observers.notify(parse_flags(app.settings["notify-keyspace-events"]) or 0)
+    app.core.observers.notify_values(app.settings["notify-value-max-bytes"])
 
 
 def _memory(app: App) -> None:
@@ -99,10 +104,36 @@ def _memory(app: App) -> None:
         policy = load_policy(name)
     except UnknownPolicy:
         raise CannotApply("argument(s) must be one of the following: " + ", ".join(policy_names())) from None
-    limit = app.settings["maxmemory"]
-    app.core.shape.use_engine(policy.engine if limit else None, policy.volatile)
-    app.core.room.limit(limit)
+    limits = tuple(_limit(app, *words) for words in app.settings["limit"])
+    size = app.settings["maxmemory"]
+    if size or limits:
+        engine, volatile = (policy.engine, policy.volatile) if size else (NoEviction, False)
+        app.core.shape.use_engine(engine, volatile, limits)
+    else:
+        app.core.shape.use_engine(None)
+    app.core.room.limit(size)
     app.core.tables.refresh()
+
+
+def _limit(app: App, scope: str, which: str, size: int, name: str) -> Limit:
+    """A limit as the store wants it. The policy may be named without its scope."""
+    for full_name in (name, ALL_KEYS + name, VOLATILE + name):
+        try:
+            policy = load_policy(full_name)
+        except UnknownPolicy:
+            continue
+        return Limit(_scope(app, scope, which), size, policy.name, policy.engine, policy.volatile)
+    raise CannotApply(f"'{name}' is not a policy, which must be one of the following: " + ", ".join(policy_names()))
+
+
+def _scope(app: App, scope: str, which: str) -> Scope:
+    """A scope as the store wants it."""
+    if scope == "db" and int(which) >= len(app.core.keyspace.databases):
+        raise CannotApply(f"there is no database {which}")
+    return Scope(
+        int(which) if scope == "db" else None,
+        which.encode("utf-8", "surrogateescape") if scope == "prefix" else None,
+    )
 
 
 def _eviction(app: App) -> None:
@@ -111,6 +142,14 @@ def _eviction(app: App) -> None:
     surroundings.log_factor = app.settings["lfu-log-factor"]
     surroundings.decay_time = app.settings["lfu-decay-time"]
     app.core.room.seconds = seconds_of(app.settings["maxmemory-eviction-tenacity"])
+
+
+def _lifetimes(app: App) -> None:
+    default, longest = (
+        Scoped([(_scope(app, scope, which), seconds * 1000) for scope, which, seconds in app.settings[name]])
+        for name in ("default-ttl", "max-ttl")
+    )
+    app.core.shape.use_lifetimes(Lifetimes(default, longest))
 
 
 def _maxclients(app: App) -> None:
@@ -194,8 +233,12 @@ APPLY: dict[str, Callable[[App], None]] = {
     "slowlog-max-len": _slowlog,
     "latency-monitor-threshold": _latency,
     "notify-keyspace-events": _events,
+    "notify-value-max-bytes": _events,
+    "default-ttl": _lifetimes,
+    "max-ttl": _lifetimes,
     "maxmemory": _memory,
     "maxmemory-policy": _memory,
+    "limit": _memory,
     **dict.fromkeys(
         ("maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "maxmemory-eviction-tenacity"), _eviction
     ),

@@ -1,5 +1,5 @@
 """What has to be looked at now and then, ``hz`` times a second: idle clients, clients that do not read, rates, memory,
-the garbage collector. Work on the keyspace is upkeep.py's."""
+the garbage collector, huge pages. Work on the keyspace is upkeep.py's."""
 
 from __future__ import annotations
 
@@ -65,6 +65,10 @@ class Cron:
             begin = core.host.ticks()
             self._app.collector.step()
             watch_latency(core.latency, core.clock, "gc", core.host.ticks() - begin)
+        if self._app.pages is not None and self._app.settings["huge-pages"]:
+            begin = core.host.ticks()
+            self._app.pages.step(self._app.memory.resident())
+            watch_latency(core.latency, core.clock, "huge-pages", core.host.ticks() - begin)
         if now - self._last_report >= LOG_EVERY:
             self._last_report = now
             self._report()

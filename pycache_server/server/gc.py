@@ -19,6 +19,7 @@ An embedded server leaves the collector to its host program unless it is told ot
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 
 YOUNG_FROM = 2000
 """Fewer new objects than this are left for the next step."""
@@ -29,7 +30,9 @@ YOUNG_LIMIT = 20000
 class Collector:
     """The collector of this process, in our hands from ``start`` to ``stop``."""
 
-    def __init__(self) -> None:
+    def __init__(self, after_full: Callable[[], None] = lambda: None) -> None:
+        self._after_full = after_full
+        """Called after a full collection, before what is there is frozen."""
         self.running = False
         self.steps = 0
         self.skipped = 0
@@ -41,6 +44,7 @@ class Collector:
         self._was_enabled = gc.isenabled()
         gc.disable()
         gc.collect()
+        self._after_full()
         gc.freeze()
         self.running = True
 
@@ -54,10 +58,10 @@ class Collector:
 
     def step(self) -> None:
         """Collect what is young, if that is worth while and quickly done, and freeze."""
-        young = gc.get_count()[0]
+        young = gc.get_count()[0]  # those that were made, less those that went, be they young or old
         if young < YOUNG_FROM:
             return
-        if young <= YOUNG_LIMIT:
+        if young <= YOUNG_LIMIT and len(gc.get_objects(generation=0)) <= YOUNG_LIMIT:
             self.collected += gc.collect(0)
             self.steps += 1
         else:
@@ -69,6 +73,7 @@ class Collector:
         if self.running:
             gc.unfreeze()
         found = gc.collect()
+        self._after_full()
         if self.running:
             gc.freeze()
         return found

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server import REDIS_VERSION, __version__
 from pycache_server.evict.base import NO_EVICTION
+from pycache_server.store.limits import LimitedDatabase
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
@@ -237,6 +238,8 @@ def _stats(app: App) -> Fields:
     if app.collector is not None:
         yield "pycache_gc_steps", app.collector.steps
         yield "pycache_gc_skipped", app.collector.skipped
+    if app.pages is not None:
+        yield "pycache_huge_pages", app.pages.collapsed
 
 
 def _replication(app: App) -> Fields:
@@ -318,12 +321,25 @@ def _pycache(app: App) -> Fields:
 
 
 def _eviction(app: App) -> Fields:
-    """What the engines have learned, of each database that holds something."""
+    """What the engines have learned, of each database that holds something; and what others would do."""
+    shadows = app.core.keyspace.shadows
+    if shadows is not None:
+        yield "pycache_shadow_reads", shadows.asked
+        yield "pycache_shadow_hit_ratio", f"{shadows.real_ratio:.4f}"
+        best = shadows.best()
+        ratio = shadows.ratio(best.hits)
+        yield "pycache_shadow_best", f"policy={best.policy.name},size={best.percent},hit_ratio={ratio:.4f}"
     for database in app.core.keyspace.databases:
         if database.size and database.engine is not None:
             yield f"pycache_db{database.index}_bytes", database.used
             for name, value in database.engine.report().items():
                 yield f"pycache_db{database.index}_{name}", value
+        for number, group in enumerate(database.groups() if isinstance(database, LimitedDatabase) else ()):
+            limit, field = group.limit, f"pycache_db{database.index}_limit{number}"
+            prefix = "" if limit.scope.prefix is None else limit.scope.prefix.decode("utf-8", "backslashreplace")
+            yield field, f"prefix={prefix},policy={limit.name},bytes={group.used},limit={limit.size}"
+            for name, value in group.candidates.engine.report().items():
+                yield f"{field}_{name}", value
 
 
 SECTIONS: dict[str, tuple[str, Callable[[App], Fields]]] = {

@@ -79,7 +79,7 @@ class Upkeep:
         while ticks() - expired < SLICE:
             freeing = free_slice(core.keyspace, FREE_BATCH)
             changing = core.shape.step()
-            evicting = core.room.exceeded and core.room.make() and not core.pause.mode
+            evicting = core.room.trim() or (core.room.exceeded and core.room.make() and not core.pause.mode)
             if not self._count() and not freeing and not changing and not evicting:
                 return more
         return True

@@ -72,7 +72,8 @@ class Blocking:
         on_timeout: Any,
         wants: type | tuple[type, ...] | None,
     ) -> Any:
-        """Halt a session until a key is ready or ``timeout`` seconds have passed, 0 for ever."""
+        """Halt a session until a key is ready or ``timeout`` seconds have passed, 0 for ever. Without keys it is for
+        whoever has halted it to ``release`` it and reply."""
         index = session.db.index
         places = [(index, key) for key in dict.fromkeys(keys)]
         waiter = session.waiter = Waiter(session, places, serve, on_timeout, wants)
@@ -82,7 +83,7 @@ class Blocking:
             waiter.timer = self._core.host.call_later(timeout, lambda: self._time_out(waiter))
         self.count += 1
         self._curious += wants is None
-        if not self._core.serving:
+        if places and not self._core.serving:
             self._core.serving = True
             self._core.shape.observe("blocked clients")
             self._core.tables.refresh()
@@ -185,6 +186,7 @@ class Blocking:
     def _check(self) -> None:
         """Assert that queues and sessions agree."""
         waiters = {waiter for queue in self._queues.values() for waiter in queue}
+        waiters |= {each.waiter for each in self._core.sessions.values() if each.waiter and not each.waiter.places}
         assert len(waiters) == self.count
         assert len([waiter for waiter in waiters if waiter.wants is None]) == self._curious
         for waiter in waiters:

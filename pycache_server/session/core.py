@@ -16,6 +16,7 @@ from pycache_server.resp.exact import InputLimits
 from pycache_server.session.blocking import Blocking
 from pycache_server.session.describe import monitor_line
 from pycache_server.session.host import Host
+from pycache_server.session.hotkeys import HotKeys
 from pycache_server.session.latency import LatencyMonitor
 from pycache_server.session.modes import Row, Tables
 from pycache_server.session.observers import Observers
@@ -81,6 +82,7 @@ class Core:
         self.observers = Observers(self)
         self.keyspace.observer = self.observers
         self.slowlog = SlowLog()
+        self.hotkeys = HotKeys(host.choose)
         self.latency = LatencyMonitor()
         self.rates = {"commands": Rate(), "input": Rate(), "output": Rate()}
         self.serving = False

@@ -1,6 +1,7 @@
 """The latency monitor: what took longer than a threshold, by kind of event, the last 160 of each.
 
-Events here: ``command``, ``fast-command``, ``expire-cycle``, ``eviction-cycle``, ``lazyfree-cycle``, ``gc``.
+Events here: ``command``, ``fast-command``, ``expire-cycle``, ``eviction-cycle``, ``lazyfree-cycle``, ``gc``,
+``huge-pages``.
 """
 
 from __future__ import annotations

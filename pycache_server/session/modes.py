@@ -3,8 +3,8 @@
 A state is a table, not a test. The server has one Row for each command; the session loop calls ``row.run``. What a
 client's state changes (not authenticated, in MULTI, subscribed in RESP2 or in RESP3, told to be silent) is another
 table with other rows under the same names. What the server's state changes (somebody monitors, clients are blocked,
-memory is limited, everything is to be timed, clients are paused) is another function in the same rows:
-``Tables.refresh`` binds them anew. So a feature that is off costs nothing, and all of its machinery stands here.
+memory is limited, accesses are counted, everything is to be timed, clients are paused) is another function in the same
+rows: ``Tables.refresh`` binds them anew. So a feature that is off costs nothing, and all of its machinery stands here.
 
 A row's ``call`` is the command with everything that belongs to its execution; ``run`` has the gates in front of it that
 may refuse or postpone it. EXEC and scripts use ``call``: their commands have passed the gates together.
@@ -190,6 +190,8 @@ class Tables:
             return
         if timed:
             call = core.timed(call, row)
+        if core.hotkeys.active and command.keys:
+            call = core.hotkeys.watched(call, command)
         if core.serving and (Flag.WRITE in command.flags or command.name in _MAY_WRITE):
             call = _serving(call, core)
         if core.monitors and not command.flags & _UNMONITORED:
@@ -198,14 +200,15 @@ class Tables:
         if row.gate is None:
             row.run = call
         elif row.gate is _memory_gate:
-            row.run = _limited(call, row, core)
+            row.run = (_crowded if core.shape.limited else _limited)(call, row, core)
         else:
             row.run = _gated(row.gate, call, row)
 
     def _gate_of(self, command: Command) -> Gate | None:
         core = self._core
         gates: list[Gate] = []
-        if core.keyspace.maxmemory and (command.flags & {Flag.DENYOOM, Flag.WRITE} or command.name == "exec"):
+        limited = core.keyspace.maxmemory or core.shape.limited
+        if limited and (command.flags & {Flag.DENYOOM, Flag.WRITE} or command.name == "exec"):
             gates.append(_memory_gate)
         if (
             core.pause.mode == "all"
@@ -385,6 +388,18 @@ def _limited(call: Handler, row: Row, core: Core) -> Handler:
     return run
 
 
+def _crowded(call: Handler, row: Row, core: Core) -> Handler:
+    """The same where parts of the keyspace have limits of their own."""
+    keyspace = core.keyspace
+
+    def run(session: Session, argv: list[bytes]) -> Any:
+        if keyspace.crowded or 0 < keyspace.maxmemory < keyspace.held:
+            _memory_gate(session, row, argv)
+        return call(session, argv)
+
+    return run
+
+
 def _both(gates: list[Gate]) -> Gate:
     def gate(session: Session, row: Row, argv: list[bytes]) -> Any:
         for each in gates:
@@ -397,10 +412,23 @@ def _both(gates: list[Gate]) -> Gate:
 
 def _memory_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
     """Make room before a command that writes; refuse one that may need some where that cannot be done."""
-    if session.core.room.make():
+    room = session.core.room
+    room.trim()
+    able = room.make()
+    if able and not session.keyspace.crowded:
         return
-    if Flag.DENYOOM in row.command.flags or (session.transaction is not None and session.transaction.needs_memory()):
-        raise OutOfMemory
+    commands = [(row, argv)]
+    if row.command.name == "exec":
+        commands = session.transaction.queued if session.transaction is not None else []
+    for each, words in commands:
+        if Flag.DENYOOM in each.command.flags and not (able and _have_room(session, each, words)):
+            raise OutOfMemory
+
+
+def _have_room(session: Session, row: Row, argv: list[bytes]) -> bool:
+    """Whether the keys of a command are in no part of the keyspace that is full and gives up nothing."""
+    places = row.command.find_keys(argv) or []
+    return not session.core.room.is_full(session.db, [argv[index] for index, _ in places])
 
 
 def _pause_gate(session: Session, row: Row, argv: list[bytes]) -> Any:

@@ -5,10 +5,11 @@ The databases tell (store/observed.py) only while one of them has a reason; each
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pycache_server.store.database import Database
 from pycache_server.store.events import KEY_MISS, KEYEVENT, KEYSPACE, NEW, Event
+from pycache_server.store.strings import STRING_TYPES, as_bytes
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
@@ -26,6 +27,8 @@ class Observers:
         self._watchers: dict[tuple[int, bytes], dict[Session, None]] = {}
         self.flags = 0
         """notify-keyspace-events, as in store/events.py."""
+        self.value_bytes = 0
+        """notify-value-max-bytes."""
 
     # WATCH
 
@@ -75,6 +78,16 @@ class Observers:
         else:
             self._core.shape.unobserve("events")
 
+    def notify_values(self, limit: int) -> None:
+        """Publish the values of strings of up to ``limit`` bytes that expire or are evicted; none where it is 0. A
+        subscriber gets the value as the message, and the key behind the event in the channel's name:
+        ``__keyvalue@0__:expired:session:17``."""
+        self.value_bytes = limit
+        if limit:
+            self._core.shape.observe("values")
+        else:
+            self._core.shape.unobserve("values")
+
     def _announce(self, database: Database, key: bytes, event: Event) -> None:
         publish = self._core.pubsub.publish
         if self.flags & KEYSPACE:
@@ -93,6 +106,13 @@ class Observers:
             self._core.blocking.changed(place, event)
         if self.flags & event.kind:
             self._announce(database, key, event)
+
+    def lost(self, database: Database, key: bytes, value: Any, event: Event) -> None:
+        """See store/observed.py."""
+        if self.value_bytes and type(value) in STRING_TYPES:
+            text = as_bytes(value)
+            if len(text) <= self.value_bytes:
+                self._core.pubsub.publish(b"__keyvalue@%d__:%b:%b" % (database.index, event.name, key), text)
 
     def flushed(self, database: Database) -> None:
         """See store/observed.py."""

@@ -10,9 +10,11 @@ SLACK is held above the limit, or above the least that was held since it was low
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from pycache_server.store.database import Database
 from pycache_server.store.keyspace import Keyspace
+from pycache_server.store.limits import LimitedDatabase
 from pycache_server.store.shape import Shape
 
 SLACK = 64
@@ -70,6 +72,40 @@ class Room:
         self._settle()
         return able
 
+    def trim(self) -> bool:
+        """Give up keys of parts that hold more than their own limit, for a slice. Whether there are more to give up;
+        where nothing may go, ``crowded`` stays."""
+        keyspace = self._keyspace
+        if not keyspace.crowded or keyspace.stands_still:
+            return False
+        keyspace.crowded = False
+        until = self._ticks() + self.seconds
+        for database in keyspace.databases:
+            if isinstance(database, LimitedDatabase) and self._trim_groups(database, until):
+                return True
+        return False
+
+    def _trim_groups(self, database: LimitedDatabase, until: float) -> bool:
+        """The same for one database, until a time."""
+        for group in database.groups():
+            done = 0
+            while group.full:
+                if not database.trim(group):
+                    self._keyspace.crowded = True
+                    break
+                done += 1
+                if not done % _UNTIMED and self._ticks() > until:
+                    self._keyspace.crowded = True
+                    return True
+        return False
+
+    def is_full(self, database: Database, keys: Iterable[bytes]) -> bool:
+        """Whether one of some keys belongs to a part that holds more than its own limit and gives up nothing."""
+        if not isinstance(database, LimitedDatabase):
+            return False
+        groups = [group for key in keys if (group := database.group_of(key)) is not None]
+        return any(group.full and group.candidates.victim() is None for group in groups)
+
     def _work(self, until: float, bound: int) -> bool:
         """Give up keys until a time, and until no more than ``bound`` is held. Whether there was what to give up."""
         keyspace, ticks = self._keyspace, self._ticks
@@ -102,7 +138,7 @@ class Room:
     def look(self) -> None:
         """Called now and then: what has grown without a command that makes room, and what has gone by itself."""
         self._settle()
-        if self.exceeded:
+        if self.exceeded or self._keyspace.crowded:
             self._keyspace.wake()
 
     def exceeded_seconds(self) -> tuple[float, float]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pycache_server.commands
+import pycache_server.session.bigkeys
 import pycache_server.session.clients
 import pycache_server.session.connection
+import pycache_server.session.hotkeys
 import pycache_server.session.latency
 import pycache_server.session.monitor
 import pycache_server.session.pubsub

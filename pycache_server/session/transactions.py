@@ -59,10 +59,6 @@ class Transaction:
         self.size += sum(map(len, argv))
         return QUEUED
 
-    def needs_memory(self) -> bool:
-        """Whether a command is queued that must not run when memory is full."""
-        return any(Flag.DENYOOM in row.command.flags for row, _ in self.queued)
-
     def may_change(self) -> bool:
         """Whether a command is queued that may change something."""
         return any(row.command.flags & {Flag.WRITE, Flag.MAY_REPLICATE} for row, _ in self.queued)

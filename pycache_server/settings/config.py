@@ -158,7 +158,7 @@ def _added(row: Directive, current: Any, value: Any, begun: bool) -> Any:
 
 def _takes_words(row: Directive) -> bool:
     """Whether CONFIG SET's one argument holds several words for this directive."""
-    return row.name in ("bind", "oom-score-adj-values", "replicaof")
+    return row.name in ("bind", "default-ttl", "limit", "max-ttl", "oom-score-adj-values", "replicaof")
 
 
 def _forbidden(row: Directive, allow_protected: bool) -> str | None:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -207,6 +207,70 @@ class SavePoints(Kind):
 
     def lines(self, value: Any) -> list[str]:
         return [f"{seconds} {changes}" for seconds, changes in value] or ['""']
+
+
+LONGEST_TIME = 10**10
+"""Most seconds that a key can be given to live: some 300 years."""
+
+
+def scoped_words(words: Sequence[str], width: int, what: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Groups of words with a scope before each: ``all``, ``db`` or ``prefix``, which one, and ``width`` words.
+
+    Raises Invalid.
+    """
+    rest = [word for word in words if word]
+    while rest:
+        scope = rest[0].lower()
+        if scope not in ("db", "prefix"):
+            yield "all", "", rest[:width]
+            rest = rest[width:]
+            continue
+        if len(rest) < 2 + width:
+            raise Invalid(f"'{scope}' must be followed by a {'number' if scope == 'db' else 'prefix'} and {what}")
+        if scope == "db" and not re.fullmatch(r"\d{1,9}", rest[1]):
+            raise Invalid(f"'{rest[1]}' is not the number of a database")
+        yield scope, rest[1], rest[2 : 2 + width]
+        rest = rest[2 + width :]
+
+
+class Times(Kind):
+    """Seconds for everything, for databases or for prefixes of keys: ``[db NUMBER | prefix WORD] SECONDS``, as often as
+    one likes. Kept as a tuple of (scope, which, seconds), the scope ``all``, ``db`` or ``prefix``."""
+
+    def parse(self, words: Sequence[str]) -> Any:
+        found: dict[tuple[str, str], int] = {}
+        for scope, which, (amount,) in scoped_words(words, 1, "seconds"):
+            if not re.fullmatch(r"\d{1,11}", amount) or int(amount) > LONGEST_TIME:
+                raise Invalid(f"'{amount}' must be a number of seconds between 0 and {LONGEST_TIME}")
+            found[scope, which] = int(amount)
+        return tuple((*place, seconds) for place, seconds in found.items())
+
+    def text(self, value: Any) -> str:
+        return " ".join(self.lines(value))
+
+    def lines(self, value: Any) -> list[str]:
+        return [
+            str(seconds) if scope == "all" else f"{scope} {quoted(which)} {seconds}" for scope, which, seconds in value
+        ]
+
+
+class Limits(Kind):
+    """Limits of databases and prefixes of keys: ``db NUMBER | prefix WORD`` SIZE POLICY, as often as one likes. Kept as
+    a tuple of (scope, which, bytes, policy)."""
+
+    def parse(self, words: Sequence[str]) -> Any:
+        found: dict[tuple[str, str], tuple[int, str]] = {}
+        for scope, which, rest in scoped_words(words, 2, "a size and a policy"):
+            if scope == "all":
+                raise Invalid(f"'{rest[0]}' must be 'db' or 'prefix': maxmemory is the limit of everything")
+            found[scope, which] = parse_memory(rest[0]), rest[1]
+        return tuple((*place, *limit) for place, limit in found.items())
+
+    def text(self, value: Any) -> str:
+        return " ".join(self.lines(value))
+
+    def lines(self, value: Any) -> list[str]:
+        return [f"{scope} {quoted(which)} {Memory().lines(size)[0]} {name}" for scope, which, size, name in value]
 
 
 CLASSES = ("normal", "slave", "pubsub")

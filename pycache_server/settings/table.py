@@ -16,6 +16,7 @@ from pycache_server.settings.kinds import (
     Checked,
     Choice,
     Kind,
+    Limits,
     Memory,
     Number,
     Octal,
@@ -23,6 +24,7 @@ from pycache_server.settings.kinds import (
     Percentiles,
     SavePoints,
     Text,
+    Times,
     Words,
     YesNo,
 )
@@ -114,6 +116,7 @@ def _acting() -> list[Directive]:
         Directive("dir", TEXT, "", acts=True, protected=True),
         Directive("databases", Number(1, 2**31 - 1), 16, acts=True, fixed=True),
         Directive("hz", INT, 10, acts=True),
+        Directive("huge-pages", YES_NO, True, acts=True),
         Directive("event-loop", Choice(("auto", "asyncio", "uvloop")), "auto", acts=True, fixed=True),
         Directive("enable-protected-configs", ENABLE, "no", acts=True, fixed=True),
         Directive("enable-debug-command", ENABLE, "no", acts=True, fixed=True),
@@ -133,6 +136,9 @@ def _acting() -> list[Directive]:
         Directive("maxmemory-eviction-tenacity", PERCENT, 10, acts=True),
         Directive("lfu-log-factor", ANY, 10, acts=True),
         Directive("lfu-decay-time", ANY, 1, acts=True),
+        Directive("limit", Limits(), (), acts=True, repeated=True),
+        Directive("default-ttl", Times(), (), acts=True, repeated=True),
+        Directive("max-ttl", Times(), (), acts=True, repeated=True),
         # what is watched
         Directive("slowlog-log-slower-than", Number(-1, INT_MAX), 10000, acts=True),
         Directive("slowlog-max-len", ANY, 128, acts=True),
@@ -140,6 +146,7 @@ def _acting() -> list[Directive]:
         Directive("latency-tracking", YES_NO, True, acts=True),
         Directive("latency-tracking-info-percentiles", Percentiles(), (50.0, 99.0, 99.9), acts=True),
         Directive("notify-keyspace-events", Checked(_check_letters), "", acts=True),
+        Directive("notify-value-max-bytes", Memory(), 0, acts=True),
         # encodings
         Directive("hash-max-listpack-entries", ANY, 512, alias="hash-max-ziplist-entries", acts=True),
         Directive("hash-max-listpack-value", ANY, 64, alias="hash-max-ziplist-value", acts=True),

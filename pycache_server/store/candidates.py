@@ -13,6 +13,8 @@ from typing import Any
 
 from pycache_server.entry import NEVER, SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.evict.noeviction import NoEviction
+from pycache_server.store.memory import TIME, weigh
 from pycache_server.store.scan import SLOT_MASK
 
 Told = Callable[[SizedEntry], None]
@@ -22,7 +24,7 @@ Make = Callable[[bytes, Any, int], SizedEntry]
 class Candidates:
     """All entries of a database, ordered by one engine."""
 
-    __slots__ = ("access", "admit", "discard", "engine", "evicted", "make", "victim")
+    __slots__ = ("_lasting", "_timed", "access", "admit", "discard", "engine", "evicted", "make", "victim")
 
     volatile = False
 
@@ -35,6 +37,13 @@ class Candidates:
         self.discard: Told = engine.discard
         self.evicted: Told = engine.evicted
         self.victim: Callable[[], SizedEntry | None] = engine.victim
+        weight = weigh(engine)
+        self._lasting = weight.entry + weight.numbers
+        self._timed = self._lasting + TIME
+
+    def weight(self, entry: SizedEntry, expires: int) -> int:
+        """Bytes of an entry that expires at some time, without those of key and value."""
+        return self._lasting if expires is NEVER or expires == NEVER else self._timed
 
     def retime(self, entry: SizedEntry, expires: int) -> bool:
         """Give an entry another time to live. Whether it has become a candidate by that."""
@@ -42,8 +51,21 @@ class Candidates:
         self.engine.retime(entry)
         return False
 
+    @property
+    def gives_up(self) -> bool:
+        """Whether the engine gives up keys at all."""
+        return not isinstance(self.engine, NoEviction)
+
+    def count(self, entry: SizedEntry, growth: int) -> bool:
+        """The size of an entry has changed, for those who count by key (limits.py). Whether that was too much."""
+        return False
+
     def engine_of(self, entry: SizedEntry) -> Engine | None:
         """The engine that knows an entry, None where none does."""
+        return self.engine
+
+    def engine_for(self, key: bytes) -> Engine:
+        """The engine that decides on a key, if it is a candidate."""
         return self.engine
 
     def anew(self) -> Candidates:
@@ -67,6 +89,7 @@ class VolatileCandidates(Candidates):
         self.admit = _where_volatile(engine.admit)
         self.access = _where_volatile(engine.access)
         self.discard = _where_volatile(engine.discard)
+        self._lasting = weigh(engine).entry  # the engine keeps nothing in entries that it does not know
 
     def retime(self, entry: SizedEntry, expires: int) -> bool:
         engine = self.engine
@@ -128,11 +151,20 @@ class Handover(Candidates):
     def victim(self) -> SizedEntry | None:
         return self.old.victim() or self.new.victim()
 
+    def weight(self, entry: SizedEntry, expires: int) -> int:
+        return self._of(entry.key).weight(entry, expires)
+
     def retime(self, entry: SizedEntry, expires: int) -> bool:
         return self._of(entry.key).retime(entry, expires)
 
+    def count(self, entry: SizedEntry, growth: int) -> bool:
+        return self._of(entry.key).count(entry, growth)
+
     def engine_of(self, entry: SizedEntry) -> Engine | None:
         return self._of(entry.key).engine_of(entry)
+
+    def engine_for(self, key: bytes) -> Engine:
+        return self._of(key).engine_for(key)
 
     def anew(self) -> Candidates:
         return self.new.anew()
@@ -142,6 +174,6 @@ class Handover(Candidates):
         self.new._check()
 
 
-def candidates_of(engine: type[Engine], volatile: bool, surroundings: Surroundings) -> Candidates:
+def plain_candidates(engine: type[Engine], volatile: bool, surroundings: Surroundings) -> Candidates:
     """What a policy decides on, in a database without entries."""
     return (VolatileCandidates if volatile else Candidates)(engine(surroundings))

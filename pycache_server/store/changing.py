@@ -15,7 +15,7 @@ from pycache_server.entry import NEVER, Entry, SizedEntry
 from pycache_server.store.candidates import Candidates, Handover
 from pycache_server.store.database import Bucket, Database
 from pycache_server.store.evicting import EvictingDatabase
-from pycache_server.store.memory import size_of_entry
+from pycache_server.store.memory import size_of_value
 from pycache_server.store.scan import SLOT_MASK, SLOTS
 
 Operation = TypeVar("Operation", bound=Callable[..., Any])
@@ -77,7 +77,7 @@ class AdoptingDatabase(ChangingDatabase):
             self.exchange(bucket, stored, entry)
         else:
             entry = bucket[key] = self.candidates.make(key, stored, NEVER)
-        self._recount(entry, size_of_entry(entry))
+        self._recount(entry, self.size_of(entry, entry.expires))
         self.candidates.admit(entry)
 
     read = _prepared(EvictingDatabase.read)
@@ -149,6 +149,9 @@ class HandingDatabase(ChangingDatabase):
         handover.old.discard(old)
         entry = handover.new.make(old.key, old.value, old.expires)
         self.exchange(bucket, old, entry)
-        self._uncount(old)
-        self._recount(entry, size_of_entry(entry))
+        entry.size = handover.new.weight(entry, entry.expires) + size_of_value(entry.key) + size_of_value(entry.value)
+        self._add_used(entry.size - old.size)
+        handover.old.count(old, -old.size)
+        if handover.new.count(entry, entry.size):
+            self.keyspace.crowded = True
         handover.new.admit(entry)

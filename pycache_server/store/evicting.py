@@ -2,8 +2,8 @@
 
 The keyspace keeps the account (``Database.used``, and ``Keyspace.held`` for all: keys, values and entries in bytes, as
 memory.py measures them, O(1) a write); the candidates (candidates.py) tell the engine, which keeps the order. An entry
-has been counted, ``entry.size``, before an engine hears of it. Rule: ``entry.size`` is what ``size_of_entry`` gives,
-after every operation.
+has been counted, ``entry.size``, before an engine hears of it. Rule: ``entry.size`` is what ``size_of`` gives, after
+every operation.
 
 A database that holds keys when it gets its first engine is taken over in slices, and loses its last one in slices:
 changing.py.
@@ -18,7 +18,7 @@ from pycache_server.store.candidates import Candidates
 from pycache_server.store.database import Bucket, Database
 from pycache_server.store.events import Event
 from pycache_server.store.hash import VolatileHash
-from pycache_server.store.memory import TIME, Remains, no_engine, overheads, size_of_entry, size_of_value
+from pycache_server.store.memory import Remains, no_engine, size_of_value
 from pycache_server.store.scan import SLOT_MASK
 from pycache_server.store.strings import STRING_TYPES, as_bytes
 
@@ -41,8 +41,15 @@ class EvictingDatabase(Database):
         candidates = self.candidates
         if candidates is None or (entry := candidates.victim()) is None:
             return False
+        self.give_up(entry)
+        return True
+
+    def give_up(self, entry: SizedEntry) -> None:
+        """Remove an engine's victim."""
+        candidates = self.candidates
+        assert candidates is not None
         if entry.expires is not NEVER and self._live_value(entry) is None:
-            return True  # it was dead already: now it has expired
+            return  # it was dead already: now it has expired
         engine = candidates.engine_of(entry)
         assert engine is not None
         keyspace, key, value, size = self.keyspace, entry.key, entry.value, entry.size
@@ -58,7 +65,6 @@ class EvictingDatabase(Database):
         if type(value) is not bytes:
             super()._let_go(value)
         self._has_been_evicted(entry)
-        return True
 
     # Reading
 
@@ -123,13 +129,13 @@ class EvictingDatabase(Database):
         else:
             self.dirty += 1
             entry.value = value
-            self._recount(entry, size_of_entry(entry) - entry.size)
+            self._recount(entry, self.size_of(entry, entry.expires) - entry.size)
 
     def touched(self, key: bytes, event: Event, changes: int = 1) -> None:
         self.dirty += changes
         entry = self.buckets[hash(key) & SLOT_MASK].get(key)
         if entry is not None:
-            self._recount(entry, size_of_entry(entry) - entry.size)
+            self._recount(entry, self.size_of(entry, entry.expires) - entry.size)
 
     def take(self, key: bytes) -> tuple[Any, int] | None:
         entry = self.buckets[hash(key) & SLOT_MASK].get(key)
@@ -163,6 +169,11 @@ class EvictingDatabase(Database):
         self.changed_over = len(self.buckets)
         return removed
 
+    def size_of(self, entry: SizedEntry, expires: int) -> int:
+        """Bytes of an entry that expires at some time, measured anew."""
+        assert self.candidates is not None
+        return self.candidates.weight(entry, expires) + size_of_value(entry.key) + size_of_value(entry.value)
+
     # Inside
 
     def _store(self, key: bytes, value: Any, expires: int) -> None:
@@ -180,10 +191,9 @@ class EvictingDatabase(Database):
         assert candidates is not None
         entry = bucket[key] = candidates.make(key, value, expires)
         self.size += 1
-        size = overheads[type(entry)] + (len(key) + 48 & -16 if len(key) > 1 else 0)
+        size = candidates.weight(entry, expires) + (len(key) + 48 & -16 if len(key) > 1 else 0)
         size += len(value) + 48 & -16 if type(value) is bytes and len(value) > 1 else size_of_value(value)
         if expires is not NEVER and expires != NEVER:
-            size += TIME
             self.wheel.add(entry)
         entry.size = size
         self.used += size
@@ -195,10 +205,10 @@ class EvictingDatabase(Database):
             self.wheel.remove(entry)
         super()._let_go(entry.value)
         entry.value = value
+        self._recount(entry, self.size_of(entry, expires) - entry.size)
         new = entry.expires != expires and self._retimed(entry, expires)
         if expires != NEVER:
             self.wheel.add(entry)
-        self._recount(entry, size_of_entry(entry) - entry.size)
         if not new:
             self.on_access(entry)
 
@@ -206,7 +216,7 @@ class EvictingDatabase(Database):
         if not isinstance(entry, SizedEntry):
             super().retime(entry, expires)
         elif entry.expires != expires:
-            self._recount(entry, TIME * ((expires != NEVER) - (entry.expires != NEVER)))
+            self._recount(entry, self.size_of(entry, expires) - entry.size)
             self._retimed(entry, expires)
 
     def _retimed(self, entry: SizedEntry, expires: int) -> bool:
@@ -253,7 +263,7 @@ class EvictingDatabase(Database):
         for bucket in self.buckets:
             for entry in bucket.values():
                 if isinstance(entry, SizedEntry):
-                    assert entry.size == size_of_entry(entry), (entry.key, entry.size, size_of_entry(entry))
+                    assert entry.size == self.size_of(entry, entry.expires), (entry.key, entry.size)
                     used += entry.size
         assert self.used == used
         if self.candidates is not None:

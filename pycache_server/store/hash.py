@@ -76,8 +76,11 @@ class Hash:
     def set(self, field: bytes, value: bytes) -> int:
         """Set a field, which does not expire then. 1 where it is new, else 0."""
         fields = self.fields
-        old = fields.get(field)
-        fields[field] = value
+        if type(fields) is dict:
+            old = fields.get(field)
+            fields[field] = value
+        else:
+            old = fields.put(field, value)
         if old is None:  # bytes_of, written out: half of what the rest takes
             self.held += (len(field) + 48 & -16) + (len(value) + 48 & -16)
             if type(fields) is dict and len(fields) > SMALL:
@@ -108,14 +111,16 @@ class Hash:
     def delete(self, field: bytes) -> int:
         """Remove a field. 1 where it was there, else 0."""
         fields = self.fields
-        count = len(fields)
         value = fields.pop(field, None)
         if value is None:
             return 0
-        self.held -= (len(field) + 48 & -16) + (len(value) + 48 & -16)
+        size, length = len(field), len(value)
+        self.held -= (size + 48 & -16) + (length + 48 & -16)
+        count = (len(fields) if type(fields) is dict else fields.size) + 1
         if count > self.most:
             self.most = count
-        length = max(len(field), len(value))
+        if size > length:
+            length = size
         if length > self.longest:
             self.longest = length
         return 1

@@ -12,7 +12,9 @@ from pycache_server.store.database import Database
 from pycache_server.store.encodings import Encodings
 
 if TYPE_CHECKING:
+    from pycache_server.store.mortal import Lifetimes
     from pycache_server.store.observed import Observer
+    from pycache_server.store.simulation import Simulation
 
 
 class Keyspace:
@@ -28,6 +30,10 @@ class Keyspace:
         self.on_wake: Callable[[], None] = _no_one
         self.observer: Observer | None = None
         self.encodings = Encodings()
+        self.lifetimes: Lifetimes | None = None
+        """The times to live that keys are given (mortal.py)."""
+        self.shadows: Simulation | None = None
+        """What finds out how other policies would do (simulation.py)."""
         self.longest_string = 512 * 1024 * 1024
         """proto-max-bulk-len, in bytes."""
         self.discarded: list[Any] = []
@@ -40,6 +46,8 @@ class Keyspace:
         """Most bytes that keys and values may take, 0 for no limit."""
         self.held = 0
         """Bytes of all keys and values, as far as they are counted (evicting.py)."""
+        self.crowded = False
+        """Whether a limit of its own may be exceeded somewhere (limits.py)."""
         self.evicted = 0
         """How many keys have been given up for want of memory."""
         self.evicted_by: Counter[type[Engine]] = Counter()
@@ -62,6 +70,7 @@ class Keyspace:
             mine, theirs = getattr(one, name), getattr(other, name)
             setattr(one, name, theirs)
             setattr(other, name, mine)
+        self.restart_shadows()
 
     def used(self) -> int:
         """Bytes of all keys and values, as far as they are counted."""
@@ -85,6 +94,13 @@ class Keyspace:
 
     def _evict_any(self) -> bool:
         return any(database.evict_one() for database in self.databases)
+
+    def restart_shadows(self) -> None:
+        """Many keys have gone at once, or have other names: let the shadows begin with empty caches."""
+        old = self.shadows
+        if old is not None:
+            self.shadows = old.anew()
+            self.discard(old)
 
     def discard(self, value: Any) -> None:
         """Free a value that is big, in slices. Nobody else may hold it."""

@@ -29,13 +29,7 @@ def element_bytes(text: bytes) -> int:
     size = len(text)
     if 0 < size <= _LONGEST_INTEGER and text[0] < 58 and (short := _bytes_as_integer(text)):
         return short
-    if size < 64:
-        return size + 2
-    size += 2 if size < 4096 else 5
-    for length, limit in enumerate((128, 16383, 2097151, 268435455), 1):
-        if size < limit:
-            return size + length
-    return size + 5
+    return size + 2 if size < 64 else size + _around(size)
 
 
 _OF_DIGITS = (
@@ -75,3 +69,25 @@ def bytes_of_each(texts: list[bytes]) -> list[int]:
     if max(lengths, default=0) < 64 and min(texts, default=b"") >= b":":
         return [length + 2 for length in lengths]
     return list(map(element_bytes, texts))
+
+
+def bytes_of_all(texts: list[bytes], lengths: list[int]) -> int:
+    """``element_bytes`` of some byte strings with these lengths, in sum; there is one at least. That is nearly for
+    nothing where none is a number, and the lengths are much the same."""
+    if min(texts) >= b":":
+        shortest, longest = min(lengths), max(lengths)
+        around = _around(shortest)
+        if around == _around(longest):
+            return sum(lengths) + around * len(lengths)
+    return sum(map(element_bytes, texts))
+
+
+def _around(size: int) -> int:
+    """Bytes before and behind a text of a length that is no number; not fewer for a longer one."""
+    if size < 64:
+        return 2
+    size += (header := 2 if size < 4096 else 5)
+    for length, limit in enumerate((128, 16383, 2097151, 268435455), 1):
+        if size < limit:
+            return header + length
+    return header + 5

@@ -11,12 +11,12 @@ apart in slices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from sys import getsizeof
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pycache_server.entry import NEVER, Entry, SizedEntry
-from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.entry import Entry, SizedEntry
+from pycache_server.evict.base import Engine
 from pycache_server.store.hash import VolatileHash
 from pycache_server.store.strings import STRING_TYPES
 
@@ -30,6 +30,12 @@ TIME = 32
 HEAVY = 512
 """Values of more elements are freed in slices."""
 _SHARED_INTS = range(-5, 257)
+
+
+_LAST_BUCKETS = 64
+_PIECE = 128
+"""The last buckets of a database are emptied in pieces of so many keys. Neighbours in memory lie in buckets far apart,
+so that nearly all of CPython's arenas become empty, and go back to the system for 40 us each, when the last keys go."""
 
 
 def size_of(thing: Any) -> int:
@@ -56,29 +62,36 @@ def size_of_key(key: bytes, value: Any, entry: Entry | None) -> int:
     return BUCKET_SHARE + size_of_value(key) + held + size_of_value(value)
 
 
-def size_of_entry(entry: SizedEntry) -> int:
-    """The same for an entry of an engine, measured anew."""
-    time = TIME if entry.expires != NEVER else 0
-    return overheads[type(entry)] + size_of_value(entry.key) + time + size_of_value(entry.value)
+class Weight(NamedTuple):
+    """Bytes of an engine's entry without key, time and value: what all have, with the share of the buckets, and the
+    numbers that the engine keeps in those that it knows."""
+
+    entry: int
+    numbers: int
 
 
-overheads: dict[type[SizedEntry], int] = {}
-"""Bytes that an entry of an engine takes without key, time and value, its share of the buckets included."""
+_weights: dict[type[Engine], Weight] = {}
+_PROBES = 300
+"""So many entries are made to weigh one: numbers that count them are no longer among those that are shared."""
 
 
-def measure_overhead(engine: type[Engine], surroundings: Surroundings) -> None:
-    """Find out what entries of an engine take: the entry itself, and the numbers that an engine keeps in it."""
-    if engine.entry_type in overheads:
-        return
-    probe = engine.entry_type(b"key", b"value")
-    sample = engine(surroundings)
-    probe.size = 1 << 20
-    sample.admit(probe)
-    slots = {name for kind in type(probe).__mro__ for name in getattr(kind, "__slots__", ())}
-    numbers = [getattr(probe, name, None) for name in slots - {"expires"}]
-    sample.discard(probe)
-    held = sum(size_of(each) for each in numbers if type(each) in (int, float) and each not in _SHARED_INTS)
-    overheads[engine.entry_type] = BUCKET_SHARE + size_of(probe) + held
+def weigh(engine: Engine) -> Weight:
+    """Find out what entries of an engine weigh, with another engine of that kind."""
+    kind = type(engine)
+    if kind not in _weights:
+        sample = kind(engine.surroundings)
+        probes = [kind.entry_type(b"%d" % number, b"") for number in range(_PROBES)]
+        for probe in probes:
+            probe.size = 1 << 20
+            sample.admit(probe)
+        last = probes[-1]
+        slots = {name for each in type(last).__mro__ for name in getattr(each, "__slots__", ())}
+        numbers = [getattr(last, name, None) for name in slots - {"expires", "size"}]
+        held = sum(size_of(each) for each in numbers if type(each) in (int, float) and each not in _SHARED_INTS)
+        _weights[kind] = Weight(BUCKET_SHARE + size_of(last) + size_of(last.size), held)
+        for probe in probes:
+            sample.discard(probe)
+    return _weights[kind]
 
 
 # Giving back
@@ -112,24 +125,27 @@ class Remains:
         Returns the number of elements."""
         buckets, done = self._buckets, 0
         while buckets and done < budget:
+            if len(buckets) <= _LAST_BUCKETS and len(buckets[-1]) > _PIECE:
+                self._let_go([buckets[-1].popitem()[1] for _ in range(_PIECE)])
+                return budget
             bucket = buckets.pop()
             done += len(bucket) + 1
-            for value in bucket.values():
-                if type(value) is not bytes:
-                    self._let_go(value)
+            self._let_go(bucket.values())
         return done
 
-    def _let_go(self, value: Any) -> None:
+    def _let_go(self, values: Iterable[Any]) -> None:
         """Entries of a dropped database hang in rings of dropped wheels: breaks the cycles."""
-        if isinstance(value, Entry):
-            if isinstance(value, SizedEntry):
-                self._forget(value)
-            value.prev = value.next = None
-            value = value.value
-        if type(value) is VolatileHash:
-            value.times.prev = value.times.next = None
-        if type(value) not in STRING_TYPES and len(value) > HEAVY:
-            self._keyspace.discarded.insert(0, value)
+        for value in values:
+            if type(value) is not bytes:
+                if isinstance(value, Entry):
+                    if isinstance(value, SizedEntry):
+                        self._forget(value)
+                    value.prev = value.next = None
+                    value = value.value
+                if type(value) is VolatileHash:
+                    value.times.prev = value.times.next = None
+                if type(value) not in STRING_TYPES and len(value) > HEAVY:
+                    self._keyspace.discarded.insert(0, value)
 
 
 def free_slice(keyspace: Keyspace, budget: int) -> bool:

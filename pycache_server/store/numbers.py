@@ -37,11 +37,14 @@ def parse_int(text: bytes | bytearray) -> int | None:
 
 def parse_float(text: bytes | bytearray) -> float | None:
     """The double that C's ``strtod`` finds in all of ``text``, or None; NaN and what does not fit are None."""
-    if len(text) < _CANNOT_OVERFLOW and text.translate(None, b"0123456789") in _PLAIN:
-        try:  # most numbers: a quarter of the time that the rest takes
-            return float(text)
-        except ValueError:
-            return None
+    if len(text) < _CANNOT_OVERFLOW:
+        if text.isdigit():
+            return int(text) + 0.0  # rounds as float does, in two thirds of the time
+        if text.translate(None, b"0123456789") in _PLAIN:
+            try:  # most other numbers: a quarter of the time that the rest takes
+                return float(text)
+            except ValueError:
+                return None
     if len(text) > _LONGEST_FLOAT or (found := _FLOAT.fullmatch(text)) is None:
         return None
     if found["hex"]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pycache_server.entry import Entry
 from pycache_server.store.database import Database
-from pycache_server.store.events import EVICTED_KEY, MISSED, NEW_KEY, Event
+from pycache_server.store.events import EVICTED_KEY, EXPIRED_KEY, MISSED, NEW_KEY, Event
 
 
 class Observer(Protocol):
@@ -18,6 +18,9 @@ class Observer(Protocol):
 
     def changed(self, database: Database, key: bytes, event: Event) -> None:
         """The value of ``key`` was set, changed in place or removed, as ``event`` says."""
+
+    def lost(self, database: Database, key: bytes, value: Any, event: Event) -> None:
+        """A key has gone by itself, with its value, as ``changed`` has told."""
 
     def flushed(self, database: Database) -> None:
         """The database is about to be emptied."""
@@ -119,3 +122,8 @@ class ObservedDatabase(Database):
     def _has_been_evicted(self, entry: Entry) -> None:
         super()._has_been_evicted(entry)
         self._tell(entry.key, EVICTED_KEY)
+        self._observer.lost(self, entry.key, entry.value, EVICTED_KEY)
+
+    def _has_expired(self, entry: Entry) -> None:
+        super()._has_expired(entry)
+        self._observer.lost(self, entry.key, entry.value, EXPIRED_KEY)

@@ -18,6 +18,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise
+from typing import TypeVar
 
 LONGEST = 512
 """Most pairs of a run. Longer ones make insertion move more memory, shorter ones make the edges more."""
@@ -32,6 +33,10 @@ _RUN_BYTES = 56 + 80 + 8 + 8 + 16 + 48
 """Bytes of a run's list and array, and of its edge."""
 _PAIR_BYTES = 17
 """Bytes of a pair in a run: a pointer, a double, and some room to grow."""
+
+Bound = tuple[float, bool]
+"""An end of a range: a score, and whether that is excluded."""
+Run = TypeVar("Run", "list[bytes]", "array[float]")
 
 
 class Runs:
@@ -60,7 +65,10 @@ class Runs:
 
     def add(self, score: float, member: bytes) -> None:
         """Add a pair that is not there."""
-        run = self._run_of(score, member)
+        edges = self._edge_scores
+        run = bisect_right(edges, score)
+        if run and edges[run - 1] == score:
+            run = self._run_among_equals(run, score, member)
         scores = self._scores[run]
         members = self._members[run]
         place = len(scores) if scores[-1] <= score else bisect_right(scores, score)
@@ -75,53 +83,59 @@ class Runs:
         if len(members) > LONGEST:
             self._split(run)
 
-    def remove(self, score: float, member: bytes) -> bytes:
-        """Remove a pair that is there. Returns its member, the very object."""
-        run = self._run_of(score, member)
-        place = self._place_of(run, score, member)
-        members = self._members[run]
-        member = members.pop(place)
-        del self._scores[run][place]
-        self._has_lost_one(run, members)
-        return member
+    def remove(self, score: float, member: bytes) -> None:
+        """Remove a pair that is there."""
+        self._take(*self._find(score, member))
+
+    def move(self, old: float, score: float, member: bytes) -> None:
+        """Give another score to the member of a pair that is there; it remains the very object."""
+        run, place = self._find(old, member)
+        scores = self._scores[run]
+        if 0 < place < len(scores) - 1 and scores[place - 1] < score < scores[place + 1]:
+            scores[place] = score
+        else:
+            member, _ = self._take(run, place)
+            self.add(score, member)
 
     def pop(self, last: bool) -> tuple[bytes, float]:
         """Remove the first pair, or the last one."""
-        run, place = (len(self._members) - 1, -1) if last else (0, 0)
-        members = self._members[run]
-        pair = members.pop(place), self._scores[run].pop(place)
-        self._has_lost_one(run, members)
-        return pair
+        return self._take(len(self._members) - 1, -1) if last else self._take(0, 0)
 
     def rank(self, score: float, member: bytes) -> int:
         """How many pairs are before one that is there."""
-        run = self._run_of(score, member)
-        return self._before(run) + self._place_of(run, score, member)
+        run, place = self._find(score, member)
+        return self._before(run) + place
 
-    def _run_of(self, score: float, member: bytes) -> int:
-        """The run in which a pair is, or would be."""
+    def _find(self, score: float, member: bytes) -> tuple[int, int]:
+        """The run of a pair that is there, and its place in that."""
         edges = self._edge_scores
         run = bisect_right(edges, score)
         if run and edges[run - 1] == score:
-            first = 0 if edges[0] == score else bisect_left(edges, score, 0, run)
-            run = bisect_right(self._edge_members, member, first, run)
-        return run
-
-    def _place_of(self, run: int, score: float, member: bytes) -> int:
-        """The place of a pair in its run."""
+            run = self._run_among_equals(run, score, member)
         scores = self._scores[run]
         members = self._members[run]
         place = bisect_left(scores, score)
         if members[place] != member:
             place = bisect_left(members, member, place, bisect_right(scores, score, place))
-        return place
+        return run, place
 
-    def _has_lost_one(self, run: int, members: list[bytes]) -> None:
+    def _run_among_equals(self, run: int, score: float, member: bytes) -> int:
+        """The run in which a pair is, or would be, where the edge before ``run``, the last one it could be, has the
+        same score."""
+        edges = self._edge_scores
+        first = 0 if edges[0] == score else bisect_left(edges, score, 0, run)
+        return bisect_right(self._edge_members, member, first, run)
+
+    def _take(self, run: int, place: int) -> tuple[bytes, float]:
+        """Remove the pair at a place of a run."""
+        members = self._members[run]
+        pair = members.pop(place), self._scores[run].pop(place)
         self.size -= 1
         if self._blocks:
             self._blocks[run >> _BLOCK_BITS] -= 1
         if len(members) < _SHORTEST:
             self._join(run)
+        return pair
 
     # Runs
 
@@ -180,9 +194,14 @@ class Runs:
 
     def below(self, score: float, or_equal: bool) -> int:
         """How many pairs have a lower score, or one that is not higher."""
+        run, place = self._position(score, or_equal)
+        return self._before(run) + place
+
+    def _position(self, score: float, or_equal: bool) -> tuple[int, int]:
+        """The run, and the place in it, behind all pairs that have a lower score, or one that is not higher."""
         bisect = bisect_right if or_equal else bisect_left
         run = bisect(self._edge_scores, score)
-        return self._before(run) + bisect(self._scores[run], score)
+        return run, bisect(self._scores[run], score)
 
     def before(self, member: bytes, or_equal: bool) -> int:
         """How many pairs have a member that is less, or not greater, where all scores are equal."""
@@ -194,18 +213,37 @@ class Runs:
         """Whether all scores are equal."""
         return self._scores[0][0] == self._scores[-1][-1]
 
-    # Ranges of ranks
+    # Ranges
 
     def between(self, start: int, stop: int) -> tuple[list[bytes], array[float]]:
         """Members and scores of the pairs from a rank up to another one, which is greater and within the runs."""
         run, place = self._locate(start)
         count = stop - start
-        members = self._members[run][place : place + count]
-        scores = self._scores[run][place : place + count]
-        while (left := count - len(members)) > 0:
+        return _gather(self._members, run, place, count), _gather(self._scores, run, place, count)
+
+    def members(self, start: int, stop: int) -> list[bytes]:
+        """The members alone."""
+        return _gather(self._members, *self._locate(start), stop - start)
+
+    def within(self, low: Bound, high: Bound, limit: int) -> tuple[list[bytes], array[float]]:
+        """Members and scores of the first ``limit`` pairs between two bounds; all where that is below 0. No rank is
+        needed for that."""
+        run, place = self._position(*low)
+        if limit < 0:
+            limit = self.size
+        elif limit:
+            scores = self._scores[run][place : place + limit]
+            if len(scores) == limit and scores[-1] < high[0]:  # a page: where the range ends does not matter
+                return self._members[run][place : place + limit], scores
+        last, end = self._position(high[0], not high[1])
+        members: list[bytes] = []
+        scores = array("d")
+        while run <= last and len(members) < limit:
+            stop = min(place + limit - len(members), end if run == last else LONGEST)
+            members += self._members[run][place:stop]
+            scores += self._scores[run][place:stop]
             run += 1
-            members += self._members[run][:left]
-            scores += self._scores[run][:left]
+            place = 0
         return members, scores
 
     def cut(self, start: int, stop: int) -> list[bytes]:
@@ -264,6 +302,15 @@ class Runs:
             assert not number or edges[number - 1] <= (scores[0], members[0])
             assert number == len(edges) or (scores[-1], members[-1]) < edges[number]
         assert not self._blocks or self._blocks == self._count()
+
+
+def _gather(runs: list[Run], run: int, place: int, count: int) -> Run:
+    """``count`` elements from a place in a run on; there must be as many."""
+    found = runs[run][place : place + count]
+    while (left := count - len(found)) > 0:
+        run += 1
+        found += runs[run][:left]
+    return found
 
 
 def _find_part(sizes: Iterable[int], place: int) -> tuple[int, int]:

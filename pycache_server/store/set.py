@@ -42,6 +42,8 @@ _NARROW = SMALL // 4
 _JUST_GROWN = frozenset((5, 9, 19, 38, 77, 154, 308, 615))
 """How many elements a plain set has, that has lost none, when it has just taken room for four times as many. A copy
 takes room for twice as many."""
+_DIGITS_OF_ANY = 19
+"""Numbers of fewer digits fit into 64 bits."""
 _OWN = 96
 """Bytes of a Set and its account."""
 
@@ -112,7 +114,12 @@ class Set:
         own = self.elements
         if self.form is not HASHTABLE and len(elements) > self._limit(limits):
             self.form = HASHTABLE  # as Redis does before it looks at them
-        new = [element for element in dict.fromkeys(elements) if element not in own]
+        if isinstance(own, Bag):
+            new = own.without(dict.fromkeys(elements))
+        elif own.issuperset(elements):
+            return 0
+        else:
+            new = [element for element in dict.fromkeys(elements) if element not in own]
         if not new:
             return 0
         if isinstance(own, Bag):
@@ -147,7 +154,7 @@ class Set:
 
     def pop(self, choose: Choose) -> bytes:
         """Take out a random element; there must be one."""
-        element = self.one(choose)
+        element = random_element(self.elements, choose)
         self.remove(element)
         return element
 
@@ -259,6 +266,8 @@ class Set:
 
 def is_integer(text: bytes) -> bool:
     """Whether an intset can hold it."""
+    if text.isdigit() and len(text) < _DIGITS_OF_ANY:
+        return text[0] != 48 or len(text) == 1
     return (text.isdigit() or text[:1] == b"-") and parse_int(text) is not None
 
 

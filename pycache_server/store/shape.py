@@ -6,60 +6,45 @@ A feature that is off is not tested for; turning it on exchanges the class of ev
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from pycache_server.evict.base import Engine, Surroundings
 from pycache_server.evict.noeviction import NoEviction
-from pycache_server.store.candidates import candidates_of
+from pycache_server.store.candidates import plain_candidates
 from pycache_server.store.changing import AdoptingDatabase, ChangingDatabase, HandingDatabase, LeavingDatabase
 from pycache_server.store.database import Database
 from pycache_server.store.evicting import EvictingDatabase
 from pycache_server.store.keyspace import Keyspace
-from pycache_server.store.memory import measure_overhead
+from pycache_server.store.limits import Limit, LimitedDatabase, limited_candidates
+from pycache_server.store.mortal import Lifetimes, MortalDatabase
 from pycache_server.store.observed import ObservedDatabase
 from pycache_server.store.scan import SLOTS
+from pycache_server.store.simulation import ShadowedDatabase, Simulation
+
+_CLASSES: dict[tuple[type[Database], ...], type[Database]] = {}
 
 
-class ObservedEvictingDatabase(ObservedDatabase, EvictingDatabase):
-    """A database that tells, and whose keys an engine orders."""
-
-    __slots__ = ()
-
-
-class ObservedAdoptingDatabase(ObservedDatabase, AdoptingDatabase):
-    """A database that tells, and gets its first engine."""
-
-    __slots__ = ()
+def _class_of(*mixins: type[Database]) -> type[Database]:
+    """The class of a database with some mix-ins; the last one is what is mixed into."""
+    found = _CLASSES.get(mixins)
+    if found is None:
+        name = "".join(mixin.__name__.removesuffix("Database") for mixin in mixins) + "Database"
+        bases = mixins[:-1] if len(mixins) > 1 and mixins[-1] is Database else mixins
+        found = _CLASSES[mixins] = mixins[0] if len(mixins) == 1 else type(name, bases, {"__slots__": ()})
+    return found
 
 
-class ObservedHandingDatabase(ObservedDatabase, HandingDatabase):
-    """A database that tells, and changes its engine."""
-
-    __slots__ = ()
-
-
-class ObservedLeavingDatabase(ObservedDatabase, LeavingDatabase):
-    """A database that tells, and loses its engine."""
-
-    __slots__ = ()
-
-
-_OBSERVED: dict[type[Database], type[Database]] = {
-    Database: ObservedDatabase,
-    EvictingDatabase: ObservedEvictingDatabase,
-    AdoptingDatabase: ObservedAdoptingDatabase,
-    HandingDatabase: ObservedHandingDatabase,
-    LeavingDatabase: ObservedLeavingDatabase,
-}
 STEP = 200
 """How many keys change over in one step, at least one bucket: some 0.2 ms."""
 
 
 class _Choice(NamedTuple):
-    """An engine and what it decides on."""
+    """An engine and what it decides on, and the parts of the keyspace that have others."""
 
     engine: type[Engine]
     volatile: bool
+    limits: tuple[Limit, ...]
 
 
 class Shape:
@@ -73,6 +58,7 @@ class Shape:
         self._present: _Choice | None = None  # what the databases have or are getting
         self._wanted: _Choice | None = None
         self._kind: type[Database] = Database
+        self._limited = False  # whether some keys have limits of their own
         self._under_way = False  # whether buckets are changing over: each database knows how many have
 
     def observe(self, reason: str) -> None:
@@ -85,15 +71,33 @@ class Shape:
         self._reasons.discard(reason)
         self._apply()
 
-    def use_engine(self, engine: type[Engine] | None, volatile: bool = False) -> None:
-        """Change to another engine, or to none; one that decides on keys with a time to live alone, or on all."""
-        self._wanted = None if engine is None else _Choice(engine, volatile)
+    def use_lifetimes(self, lifetimes: Lifetimes) -> None:
+        """Give keys the times to live that are set from now on."""
+        self._keyspace.lifetimes = lifetimes
+        self._apply()
+
+    def use_shadows(self, shadows: Simulation | None) -> None:
+        """Let a simulation hear of what happens to the keys, in place of the one that does, or none."""
+        old, self._keyspace.shadows = self._keyspace.shadows, shadows
+        if old is not None:
+            self._keyspace.discard(old)
+        self._apply()
+
+    def use_engine(self, engine: type[Engine] | None, volatile: bool = False, limits: tuple[Limit, ...] = ()) -> None:
+        """Change to another engine, or to none; one that decides on keys with a time to live alone, or on all; and to
+        these limits of their own for parts of the keyspace."""
+        self._wanted = None if engine is None else _Choice(engine, volatile, limits)
         self._keyspace.wake()
 
     @property
     def changing(self) -> bool:
         """Whether a change of engine is not complete."""
         return self._under_way or self._wanted != self._present
+
+    @property
+    def limited(self) -> bool:
+        """Whether limits of their own are wanted for parts of the keyspace."""
+        return self._wanted is not None and bool(self._wanted.limits)
 
     @property
     def gives_up(self) -> bool:
@@ -122,16 +126,17 @@ class Shape:
 
     def _begin(self, wanted: _Choice | None) -> None:
         before, self._present, self._under_way = self._present, wanted, True
+        self._limited = any(choice is not None and bool(choice.limits) for choice in (before, wanted))
         if wanted is None:
             self._apply(LeavingDatabase)
         else:
-            measure_overhead(wanted.engine, self.surroundings)
             self._apply(AdoptingDatabase if before is None else HandingDatabase)
         for database in self._keyspace.databases:
             assert isinstance(database, ChangingDatabase)
             database.changed_over = 0
             if wanted is not None:
-                candidates = candidates_of(wanted.engine, wanted.volatile, self.surroundings)
+                rest = partial(plain_candidates, wanted.engine, wanted.volatile, self.surroundings)
+                candidates = limited_candidates(rest, wanted.limits, database.index, self.surroundings)
                 if isinstance(database, HandingDatabase):
                     database.hand_over(candidates)
                 else:
@@ -139,6 +144,8 @@ class Shape:
 
     def _end(self) -> None:
         self._under_way = False
+        self._limited = self._present is not None and bool(self._present.limits)
+        self._keyspace.crowded = self._limited  # nobody has looked at the limits meanwhile
         if self._present is None:
             for database in self._keyspace.databases:
                 assert isinstance(database, ChangingDatabase)
@@ -147,6 +154,13 @@ class Shape:
 
     def _apply(self, kind: type[Database] | None = None) -> None:
         self._kind = kind or self._kind
-        shape = _OBSERVED[self._kind] if self._reasons else self._kind
+        lifetimes = self._keyspace.lifetimes
         for database in self._keyspace.databases:
-            database.__class__ = shape
+            mixins: list[type[Database]] = [ObservedDatabase] if self._reasons else []
+            if lifetimes is not None and lifetimes.concerns(database.index):
+                mixins.append(MortalDatabase)
+            if self._keyspace.shadows is not None:
+                mixins.append(ShadowedDatabase)
+            if self._limited:
+                mixins.append(LimitedDatabase)
+            database.__class__ = _class_of(*mixins, self._kind)

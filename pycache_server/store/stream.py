@@ -4,6 +4,11 @@ Ids only grow, so an entry is added to the last node, and the first nodes are th
 over the nodes' first ids, an entry by bisection within the node. Trimming drops nodes from the front of a list, which
 moves the rest: 4 microseconds with a million entries, once in a hundred entries.
 
+Packing an entry takes longer than all else that adding one does, and most entries have the one field that those before
+have. Such entries wait in two lists, and are packed together when they are enough, or when anybody looks: the nodes are
+got at by ``nodes``, which packs what waits. It surely belongs to the last node, because ``_bound`` is never less than
+the bytes that Redis would compare with its limit.
+
 A stream may be empty: it remembers its last id. Consumer groups have a slot of their own, None where there are none.
 """
 
@@ -25,12 +30,25 @@ if TYPE_CHECKING:
     from pycache_server.store.encodings import Encodings
 
 LARGEST_LISTPACK = 1 << 30
-_NUMBERS_BYTES = 48
+_COUNTS = 20
+"""No two counts take more bytes in a listpack."""
+_ENTRY = 40
+"""No entry with one text takes more bytes in a listpack than that and the text's own."""
+_BATCH = 32
+"""How many entries wait at most."""
+_FEW = 8
+"""A stream with fewer entries lets none wait: they would take more memory than the rest of it."""
+_EMPTY_LISTS = 2 * size_of([])
+_NUMBERS_BYTES = 112
 """Bytes of a stream's own integers, about."""
 
 
 class IdTooSmall(RedisError):
     text = b"ERR The ID specified in XADD is equal or smaller than the target stream top item"
+
+
+class NoIdLeft(RedisError):
+    text = b"ERR The stream has exhausted the last possible ID, unable to add more items"
 
 
 class EntryTooLarge(RedisError):
@@ -41,14 +59,19 @@ class Stream:
     """A stream. Ids are integers (stream_id.py)."""
 
     __slots__ = (
+        "_bound",
         "_counted",
+        "_field",
         "_fields",
+        "_nodes",
+        "_packed",
+        "_texts",
+        "_waiting",
         "added",
         "groups",
         "last_id",
         "length",
         "max_deleted_id",
-        "nodes",
         "starts",
         "tree_nodes",
     )
@@ -62,7 +85,7 @@ class Stream:
         self.max_deleted_id = 0
         self.added = 0
         """How many entries have ever been added."""
-        self.nodes: list[Node] = []
+        self._nodes: list[Node] = []
         self.starts: list[int] = []
         """The first id of each node."""
         self.groups: None = None
@@ -70,6 +93,11 @@ class Stream:
         """How many nodes Redis's radix tree has in which these nodes are."""
         self._counted = 0  # what nodes are counted for, in bytes, in sum
         self._fields = 0  # bytes of their fields, which neighbours share
+        self._waiting: list[int] = []  # the ids of entries that are to be packed into the last node
+        self._texts: list[bytes] = []  # their values
+        self._field: bytes | None = None  # the field that they have; None where no entry may wait
+        self._bound = 0  # no fewer bytes than the last node's, with what waits and the counts
+        self._packed = 0  # the last node's entries without those
 
     def __len__(self) -> int:
         return self.length
@@ -77,9 +105,17 @@ class Stream:
     # Adding
 
     def next_id(self, now: int) -> int:
-        """The id of an entry that is added at ``now``, in ms: ids grow even where the clock goes back."""
+        """The id of an entry that is added at ``now``, in ms: ids grow even where the clock goes back.
+
+        Raises NoIdLeft.
+        """
         number = now << SEQ_BITS
-        return number if number > self.last_id else self.last_id + 1
+        last = self.last_id
+        if number > last:
+            return number
+        if last == LARGEST_ID:
+            raise NoIdLeft
+        return last + 1
 
     def next_id_within(self, ms: int) -> int:
         """The id of an entry of which the first part is given.
@@ -99,16 +135,64 @@ class Stream:
         """
         if number <= self.last_id:
             raise IdTooSmall
-        size = sum(map(len, words))
-        if size > LARGEST_LISTPACK:
-            raise EntryTooLarge
-        fields = tuple(words[::2])
+        if len(words) == 2:  # most entries
+            field, text = words
+            if field == self._field:
+                bound, waiting = self._bound + len(text) + _ENTRY, self._waiting
+                count = len(waiting)
+                if (
+                    count < _BATCH
+                    and count + self._packed < limits.stream_node_max_entries
+                    and bound < limits.stream_node_max_bytes < LARGEST_LISTPACK
+                ):
+                    waiting.append(number)
+                    self._texts.append(text)
+                    self._bound = bound
+                    self.length += 1
+                    self.added += 1
+                    self.last_id = number
+                    return
+            fields: tuple[bytes, ...] = (field,)
+            values, size = [text], len(field) + len(text)
+        else:
+            fields = tuple(words[::2])
+            values, size = words[1::2], sum(map(len, words))
         nodes = self.nodes
-        node = self._add_node(number, fields) if not nodes or _is_full(nodes[-1], size, limits) else nodes[-1]
-        node.append(number, fields, words[1::2])
+        if (
+            not nodes
+            or len((node := nodes[-1]).ms) >= limits.stream_node_max_entries
+            or not node.body + size + _COUNTS < limits.stream_node_max_bytes < LARGEST_LISTPACK
+        ):
+            node = self._node_for(number, fields, size, limits)
+        node.append(number, fields, values)
         self.length += 1
         self.added += 1
         self.last_id = number
+        if len(node.fields) == 1 and node.marks is None and self.length >= _FEW:
+            self._field = field = node.fields[0]
+            self._bound = node.body + len(field) + _COUNTS
+            self._packed = len(node.ms)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The nodes, with all entries in them."""
+        self._field = None
+        if self._waiting:
+            self._nodes[-1].extend(self._waiting, self._texts)
+            self._waiting.clear()
+            self._texts.clear()
+        return self._nodes
+
+    def _node_for(self, number: int, fields: tuple[bytes, ...], size: int, limits: Encodings) -> Node:
+        """The last node, or a new one where an entry of ``size`` bytes must go into the next.
+
+        Raises EntryTooLarge.
+        """
+        if size > LARGEST_LISTPACK:
+            raise EntryTooLarge
+        if self.nodes and not _is_full(self.nodes[-1], size, limits):
+            return self.nodes[-1]
+        return self._add_node(number, fields)
 
     def _add_node(self, start: int, fields: tuple[bytes, ...]) -> Node:
         before = self.nodes[-1] if self.nodes else None
@@ -133,7 +217,10 @@ class Stream:
 
     def last_live_id(self) -> int:
         """The id of the last entry, 0 where there is none."""
-        return next((node.last_live_id() for node in reversed(self.nodes) if node.alive), 0)
+        nodes = self.nodes
+        if nodes and nodes[-1].alive:
+            return nodes[-1].last_live_id()
+        return next((node.last_live_id() for node in reversed(nodes) if node.alive), 0)
 
     def range(
         self, start: int = 0, end: int = LARGEST_ID, count: int | None = None, backwards: bool = False
@@ -146,8 +233,8 @@ class Stream:
         found: list[Record] = []
         for place in range(last - 1, first - 1, -1) if backwards else range(first, last):
             node = self.nodes[place]
-            low = node.place_of(start) if place == first else 0
-            high = node.place_of(end + 1) if place == last - 1 else len(node)
+            low = node.place_of(start) if start > node.start else 0
+            high = node.place_of(end + 1) if place == last - 1 and end < self.last_id else len(node)
             found += node.entries(low, high, wanted - len(found), backwards)
             if len(found) >= wanted:
                 break
@@ -178,8 +265,11 @@ class Stream:
         """Drop the oldest entries until ``length`` are left, or somewhat more where only whole nodes may go. Returns
         how many were dropped: no more than ``limit`` where that is not 0."""
         excess = self.length - length
+        if excess <= 0:
+            return 0
         dropped = nodes = 0
-        for node in self.nodes:
+        only_first = len(self._nodes) > 1 and excess <= self._nodes[0].alive  # then what waits may go on waiting
+        for node in self._nodes if only_first else self.nodes:
             if dropped >= excess or (limit and dropped + node.alive > limit):
                 break
             if dropped + node.alive > excess:
@@ -250,9 +340,10 @@ class Stream:
 
     def memory(self) -> int:
         """See value.py."""
-        if self.nodes:
-            self._recount(self.nodes[-1])
-        lists = size_of(self.nodes) + size_of(self.starts)
+        nodes = self.nodes
+        if nodes:
+            self._recount(nodes[-1])
+        lists = size_of(nodes) + size_of(self.starts) + _EMPTY_LISTS
         return size_of(self) + _NUMBERS_BYTES + lists + self._counted + self._fields
 
     def free(self, budget: int) -> int:
@@ -266,10 +357,12 @@ class Stream:
 
     def copy(self) -> Stream:
         """See value.py."""
+        nodes = self.nodes
         twin = Stream.__new__(Stream)
         for name in Stream.__slots__:
             setattr(twin, name, getattr(self, name))
-        twin.nodes = [node.copy() for node in self.nodes]
+        twin._nodes = [node.copy() for node in nodes]
+        twin._waiting, twin._texts = [], []
         twin.starts = self.starts[:]
         return twin
 
@@ -281,8 +374,10 @@ class Stream:
 
     def _check(self) -> None:
         """See value.py."""
+        bound, hoped = self._bound, self._field is not None
         for node in self.nodes:
             node._check()
+        assert not hoped or bound >= self.nodes[-1].body + len(self.nodes[-1].fields[0]) + _COUNTS
         assert self.starts == [node.start for node in self.nodes] == sorted(set(self.starts))
         assert self.length == sum(node.alive for node in self.nodes)
         assert self.last_live_id() <= self.last_id
@@ -303,7 +398,7 @@ def _is_full(node: Node, size: int, limits: Encodings) -> bool:
     most = limits.stream_node_max_bytes
     if not 0 < most < LARGEST_LISTPACK:
         most = LARGEST_LISTPACK
-    return node.body + size + 20 >= most and node.listpack_bytes() + size >= most  # 20: no two counts are longer
+    return node.body + size + _COUNTS >= most and node.listpack_bytes() + size >= most
 
 
 def _bytes_of_fields(fields: tuple[bytes, ...]) -> int:

@@ -10,6 +10,8 @@ LARGEST_ID = (1 << 2 * SEQ_BITS) - 1
 
 _UNUSUAL = re.compile(rb"([ \t\n\v\f\r]*)([+-]?)(\d+)")
 _LONGEST = 127
+_DIGITS_OF_ANY = 20
+"""Numbers of fewer digits fit into 64 bits without sign."""
 
 
 def format_id(number: int) -> bytes:
@@ -19,6 +21,9 @@ def format_id(number: int) -> bytes:
 
 def parse_id(text: bytes, missing: int = 0) -> int | None:
     """The id that ``text`` stands for, or None; ``missing`` is the second part where there is only one."""
+    first, dash, second = text.partition(b"-")
+    if first.isdigit() and second.isdigit() and len(first) < _DIGITS_OF_ANY > len(second):
+        return int(first) << SEQ_BITS | int(second)
     if len(text) > _LONGEST:
         return None
     first, dash, second = text.split(b"\0", 1)[0].partition(b"-")

@@ -19,14 +19,15 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import chain, compress, pairwise, repeat
+from itertools import accumulate, chain, compress, pairwise, repeat
 
-from pycache_server.store.listpack import FRAME, element_bytes, integer_bytes
+from pycache_server.store.listpack import FRAME, bytes_of_all, element_bytes, integer_bytes
 from pycache_server.store.memory import size_of
 from pycache_server.store.stream_id import LARGEST_SEQ, SEQ_BITS
 
 Record = tuple[bytes, tuple[bytes, ...]]
 """An id and the fields and values alternately, as clients get them."""
+_FEW_TEXTS = 20
 _NUMBERS_BYTES = 80
 """Bytes of a node's integers, about."""
 
@@ -89,9 +90,11 @@ class Node:
     def append(self, number: int, fields: tuple[bytes, ...], values: list[bytes]) -> None:
         """Add an entry; its id is ``number``, greater than all before."""
         texts = values if fields == self.fields and self.marks is None else self._prepare(fields, values)
-        ms, seq = (number >> SEQ_BITS) - (self.start >> SEQ_BITS), number & LARGEST_SEQ
-        id_bytes = integer_bytes(ms) + integer_bytes(seq - (self.start & LARGEST_SEQ))
-        self.body += self.frame + id_bytes + sum(map(element_bytes, texts))
+        start, seq = self.start, number & LARGEST_SEQ
+        ms, distance = 0, number - start
+        if distance > seq:  # another ms
+            ms, distance = (number >> SEQ_BITS) - (start >> SEQ_BITS), seq - (start & LARGEST_SEQ)
+        size = 4 if ms < 128 and 0 <= distance < 128 else integer_bytes(ms) + integer_bytes(distance)
         try:
             self.ms.append(ms)
         except OverflowError:
@@ -103,13 +106,42 @@ class Node:
         data, ends = self.data, self.ends
         for text in texts:
             data += text
+            length = len(text)
+            size += length + 2 if length < 64 and text >= b":" else element_bytes(text)
             try:
                 ends.append(len(data))
             except OverflowError:
                 ends = self.ends = _widened(ends, len(data))
+        self.body += self.frame + size
         self.alive += 1
         if self.live is not None:
             self.live.append(1)
+
+    def extend(self, numbers: list[int], texts: list[bytes]) -> None:
+        """Add entries at once, in a third of the time. They have the node's one field, as all before have."""
+        count, ms, seq = len(numbers), *self._parts(numbers)
+        first, lengths = self.start & LARGEST_SEQ, list(map(len, texts))
+        if ms[-1] < 128 and first - 4096 <= min(seq) and max(seq) < first + 128:
+            ids = 4 * count + sum(map(first.__gt__, seq))  # an integer below 0 takes 3 bytes
+        else:
+            ids = sum(map(integer_bytes, ms)) + sum([integer_bytes(each - first) for each in seq])
+        ends = list(accumulate(lengths, initial=len(self.data)))
+        self.data += b"".join(texts)
+        self.ms, self.seq = _extended(self.ms, ms), _extended(self.seq, seq)
+        self.ends = _extended(self.ends, ends[1:])
+        self.body += count * self.frame + ids + bytes_of_all(texts, lengths)
+        self.alive += count
+        if self.live is not None:
+            self.live += b"\1" * count
+
+    def _parts(self, numbers: list[int]) -> tuple[list[int], list[int]]:
+        """The first parts of ids, from that of ``start`` on, and their second parts."""
+        first, base = numbers[0], self.start >> SEQ_BITS
+        ms, seq = (first >> SEQ_BITS) - base, first & LARGEST_SEQ
+        count = len(numbers)
+        if numbers[-1] - first == count - 1 and seq + count <= LARGEST_SEQ:  # one after the other, as in a busy ms
+            return [ms] * count, list(range(seq, seq + count))
+        return [(number >> SEQ_BITS) - base for number in numbers], [number & LARGEST_SEQ for number in numbers]
 
     def _prepare(self, fields: tuple[bytes, ...], values: list[bytes]) -> list[bytes]:
         """What is to be kept of an entry, in a node whose entries have different fields."""
@@ -170,8 +202,7 @@ class Node:
 
     def last_live_id(self) -> int:
         """The id of the last entry that is not deleted; there must be one."""
-        index = len(self.ms) - 1 if self.live is None else self.live.rindex(1)
-        return self.id_at(index)
+        return self.id_at(-1 if self.live is None else self.live.rindex(1))
 
     # Reading
 
@@ -179,11 +210,33 @@ class Node:
         """The entries of which the index is below ``high`` and not below ``low``, and which are not deleted: the first
         ``count`` of them, or the last, in reverse order."""
         low, high = self._narrow(max(low, self.front), high, count, backwards)
+        if self.live is None and self.marks is None and (high - low) * len(self.fields) <= _FEW_TEXTS:
+            return self._few(low, high, backwards)
         base = self.start >> SEQ_BITS
         ids = [b"%d-%d" % (base + ms, seq) for ms, seq in zip(self.ms[low:high], self.seq[low:high], strict=True)]
         rows = self._rows(low, high) if self.marks is None else self._mixed_rows(low, high)
         pairs = zip(ids, rows, strict=False)
         found = list(pairs if self.live is None else compress(pairs, self.live[low:high]))
+        if backwards:
+            found.reverse()
+        return found
+
+    def _few(self, low: int, high: int, backwards: bool) -> list[Record]:
+        """A few entries, all live and with the node's fields, one by one: that begins sooner than working with all of
+        them at once, which takes less time for each."""
+        base, ms, seq, ends, fields = self.start >> SEQ_BITS, self.ms, self.seq, self.ends, self.fields
+        data = bytes(self.data)
+        place = low * len(fields)
+        begin = ends[place - 1] if place else 0
+        found: list[Record] = []
+        for index in range(low, high):
+            texts: list[bytes] = []
+            for field in fields:
+                end = ends[place]
+                texts += (field, data[begin:end])
+                begin = end
+                place += 1
+            found.append((b"%d-%d" % (base + ms[index], seq[index]), tuple(texts)))
         if backwards:
             found.reverse()
         return found
@@ -302,6 +355,16 @@ class Node:
 def _frame_bytes(texts: int) -> int:
     """Bytes of an entry's flags, and of the number of elements at its end."""
     return integer_bytes(0) + integer_bytes(3 + texts)
+
+
+def _extended(numbers: array[int], more: list[int]) -> array[int]:
+    """An array with more numbers at its end: the same one, or another where they are too great for it."""
+    try:
+        numbers.fromlist(more)
+    except OverflowError:
+        numbers = array("I" if max(more) < 2**32 else "Q", numbers)
+        numbers.fromlist(more)
+    return numbers
 
 
 def _widened(numbers: array[int], number: int) -> array[int]:

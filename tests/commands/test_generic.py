@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from pycache_server.entry import SizedEntry
 from pycache_server.evict.lru import Lru
+from pycache_server.evict.noeviction import NoEviction
+from pycache_server.store.limits import Limit
+from pycache_server.store.scopes import Scope
 from pycache_server.testing.inprocess import START, Client, World
 from tests.commands.conftest import Heard, outcome
 
@@ -525,3 +529,44 @@ def test_looking_at_a_key_is_no_access_to_it(world: World, client: Client) -> No
     client.call("TOUCH", "a")
     victim = db.engine.victim()
     assert victim is not None and victim.key == b"b"
+
+
+class Counting(Lru):
+    """An engine that counts uses, and knows no times."""
+
+    def idle_seconds(self, entry: SizedEntry) -> int | None:
+        return None
+
+    def frequency(self, entry: SizedEntry) -> int | None:
+        return 7
+
+
+def test_object_answers_what_the_engine_knows_and_says_so_where_it_does_not(world: World, client: Client) -> None:
+    shape = world.core.shape
+    shape.use_engine(Lru)
+    while shape.step():
+        pass
+    client.call("SET", "a", "1")
+    world.advance(5)
+    assert client.call("OBJECT", "IDLETIME", "a") == 5
+    assert str(client.call("OBJECT", "FREQ", "a")).startswith("ERR An LFU maxmemory policy is not selected, access")
+    shape.use_engine(Counting, volatile=True)
+    while shape.step():
+        pass
+    client.call("SET", "timed", "1", "EX", 100)
+    assert client.call("OBJECT", "FREQ", "timed") == 7
+    assert client.call("OBJECT", "FREQ", "a") == 0
+    assert str(client.call("OBJECT", "IDLETIME", "timed")).startswith("ERR An LFU maxmemory policy is selected, idle")
+    limit = Limit(Scope(prefix=b"a"), 1 << 20, "lru", Lru, False)
+    shape.use_engine(NoEviction, limits=(limit,))
+    while shape.step():
+        pass
+    world.advance(3)
+    assert client.call("OBJECT", "IDLETIME", "a") == 3
+    assert client.call("OBJECT", "IDLETIME", "timed") == 0
+    shape.use_engine(NoEviction, limits=(limit._replace(engine=Counting),))
+    while shape.step():
+        pass
+    assert client.call("OBJECT", "FREQ", "a") == 7
+    assert str(client.call("OBJECT", "IDLETIME", "a")).startswith("ERR An LFU")
+    assert str(client.call("OBJECT", "FREQ", "timed")).startswith("ERR An LFU")

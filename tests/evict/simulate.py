@@ -1,5 +1,7 @@
 """A cache in front of something slow, in process: what an engine hits of a trace. And traces, generated.
 
+    python -m tests.evict.simulate         # the table of docs/design/eviction.md, takes a minute
+
 The cache calls an engine as a database does: the key that is new is in before room is made for it.
 """
 
@@ -9,7 +11,7 @@ import random
 from collections.abc import Iterable, Iterator
 
 from pycache_server.entry import NEVER, SizedEntry
-from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.evict.base import BUILTIN, VOLATILE_ONLY, Engine, Surroundings, load_policy
 
 
 class Cache:
@@ -114,3 +116,25 @@ def bursts(count: int, visits: int, wide: int, seed: int = 1) -> Iterator[int]:
         else:
             live[place] = fresh, visits
             fresh += 1
+
+
+def main() -> None:
+    """Print what each engine hits of each trace."""
+    traces = {
+        "zipf 0.9": (zipf(100_000, 10_000, 0.9), 500),
+        "with scans": (list(with_scans(zipf(100_000, 10_000, 0.9), 2000, 1000)), 500),
+        "drifting": (list(drifting(zipf(100_000, 10_000, 1.0), 10_000, 200)), 500),
+        "bursts": (list(bursts(100_000, 8, 400)), 500),
+        "loop": (list(loop(1000, 100)), 500),
+    }
+    print("| engine |", " | ".join(traces), "|")
+    print("|---|" + "---|" * len(traces))
+    for name in BUILTIN:
+        if name not in VOLATILE_ONLY:
+            engine = load_policy("allkeys-" + name).engine
+            ratios = [f"{hit_ratio(engine, trace, room):.1f}" for trace, room in traces.values()]
+            print(f"| {name} |", " | ".join(ratios), "|")
+
+
+if __name__ == "__main__":
+    main()

@@ -50,6 +50,8 @@ class Model:
             if self.seen[key] != self.tick:
                 self.rise(key, self.level[key], 1 - exp2(-(self.tick - self.seen[key]) / TICKS))
                 self.seen[key] = self.tick
+                if key in self.trial:
+                    self.trial.move_to_end(key)
             return True
         self.asked += 1
         self.level[key], self.seen[key] = self.time, self.tick
@@ -173,3 +175,13 @@ def test_the_trial_gets_longer_when_those_come_back_who_failed_it() -> None:
         cache.ask(key - 45)
     assert cache.engine.report()["trial_share"] > shortest
     cache.engine._check()
+
+
+def test_what_is_asked_for_very_often_at_once_stays_for_a_while() -> None:
+    cache = Cache(Lfu, 100)
+    for key in range(20):
+        for _ in range(200):
+            cache.ask(key)
+    for key in range(1000, 1300):
+        cache.ask(key)
+    assert all(key in cache.entries for key in range(20))

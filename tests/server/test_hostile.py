@@ -176,15 +176,14 @@ def test_a_big_collection_is_freed_without_stopping_others(server: Running, byst
 
 
 def test_too_many_clients_are_told_so(tmp_path: Path) -> None:
-    with Running(tmp_path, "--maxclients", "3") as server:
-        wires = [server.connect() for _ in range(3)]
-        assert all(wire.call("PING") == "PONG" for wire in wires)
-        with server.connect() as late:
-            assert late.read_bytes() == b"-ERR max number of clients reached\r\n"
-        assert wires[0].call("CONFIG", "SET", "maxclients", "4") == "OK"
-        assert server.call("PING") == "PONG"
-        for wire in wires:
-            wire.close()
+    with Running(tmp_path, "--maxclients", "3") as server, server.connect() as first:
+        until(lambda: str(first.call("CLIENT", "LIST")).count("id=") == 1)  # who looked whether it is up has gone
+        with server.connect() as second, server.connect() as third:
+            assert [wire.call("PING") for wire in (first, second, third)] == ["PONG"] * 3
+            with server.connect() as late:
+                assert late.read_bytes() == b"-ERR max number of clients reached\r\n"
+            assert first.call("CONFIG", "SET", "maxclients", "4") == "OK"
+            assert server.call("PING") == "PONG"
 
 
 def test_idle_clients_are_closed_and_waiting_ones_spared(tmp_path: Path) -> None:

@@ -124,3 +124,41 @@ def test_used_memory_without_a_limit_follows_the_data_down_as_well(server: Runni
     assert used(server) == 0
     fill(wire, 500, 300)
     assert 200_000 < used(server) < 300_000
+
+
+def test_times_to_live_by_scope_are_set_live_and_a_database_that_is_not_there_is_refused(wire: Wire) -> None:
+    assert wire.call("CONFIG", "SET", "default-ttl", "100 prefix s: 50", "max-ttl", "db 1 10") == "OK"
+    wire.call("SET", "k", "v")
+    wire.call("SET", "s:k", "v")
+    assert (wire.call("TTL", "k"), wire.call("TTL", "s:k")) == (100, 50)
+    reply = wire.call("CONFIG", "SET", "max-ttl", "db 16 10")
+    assert str(reply) == "ERR CONFIG SET failed (possibly related to argument 'max-ttl') - there is no database 16"
+    assert wire.call("CONFIG", "GET", "default-ttl", "max-ttl") == [
+        "default-ttl",
+        "100 prefix s: 50",
+        "max-ttl",
+        "db 1 10",
+    ]
+    assert wire.call("CONFIG", "SET", "default-ttl", "", "max-ttl", "") == "OK"
+    wire.call("SET", "k", "v")
+    assert wire.call("TTL", "k") == -1
+
+
+def test_a_limit_of_a_prefix_is_set_live(server: Running, wire: Wire) -> None:
+    assert wire.call("CONFIG", "SET", "limit", "prefix session: 100kb lru db 2 1mb volatile-lru") == "OK"
+    assert fill(wire, 1000, 300, "session") == []
+    assert fill(wire, 1000, 300, "other") == []
+    assert len(wire.call("KEYS", "other:*")) == 1000
+    assert 100 < len(wire.call("KEYS", "session:*")) < 300
+    limit = server.info("eviction")["pycache_db0_limit0"]
+    assert limit.startswith("prefix=session:,policy=allkeys-lru,bytes=") and limit.endswith(",limit=102400")
+    for text, problem in (
+        ("db 99 1mb lru", "there is no database 99"),
+        ("prefix p 1mb fifo", "'fifo' is not a policy, which must be one of the following: volatile-"),
+    ):
+        error = f"ERR CONFIG SET failed (possibly related to argument 'limit') - {problem}"
+        assert str(wire.call("CONFIG", "SET", "limit", text)).startswith(error)
+    assert wire.call("CONFIG", "SET", "limit", "") == "OK"
+    await_true(lambda: server.info("pycache")["pycache_eviction_changing"] == "0", "the change does not end")
+    assert fill(wire, 1000, 300, "session") == []
+    assert wire.call("DBSIZE") == 2000

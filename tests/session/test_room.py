@@ -222,3 +222,27 @@ def test_evictions_are_announced_and_spoil_transactions(world: World, client: Cl
     assert listener.read() == ["message", "__keyevent@0__:evicted", "old"]
     assert other.call("EXEC") is None
     assert world.core.keyspace.evicted_by == {Lru: 1}
+
+
+def test_values_that_expire_or_are_evicted_are_published_up_to_a_size(world: World, client: Client) -> None:
+    use(world, "allkeys-lru", 1 << 30)
+    settle(world)
+    world.core.observers.notify_values(5)
+    listener = world.connect()
+    listener.call("PSUBSCRIBE", "__keyvalue@0__:*")
+    client.call("SET", "short", "value", "PX", 10)
+    client.call("SET", "long", "values", "PX", 10)
+    client.call("RPUSH", "list", "a")
+    client.call("PEXPIRE", "list", 10)
+    client.call("SET", "counter", 1)
+    client.call("INCR", "counter")
+    world.advance(0.1)
+    world.expire()
+    world.core.room.limit(1)
+    world.core.room.make()
+    world.advance(0)
+    heard = [message[2:] for message in listener.read_all()]
+    assert heard == [["__keyvalue@0__:expired:short", "value"], ["__keyvalue@0__:evicted:counter", "2"]]
+    world.core.observers.notify_values(0)
+    client.call("SET", "another", "v")
+    assert not listener.read_all()

@@ -132,7 +132,7 @@ class Actor:
 @pytest.mark.parametrize(("seed", "fields"), [(1, 5), (2, 40), (3, 40), (4, 300), (5, 4000)])
 def test_random_operations_end_as_in_a_plain_dict(seed: int, fields: int) -> None:
     actor = Actor(seed, fields)
-    for number in range(8000):
+    for number in range(5000):
         actor.step()
         if number % 200 == 0:
             actor.check()

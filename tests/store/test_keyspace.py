@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from typing import Any
 
@@ -12,7 +13,7 @@ from pycache_server.errors import NotAnInteger, WouldOverflow
 from pycache_server.evict.lru import Lru
 from pycache_server.evict.noeviction import NoEviction
 from pycache_server.store.clock import Clock
-from pycache_server.store.database import Database
+from pycache_server.store.database import Database, make_known
 from pycache_server.store.events import DEL, EXPIRED_KEY, NEW_KEY, Event
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.memory import free_slice
@@ -27,6 +28,9 @@ class Recorder:
 
     def changed(self, database: Database, key: bytes, event: Event) -> None:
         self.heard.append((key, event))
+
+    def lost(self, database: Database, key: bytes, value: Any, event: Event) -> None:
+        pass
 
     def flushed(self, database: Database) -> None:
         pass
@@ -326,3 +330,34 @@ def test_databases_are_exchanged_whole() -> None:
     assert other.size == 0
     one._check()
     other._check()
+
+
+def test_the_collector_knows_the_buckets_from_the_start() -> None:
+    keyspace, _, _ = make()
+    database = keyspace.databases[0]
+    assert all(map(gc.is_tracked, database.buckets))
+    database.put(b"k", b"v", DEL)
+    database.flush()
+    assert all(map(gc.is_tracked, database.buckets))
+    database.put(b"k", b"v", DEL)
+    gc.collect()
+    assert not any(map(gc.is_tracked, database.buckets))
+    make_known(database.buckets)
+    assert all(map(gc.is_tracked, database.buckets))
+    assert database.read(b"k") == b"v"
+    assert database.live_size() == 1
+
+
+def test_the_last_buckets_of_a_flushed_database_are_emptied_in_pieces() -> None:
+    keyspace, _, _ = make()
+    database = keyspace.databases[0]
+    for bucket in database.buckets[:3]:
+        bucket.update((b"%d" % number, b"v") for number in range(1000))
+    database.size = 3000
+    database.flush()
+    held = keyspace.discarded[0]
+    sizes = []
+    while free_slice(keyspace, 4096):
+        sizes.append(sum(map(len, held)))
+    assert len(sizes) > 20
+    assert all(0 <= before - after <= 2 * 128 for before, after in zip([3000, *sizes], sizes, strict=False))

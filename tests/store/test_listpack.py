@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pycache_server.store.listpack import bytes_of_each, element_bytes, integer_bytes
+from pycache_server.store.listpack import bytes_of_all, bytes_of_each, element_bytes, integer_bytes
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,10 @@ def test_a_numeral_takes_what_its_number_takes(digits: int) -> None:
 )
 def test_many_at_once_take_what_each_takes(texts: list[bytes]) -> None:
     assert bytes_of_each(texts) == [element_bytes(text) for text in texts]
+
+
+@pytest.mark.parametrize("sizes", [[3], [3, 63], [63, 64], [64, 125], [125, 126], [126, 4095], [4095, 4096], [0, 7]])
+@pytest.mark.parametrize("more", [[], [b"12"], [b"-1", b"text"], [b"9" * 20]])
+def test_the_sum_of_many_is_what_each_takes(sizes: list[int], more: list[bytes]) -> None:
+    texts = [b"x" * size for size in sizes] + more
+    assert bytes_of_all(texts, list(map(len, texts))) == sum(map(element_bytes, texts))

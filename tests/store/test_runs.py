@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 
 import pytest
 
-from pycache_server.store.runs import LONGEST, Runs
+from pycache_server.store.runs import LONGEST, Bound, Runs
 
 Pair = tuple[float, bytes]
+
+
+def within(pairs: Iterable[Pair], low: Bound, high: Bound) -> Iterator[Pair]:
+    """The pairs between two bounds."""
+    for pair in pairs:
+        above = pair[0] > low[0] if low[1] else pair[0] >= low[0]
+        if above and (pair[0] < high[0] if high[1] else pair[0] <= high[0]):
+            yield pair
 
 
 class Actor:
@@ -33,8 +41,19 @@ class Actor:
 
     def remove(self) -> None:
         score, member = self.model.pop(self.chance.randrange(len(self.model)))
-        given = bytes(bytearray(member))
-        assert self.runs.remove(score, given) is member
+        self.runs.remove(score, bytes(bytearray(member)))
+
+    def move(self) -> None:
+        place = self.chance.randrange(len(self.model))
+        score, member = self.model[place]
+        near = self.chance.random() < 0.5
+        other = score + self.chance.choice([-0.5, 0.5]) if near else self.draw(self.chance)
+        if other != score:
+            del self.model[place]
+            place = bisect_left(self.model, (other, member))
+            self.model.insert(place, (other, member))
+            self.runs.move(score, other, bytes(bytearray(member)))
+            assert self.runs.between(place, place + 1)[0][0] is member
 
     def pop(self) -> None:
         last = self.chance.random() < 0.5
@@ -58,6 +77,12 @@ class Actor:
         stop = rank + 1 + self.chance.randrange(3 * LONGEST)
         members, found = self.runs.between(rank, min(stop, len(self.model)))
         assert list(zip(found, members, strict=True)) == self.model[rank:stop]
+        assert self.runs.members(rank, min(stop, len(self.model))) == members
+        low, high = (score, self.chance.random() < 0.5), (self.draw(self.chance), self.chance.random() < 0.5)
+        limit = self.chance.choice([-1, 0, 1, 10, LONGEST, 3 * LONGEST])
+        members, found = self.runs.within(low, high, limit)
+        expected = list(within(self.model, low, high))
+        assert list(zip(found, members, strict=True)) == (expected if limit < 0 else expected[:limit])
 
     def step(self) -> None:
         if len(self.model) < 10:
@@ -69,6 +94,8 @@ class Actor:
             self.add()
         elif dice < 0.7:
             self.remove()
+        elif dice < 0.75:
+            self.move()
         elif dice < 0.8:
             self.pop()
         elif dice < 0.805:
@@ -91,12 +118,11 @@ DRAWS: dict[str, Callable[[random.Random], float]] = {
 }
 
 
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("size", [300, 5000, 20000])
+@pytest.mark.parametrize(("size", "seed"), [(300, 0), (300, 1), (5000, 0), (20000, 0)])
 @pytest.mark.parametrize("kind", DRAWS)
 def test_runs_are_a_sorted_list(kind: str, size: int, seed: int) -> None:
     actor = Actor(seed, DRAWS[kind], size)
-    for number in range(2000):
+    for number in range(1200):
         actor.step()
         if number % 500 == 0:
             actor.check()

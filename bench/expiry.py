@@ -1,0 +1,192 @@
+"""What keys with a time to live cost once they are dead, beside redis-server, and what they are worth while they live.
+
+    python -m bench.expiry                        # all three parts, about two minutes
+    python -m bench.expiry --parts storm,hits
+
+"stale" writes keys that live for up to 20 seconds and reads none of them: which share of the keys that DBSIZE counts
+has expired, and which share of the memory that they took is still resident when all are dead. "storm" lets 100,000 keys
+expire at one instant: how long until the last is gone, and how long GETs of other keys take meanwhile. "hits" gives a
+cache that is too small keys of which some live for seconds and some for an hour, in this process and by a clock of its
+own: what an engine hits where the dead leave at once, and where they stay until they are asked for or given up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Any
+
+from bench.caches import EngineCache
+from bench.common import ServerProcess, fill, our_server, pack, plot_bars, progress, redis_server, save, table
+from bench.pauses import Probe
+from bench.traces import ranks
+from pycache_server.evict.base import load_policy
+
+Row = dict[str, Any]
+LONGEST = 20.0
+"""Seconds that the keys of "stale" live at most."""
+STORM_KEYS = 100_000
+POLICIES = (
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-adaptive",
+    "allkeys-timebucket",
+    "volatile-timebucket",
+    "volatile-ttl",
+)
+LIVES = ((0.5, 10), (0.3, 60), (0.2, 3600))
+"""Shares of the keys of "hits", and the seconds that these live."""
+
+
+def keys_of(server: ServerProcess) -> int:
+    """DBSIZE."""
+    return int(server.call("DBSIZE")[1:])
+
+
+# Stale keys
+
+
+def stale(server: ServerProcess, keys: int) -> Row:
+    """Nobody reads keys that die one after the other."""
+    chance = random.Random(1)
+    empty = server.resident()
+    begin = time.time()
+    dues = sorted(begin + 3 + LONGEST * chance.random() for _ in range(keys))
+    fill(
+        server,
+        (
+            pack([b"SET", b"stale:%09d" % number, b"x" * 64, b"PXAT", b"%d" % (1000 * due)])
+            for number, due in enumerate(dues)
+        ),
+        "keys",
+    )
+    full = server.resident()
+    shares = []
+    while (now := time.time()) < dues[-1] - 1:
+        there, alive = keys_of(server), keys - bisect_right(dues, now)
+        if now > dues[0] + 1:
+            shares.append(max(there - alive, 0) / there)
+        progress(f"{server.name}: {there:,} keys, {alive:,} of them alive")
+        time.sleep(0.25)
+    time.sleep(3)
+    return {
+        "server": server.name,
+        "stale_mean": 100 * sum(shares) / len(shares),
+        "stale_most": 100 * max(shares),
+        "left": keys_of(server),
+        "resident_left": 100 * max(server.resident() - empty, 0) / (full - empty),
+    }
+
+
+# A storm
+
+
+class Reads(Probe):
+    """GETs of a key that lives on."""
+
+    command = pack([b"GET", b"lives:on"])
+
+
+def storm(server: ServerProcess, keys: int) -> Row:
+    """All keys die at one instant."""
+    server.call("SET", "lives:on", "x" * 64)
+    due = time.time() + 3
+    fill(
+        server,
+        (pack([b"SET", b"storm:%09d" % number, b"x" * 64, b"PXAT", b"%d" % (1000 * due)]) for number in range(keys)),
+        "keys",
+    )
+    time.sleep(max(due - time.time() - 0.2, 0))
+    with Reads(server) as probe:
+        while keys_of(server) > 1 and time.time() < due + 60:
+            time.sleep(0.005)
+        gone = time.time() - due
+        time.sleep(0.5)
+    return {
+        "server": server.name,
+        "gone_after": gone,
+        "p99": probe.percentile(99),
+        "p99.9": probe.percentile(99.9),
+        "longest": probe.longest,
+    }
+
+
+# Hits
+
+
+def hits(policy: str, requests: int, lazy: bool) -> float:
+    """The share of requests that an engine answers, in percent: 2,000 requests a second, room for a quarter."""
+    chance = random.Random(1)
+    keys = requests // 10
+    popular = ranks(keys, 0.8, chance)
+    lives = chance.choices([life for _, life in LIVES], [share for share, _ in LIVES], k=keys)
+    cache = EngineCache(load_policy(policy).engine, keys // 4, lazy)
+    found = 0
+    for _ in range(requests):
+        cache.now += 0.0005
+        key = next(popular)
+        found += cache.ask(key, 1000 * lives[key])
+    return 100 * found / requests
+
+
+def measure_hits(requests: int) -> list[Row]:
+    rows = []
+    for policy in POLICIES:
+        progress(f"hits: {policy}")
+        rows.append(
+            {"policy": policy, "at_once": hits(policy, requests, False), "lazily": hits(policy, requests, True)}
+        )
+    return rows
+
+
+def on_both(part: Callable[[ServerProcess, int], Row], keys: int) -> list[Row]:
+    """A part on each server, each on a process of its own."""
+    rows = []
+    for start in (redis_server, our_server):
+        with start() as server:
+            rows.append(part(server, keys))
+    progress("")
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", default="stale,storm,hits", help="with commas")
+    parser.add_argument("--keys", type=int, default=400_000, help='keys of "stale"')
+    parser.add_argument("--requests", type=int, default=400_000, help='requests of "hits"')
+    arguments = parser.parse_args()
+    parts = arguments.parts.split(",")
+    found: dict[str, list[Row]] = {}
+    if "stale" in parts:
+        found["stale"] = on_both(stale, arguments.keys)
+        table(
+            f"{arguments.keys:,} keys that nobody reads, percent",
+            ["server", "stale, mean", "stale, at most", "keys left", "memory left"],
+            [list(row.values()) for row in found["stale"]],
+        )
+    if "storm" in parts:
+        found["storm"] = on_both(storm, STORM_KEYS)
+        table(
+            f"{STORM_KEYS:,} keys at one instant: seconds until they are gone, ms that GETs take",
+            ["server", "gone after", "p99", "p99.9", "longest"],
+            [list(row.values()) for row in found["storm"]],
+        )
+    if "hits" in parts:
+        found["hits"] = measure_hits(arguments.requests)
+        progress("")
+        table(
+            "hits of requests, in percent, where the dead leave",
+            ["policy", "at once", "when asked for or given up"],
+            [list(row.values()) for row in found["hits"]],
+        )
+    save("expiry", found)
+    if "hits" in found:
+        series = {way: [row[way] for row in found["hits"]] for way in ("at_once", "lazily")}
+        plot_bars("expiry", "hits of requests", [row["policy"] for row in found["hits"]], series, "percent")
+
+
+if __name__ == "__main__":
+    main()

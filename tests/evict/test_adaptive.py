@@ -1,0 +1,237 @@
+"""The engine that learns keeps its books right, and keeps what is worth keeping."""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import pytest
+
+from pycache_server.evict.adaptive import LEAST_REMEMBERED, PAGE, Adaptive, AdaptiveEntry
+from pycache_server.evict.base import Surroundings
+from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, ROWS, STATES, far_bin, frequency_of, octave_of
+from pycache_server.evict.mapped_history import ROW, MappedHistory
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def engine(seed: int = 1, clock: Clock | None = None) -> Adaptive:
+    chance = random.Random(seed)
+    return Adaptive(Surroundings(clock or Clock(), chance.randrange))
+
+
+def replay(adaptive: Adaptive, keys: Iterable[int], size: int) -> tuple[float, list[int]]:
+    """Read each key, and write it when it is missing; the hit ratio, and the keys that were given up."""
+    there: dict[int, AdaptiveEntry] = {}
+    hits, reads, gone = 0, 0, []
+    for key in keys:
+        reads += 1
+        entry = there.get(key)
+        if entry is not None:
+            hits += 1
+            adaptive.access(entry)
+            continue
+        entry = there[key] = AdaptiveEntry(b"key:%d" % key, key)
+        adaptive.admit(entry)
+        if len(there) > size:
+            victim = adaptive.victim()
+            assert victim is not None
+            del there[victim.value]
+            adaptive.evicted(victim)
+            gone.append(victim.value)
+    adaptive._check()
+    return hits / reads, gone
+
+
+def lru(keys: Iterable[int], size: int) -> float:
+    order: OrderedDict[int, None] = OrderedDict()
+    hits, reads = 0, 0
+    for key in keys:
+        reads += 1
+        if key in order:
+            hits += 1
+            order.move_to_end(key)
+        else:
+            order[key] = None
+            if len(order) > size:
+                order.popitem(last=False)
+    return hits / reads
+
+
+def zipf(chance: random.Random, keys: int, count: int) -> list[int]:
+    return chance.choices(range(keys), [1 / (rank + 1) for rank in range(keys)], k=count)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_programs_keep_the_books_right(seed: int) -> None:
+    chance = random.Random(seed)
+    adaptive = engine(seed)
+    there: list[AdaptiveEntry] = []
+    for number in range(3000):
+        what = chance.random()
+        if what < 0.4 or not there:
+            there.append(AdaptiveEntry(b"%d" % chance.randrange(2000), number))
+            adaptive.admit(there[-1])
+        elif what < 0.75:
+            adaptive.access(chance.choice(there))
+        elif what < 0.85:
+            adaptive.discard(there.pop(chance.randrange(len(there))))
+        else:
+            victim = adaptive.victim()
+            assert isinstance(victim, AdaptiveEntry) and victim in there, seed
+            if chance.random() < 0.9:
+                there.remove(victim)
+                adaptive.evicted(victim)
+        if number % 300 == 0:
+            adaptive._check()
+    for entry in there:
+        adaptive.discard(entry)
+    adaptive._check()
+    assert adaptive.victim() is None
+
+
+def test_nothing_is_given_up_where_nothing_is() -> None:
+    assert engine().victim() is None
+
+
+def test_a_victim_stays_until_it_is_evicted() -> None:
+    adaptive = engine()
+    entries = [AdaptiveEntry(b"%d" % number, number) for number in range(3 * PAGE)]
+    for entry in entries:
+        adaptive.admit(entry)
+    victim = adaptive.victim()
+    assert victim is adaptive.victim()
+    assert victim is not None
+    adaptive.discard(victim)
+    assert adaptive.victim() is not victim
+    adaptive._check()
+
+
+def test_the_only_key_is_a_victim_even_if_it_is_new() -> None:
+    adaptive = engine()
+    entry = AdaptiveEntry(b"key", 0)
+    adaptive.admit(entry)
+    assert adaptive.victim() is entry
+
+
+def test_a_loop_longer_than_the_cache_is_noticed() -> None:
+    loop = list(range(600)) * 60
+    assert lru(loop, 400) == 0
+    assert replay(engine(), loop, 400)[0] > 0.5
+
+
+def test_a_scan_does_not_flush_what_is_popular() -> None:
+    chance = random.Random(2)
+    keys = [
+        key
+        for part in range(12)
+        for key in [*zipf(chance, 3000, 3000), *range(10000 + part * 2000, 12000 + part * 2000)]
+    ]
+    assert replay(engine(), keys, 400)[0] > lru(keys, 400)
+
+
+def test_yesterdays_favourites_are_let_go() -> None:
+    chance = random.Random(3)
+    keys = [part * 1000 + key for part in range(8) for key in zipf(chance, 3000, 5000)]
+    assert replay(engine(), keys, 300)[0] > lru(keys, 300)
+
+
+def test_the_same_chance_brings_the_same_victims() -> None:
+    keys = zipf(random.Random(4), 3000, 15000)
+    assert replay(engine(7), keys, 300) == replay(engine(7), keys, 300)
+
+
+def test_time_alone_changes_no_decision() -> None:
+    keys = zipf(random.Random(5), 3000, 15000)
+    clock = Clock()
+
+    def passing() -> Iterable[int]:
+        for key in keys:
+            clock.time += 17.0
+            yield key
+
+    assert replay(engine(7, clock), passing(), 300) == replay(engine(7), keys, 300)
+
+
+def test_a_key_that_comes_back_is_remembered() -> None:
+    adaptive = engine()
+    entry = AdaptiveEntry(b"key", 0)
+    adaptive.admit(entry)
+    assert adaptive.frequency(entry) == 1
+    adaptive.evicted(entry)
+    again, other = AdaptiveEntry(b"key", 0), AdaptiveEntry(b"other", 0)
+    adaptive.admit(again)
+    adaptive.admit(other)
+    assert adaptive.frequency(again) == 2
+    assert adaptive.frequency(other) == 1
+
+
+def test_idle_time_is_told_in_seconds() -> None:
+    clock = Clock()
+    adaptive = engine(1, clock)
+    old = AdaptiveEntry(b"old", 0)
+    adaptive.admit(old)
+    for number in range(1000):
+        clock.time += 1.0
+        entry = AdaptiveEntry(b"%d" % number, 0)
+        adaptive.admit(entry)
+    idle = adaptive.idle_seconds(old)
+    assert idle is not None and 900 <= idle <= 1000
+    assert adaptive.idle_seconds(entry) == 0
+
+
+def test_the_report_adds_up() -> None:
+    adaptive = engine()
+    assert adaptive.report()["adaptive_ages"] == ""
+    replay(adaptive, zipf(random.Random(6), 3000, 15000), 300)
+    told = adaptive.report()
+    shares = [str(told[f"adaptive_{kind}"]).split(",") for kind in ("new", "frequent", "rare")]
+    for place in (0, 1):
+        assert sum(float(share[place].split("=")[1].rstrip("%")) for share in shares) == pytest.approx(100, abs=0.2)
+    assert int(told["adaptive_remembered"]) >= LEAST_REMEMBERED
+
+
+def test_bins_divide_each_octave_in_order() -> None:
+    bins = [*BIN[:NEAR:7], *(far_bin(age) for age in range(NEAR, 1 << 22, 9973))]
+    assert bins == sorted(bins)
+    for octave in range(3, 31):
+        age = 1 << octave
+        assert (BIN[age] if age < NEAR else far_bin(age)) == 4 * octave
+    assert far_bin(1 << 60) == BINS - 1
+
+
+def test_a_state_follows_the_interval_half_of_the_way() -> None:
+    assert len(NEXT) == STATES * BINS
+    state = NEXT[4 * 10] // BINS
+    assert (octave_of(state), frequency_of(state)) == (10, 1)
+    state = NEXT[ROWS[state] + 4 * 16] // BINS
+    assert (octave_of(state), frequency_of(state)) == (13, 2)
+    state = NEXT[ROWS[state] + 4 * 12] // BINS
+    assert (octave_of(state), frequency_of(state)) == (12, 3)
+    assert octave_of(0) is None and frequency_of(0) == 0
+
+
+def test_history_forgets_nothing_when_it_grows() -> None:
+    history = MappedHistory()
+    known = {}
+    for number in range(40):
+        key = b"key:%d" % number
+        history.remember(key, number, 1000 + number)
+        known[key] = (number, 1000 + number)
+    kept = {
+        key for key, value in known.items() if history._row(hash(key))[hash(key) & 255] & 0xFFFFFFFFFFFF == value[1]
+    }
+    for _ in range(13):
+        history.grow()
+        history._check()
+    assert len(history) == 14 * ROW
+    for key in kept:
+        assert history.recall(key) == known[key]
+        assert history.recall(key) is None

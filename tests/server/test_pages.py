@@ -1,0 +1,129 @@
+"""Huge pages: what is moved and when, and that the system's own call does it."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+from pathlib import Path
+
+import pytest
+
+from pycache_server.server.pages import GROWN, HUGE, HugePages
+
+MAPS = b"""\
+55d0c8a00000-55d0c8a52000 r-xp 00000000 fe:00 1234 /usr/bin/python3.11
+55d0c9000000-55d0c9400000 rw-p 00000000 00:00 0                          [heap]
+7f0000100000-7f0000900000 rw-p 00000000 00:00 0
+7f0000a00000-7f0000a80000 rw-p 00000000 00:00 0
+7f0001000000-7f0001800000 r--p 00000000 00:00 0
+7f0002000000-7f0002800000 rw-p 00000000 fe:00 99 /var/tmp/file
+7ffd20000000-7ffd20800000 rw-p 00000000 00:00 0                          [stack]
+"""
+HEAP = [0x55D0C9000000 + number * HUGE for number in range(2)]
+ARENAS = [0x7F0000200000 + number * HUGE for number in range(3)]
+"""The huge pages that lie within the second mapping as a whole: it begins and ends amid one."""
+
+
+class Kernel:
+    """Takes note of what is asked for, and answers with the errors that it is given, then 0."""
+
+    def __init__(self, *errors: int) -> None:
+        self.asked: list[int] = []
+        self.errors = list(errors)
+
+    def collapse(self, address: int) -> int:
+        self.asked.append(address)
+        return self.errors.pop(0) if self.errors else 0
+
+
+@pytest.fixture
+def maps(tmp_path: Path) -> Path:
+    path = tmp_path / "maps"
+    path.write_bytes(MAPS)
+    return path
+
+
+def run(pages: HugePages, resident: int) -> None:
+    for _ in range(10):
+        pages.step(resident)
+
+
+def test_the_heap_and_anonymous_mappings_are_moved_once(maps: Path) -> None:
+    kernel = Kernel()
+    pages = HugePages(kernel.collapse, maps)
+    run(pages, GROWN)
+    assert sorted(kernel.asked) == HEAP + ARENAS
+    run(pages, 2 * GROWN)
+    assert len(kernel.asked) == pages.collapsed == 5
+
+
+def test_nothing_is_looked_at_before_the_process_has_grown(maps: Path) -> None:
+    kernel = Kernel()
+    pages = HugePages(kernel.collapse, maps)
+    run(pages, GROWN - 1)
+    assert kernel.asked == []
+    run(pages, GROWN)
+    maps.write_bytes(MAPS + b"7f0100000000-7f0100200000 rw-p 00000000 00:00 0\n")
+    run(pages, 2 * GROWN - 1)
+    assert len(kernel.asked) == 5
+    run(pages, 2 * GROWN)
+    assert kernel.asked[5:] == [0x7F0100000000]
+
+
+def test_nothing_is_moved_while_the_process_grows(maps: Path) -> None:
+    kernel = Kernel()
+    pages = HugePages(kernel.collapse, maps)
+    for number in range(10):
+        pages.step(GROWN + number * HUGE)
+    assert kernel.asked == []
+    run(pages, GROWN + 9 * HUGE)
+    assert len(kernel.asked) == 5
+
+
+def test_what_has_gone_and_come_again_is_moved_again(maps: Path) -> None:
+    kernel = Kernel()
+    pages = HugePages(kernel.collapse, maps)
+    run(pages, 2 * GROWN)
+    maps.write_bytes(b"")
+    run(pages, 0)
+    maps.write_bytes(MAPS)
+    run(pages, 2 * GROWN)
+    assert len(kernel.asked) == 10
+
+
+def test_a_page_that_could_not_be_had_is_asked_for_again(maps: Path) -> None:
+    kernel = Kernel(0, errno.ENOMEM, errno.EINVAL)
+    pages = HugePages(kernel.collapse, maps)
+    run(pages, GROWN)
+    assert (len(kernel.asked), pages.collapsed) == (5, 3)
+    run(pages, 2 * GROWN)
+    assert (len(kernel.asked), pages.collapsed) == (7, 5)
+
+
+def test_a_system_without_them_is_asked_once(maps: Path) -> None:
+    kernel = Kernel(errno.EINVAL)
+    pages = HugePages(kernel.collapse, maps)
+    run(pages, GROWN)
+    run(pages, 9 * GROWN)
+    assert len(kernel.asked) == 1
+    assert not pages.available
+
+
+def test_a_system_without_a_list_of_mappings_is_left_alone(tmp_path: Path) -> None:
+    kernel = Kernel()
+    pages = HugePages(kernel.collapse, tmp_path / "none")
+    run(pages, GROWN)
+    assert not pages.available
+    assert kernel.asked == []
+
+
+def test_memory_keeps_what_it_holds() -> None:
+    """With the system's own call, on whatever this process has, a block of known content among it."""
+    with mmap.mmap(-1, 4 * HUGE) as block:
+        content = bytes(range(256)) * (4 * HUGE // 256)
+        block[:] = content
+        pages = HugePages()
+        for _ in range(1000):
+            pages.step(GROWN)
+        assert block[:] == content
+        assert pages.collapsed >= 3 or not pages.available
