@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -197,7 +197,7 @@ def save(name: str, data: dict[str, Any]) -> Path:
     return path
 
 
-def plot_bars(name: str, title: str, labels: Sequence[str], series: dict[str, Sequence[float]], axis: str) -> None:
+def plot_bars(name: str, title: str, labels: Sequence[str], series: Mapping[str, Sequence[float]], axis: str) -> None:
     """Draw groups of bars into bench/results, where matplotlib is installed."""
     try:
         import matplotlib

@@ -1,13 +1,16 @@
 """What keys with a time to live cost once they are dead, beside redis-server, and what they are worth while they live.
 
-    python -m bench.expiry                        # all three parts, about two minutes
-    python -m bench.expiry --parts storm,hits
+    python -m bench.expiry                        # all parts, about six minutes
+    python -m bench.expiry --parts stale,storm    # a minute and a half
 
-"stale" writes keys that live for up to 20 seconds and reads none of them: which share of the keys that DBSIZE counts
-has expired, and which share of the memory that they took is still resident when all are dead. "storm" lets 100,000 keys
+"stale" writes keys that live for up to 20 seconds and reads none of them: which share of the keys that are there is
+dead, and which share of the memory that they took is still resident when all are. A key is there until INFO counts it
+among expired_keys: DBSIZE of this server leaves out the dead, whether they have gone or not. "storm" lets 100,000 keys
 expire at one instant: how long until the last is gone, and how long GETs of other keys take meanwhile. "hits" gives a
-cache that is too small keys of which some live for seconds and some for an hour, in this process and by a clock of its
-own: what an engine hits where the dead leave at once, and where they stay until they are asked for or given up.
+cache that is too small keys of which some live for a second and some for minutes: which share of the requests is
+answered under each policy. It does so on both servers, at 10,000 requests a second, and in this process by a clock of
+its own: there the dead leave at once, or they stay until they are asked for or given up, which are the bounds of what
+promptness can bring.
 """
 
 from __future__ import annotations
@@ -17,11 +20,14 @@ import random
 import time
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import Any
+from itertools import islice
+from math import nan
+from typing import Any, NamedTuple
 
 from bench.caches import EngineCache
 from bench.common import ServerProcess, fill, our_server, pack, plot_bars, progress, redis_server, save, table
 from bench.pauses import Probe
+from bench.replay import Client, Load, ask, calibrate
 from bench.traces import ranks
 from pycache_server.evict.base import load_policy
 
@@ -37,13 +43,19 @@ POLICIES = (
     "volatile-timebucket",
     "volatile-ttl",
 )
-LIVES = ((0.5, 10), (0.3, 60), (0.2, 3600))
+REDIS_POLICIES = ("allkeys-lru", "allkeys-lfu", "volatile-ttl")
+LIVES = ((0.5, 1), (0.3, 6), (0.2, 360))
 """Shares of the keys of "hits", and the seconds that these live."""
+RATE = 10_000
+"""Requests of "hits" in a second."""
+BATCH = 20
+VALUE_BYTES = 1024
 
 
-def keys_of(server: ServerProcess) -> int:
-    """DBSIZE."""
-    return int(server.call("DBSIZE")[1:])
+def gone_from(server: ServerProcess) -> int:
+    """How many keys a server has removed because they were dead."""
+    stats = server.call("INFO", "stats")
+    return int(stats.partition(b"\nexpired_keys:")[2].split()[0])
 
 
 # Stale keys
@@ -66,7 +78,7 @@ def stale(server: ServerProcess, keys: int) -> Row:
     full = server.resident()
     shares = []
     while (now := time.time()) < dues[-1] - 1:
-        there, alive = keys_of(server), keys - bisect_right(dues, now)
+        there, alive = keys - gone_from(server), keys - bisect_right(dues, now)
         if now > dues[0] + 1:
             shares.append(max(there - alive, 0) / there)
         progress(f"{server.name}: {there:,} keys, {alive:,} of them alive")
@@ -76,7 +88,7 @@ def stale(server: ServerProcess, keys: int) -> Row:
         "server": server.name,
         "stale_mean": 100 * sum(shares) / len(shares),
         "stale_most": 100 * max(shares),
-        "left": keys_of(server),
+        "left": keys - gone_from(server),
         "resident_left": 100 * max(server.resident() - empty, 0) / (full - empty),
     }
 
@@ -101,7 +113,7 @@ def storm(server: ServerProcess, keys: int) -> Row:
     )
     time.sleep(max(due - time.time() - 0.2, 0))
     with Reads(server) as probe:
-        while keys_of(server) > 1 and time.time() < due + 60:
+        while gone_from(server) < keys and time.time() < due + 60:
             time.sleep(0.005)
         gone = time.time() - due
         time.sleep(0.5)
@@ -117,28 +129,72 @@ def storm(server: ServerProcess, keys: int) -> Row:
 # Hits
 
 
-def hits(policy: str, requests: int, lazy: bool) -> float:
-    """The share of requests that an engine answers, in percent: 2,000 requests a second, room for a quarter."""
+class Work(NamedTuple):
+    """Keys in the order in which they are asked for, the milliseconds that each key lives, and the room there is."""
+
+    asked: list[int]
+    lives: list[int]
+    room: int
+
+
+def work(requests: int) -> Work:
+    """Keys by Zipf, how long one lives is another matter; room for a quarter of them."""
     chance = random.Random(1)
     keys = requests // 10
-    popular = ranks(keys, 0.8, chance)
-    lives = chance.choices([life for _, life in LIVES], [share for share, _ in LIVES], k=keys)
-    cache = EngineCache(load_policy(policy).engine, keys // 4, lazy)
+    asked = list(islice(ranks(keys, 0.8, chance), requests))
+    lives = chance.choices([1000 * life for _, life in LIVES], [share for share, _ in LIVES], k=keys)
+    return Work(asked, lives, keys // 4)
+
+
+def hits(policy: str, given: Work, lazy: bool) -> float:
+    """The share of requests that an engine answers in this process, in percent."""
+    cache = EngineCache(load_policy(policy).engine, given.room, lazy)
     found = 0
-    for _ in range(requests):
-        cache.now += 0.0005
-        key = next(popular)
-        found += cache.ask(key, 1000 * lives[key])
-    return 100 * found / requests
+    for key in given.asked:
+        cache.now += 1 / RATE
+        found += cache.ask(key, given.lives[key])
+    return 100 * found / len(given.asked)
+
+
+def served_hits(client: Client, policy: str, given: Work) -> float:
+    """The share of requests that a server answers, in percent, while they come at their rate."""
+    calibrate(client, policy, given.room, Load(VALUE_BYTES, BATCH, expiring=True))
+    names = [b"key:%09d" % key for key in range(len(given.lives))]
+    gets = [pack([b"GET", name]) for name in names]
+    value = b"v" * VALUE_BYTES
+
+    def write(key: int) -> bytes:
+        return pack([b"SET", names[key], value, b"PX", b"%d" % given.lives[key]])
+
+    found = 0
+    begin = time.monotonic()
+    for first in range(0, len(given.asked), BATCH):
+        time.sleep(max(begin + first / RATE - time.monotonic(), 0))
+        found += ask(client, given.asked[first : first + BATCH], gets, write)
+    return 100 * found / len(given.asked)
 
 
 def measure_hits(requests: int) -> list[Row]:
+    """A row for each policy; None where Redis does not have it."""
+    given = work(requests)
     rows = []
-    for policy in POLICIES:
-        progress(f"hits: {policy}")
-        rows.append(
-            {"policy": policy, "at_once": hits(policy, requests, False), "lazily": hits(policy, requests, True)}
-        )
+    with (
+        redis_server() as redis,
+        our_server() as ours,
+        Client("127.0.0.1", redis.port) as theirs,
+        Client("127.0.0.1", ours.port) as mine,
+    ):
+        for policy in POLICIES:
+            progress(f"hits: {policy}")
+            rows.append(
+                {
+                    "policy": policy,
+                    "redis": served_hits(theirs, policy, given) if policy in REDIS_POLICIES else None,
+                    "pycache": served_hits(mine, policy, given),
+                    "at_once": hits(policy, given, False),
+                    "lazily": hits(policy, given, True),
+                }
+            )
     return rows
 
 
@@ -156,7 +212,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", default="stale,storm,hits", help="with commas")
     parser.add_argument("--keys", type=int, default=400_000, help='keys of "stale"')
-    parser.add_argument("--requests", type=int, default=400_000, help='requests of "hits"')
+    parser.add_argument("--requests", type=int, default=200_000, help='requests of "hits"')
     arguments = parser.parse_args()
     parts = arguments.parts.split(",")
     found: dict[str, list[Row]] = {}
@@ -178,13 +234,16 @@ def main() -> None:
         found["hits"] = measure_hits(arguments.requests)
         progress("")
         table(
-            "hits of requests, in percent, where the dead leave",
-            ["policy", "at once", "when asked for or given up"],
-            [list(row.values()) for row in found["hits"]],
+            "hits of requests, in percent; in process, where the dead leave at once, and only if asked for or given up",
+            ["policy", "redis", "pycache", "at once", "lazily"],
+            [["-" if value is None else value for value in row.values()] for row in found["hits"]],
         )
     save("expiry", found)
     if "hits" in found:
-        series = {way: [row[way] for row in found["hits"]] for way in ("at_once", "lazily")}
+        series = {
+            way: [nan if row[way] is None else row[way] for row in found["hits"]]
+            for way in ("redis", "pycache", "at_once")
+        }
         plot_bars("expiry", "hits of requests", [row["policy"] for row in found["hits"]], series, "percent")
 
 

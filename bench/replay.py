@@ -129,7 +129,7 @@ def fill(client: Client, numbers: Iterable[int], load: Load) -> int:
     """Set keys that no trace has. Returns how many keys there were, at the mean of the second half of the time."""
     write = load.setter()
     commands = [write(b"new:%09d" % number) for number in numbers]
-    sizes = []
+    sizes: list[int] = []
     for begin in range(0, len(commands), load.batch):
         replies = client.pipeline([*commands[begin : begin + load.batch], pack([b"DBSIZE"])])
         sizes.append(replies[-1])
@@ -145,11 +145,9 @@ class Replayed(NamedTuple):
 
 
 def replay(client: Client, trace: Trace, room: int, load: Load, show: Callable[[int], None] | None = None) -> Replayed:
-    """Ask for the keys of a trace, one pipeline after the other, and set those that are not there.
+    """Ask for the keys of a trace, ``load.batch`` of them in flight, which is how far they can come in another order.
 
-    A key that is missed twice in a pipeline would have been set after the first time: it is asked for again once it is
-    set, and that is what counts. So requests come in another order than the trace's, but by less than a pipeline; with
-    a ``load.batch`` of 1 they do not. ``show`` is called now and then with the number of requests so far.
+    ``show`` is called now and then with the number of requests so far.
     """
     names = [b"key:%09d" % number for number in range(trace.unique)]
     gets = [pack([b"GET", name]) for name in names]
@@ -159,18 +157,9 @@ def replay(client: Client, trace: Trace, room: int, load: Load, show: Callable[[
     next_sample = 0
     for begin in range(0, len(trace.keys), load.batch):
         asked = trace.keys[begin : begin + load.batch]
-        missed = [
-            key for key, value in zip(asked, client.pipeline([gets[key] for key in asked]), strict=True) if not value
-        ]
-        if missed:
-            commands, seen = [], set[int]()
-            for key in missed:
-                commands.append(gets[key] if key in seen else write(names[key]))
-                seen.add(key)
-            again = sum(reply not in (b"OK", None) for reply in client.pipeline(commands))
-            hits += again
-            misses += len(missed) - again
-        hits += len(asked) - len(missed)
+        found = ask(client, asked, gets, lambda key: write(names[key]))
+        hits += found
+        misses += len(asked) - found
         if begin >= next_sample:
             next_sample += len(trace.keys) // _SAMPLES
             if misses > 1.2 * room:
@@ -178,3 +167,20 @@ def replay(client: Client, trace: Trace, room: int, load: Load, show: Callable[[
             if show is not None:
                 show(begin)
     return Replayed(hits, sum(sizes) / len(sizes) if sizes else client.call("DBSIZE"))
+
+
+def ask(client: Client, keys: Sequence[int], gets: Sequence[bytes], write: Callable[[int], bytes]) -> int:
+    """Get keys in one pipeline, by their packed ``gets``, and set those that are not there in another. How many were.
+
+    A key that is missed twice would have been set after the first time: it is asked for again once it is set, and that
+    is what counts.
+    """
+    missed = [key for key, value in zip(keys, client.pipeline([gets[key] for key in keys]), strict=True) if not value]
+    if not missed:
+        return len(keys)
+    commands, seen = [], set[int]()
+    for key in missed:
+        commands.append(gets[key] if key in seen else write(key))
+        seen.add(key)
+    again = sum(reply not in (b"OK", None) for reply in client.pipeline(commands))
+    return len(keys) - len(missed) + again
