@@ -57,8 +57,6 @@ class HugePages:
     def __init__(self, collapse: Collapse | None = None, maps: Path = _MAPS) -> None:
         self.collapsed = 0
         """Huge pages made, or found to be there."""
-        self.longest = 0.0
-        """Seconds that the longest move took."""
         self._collapse = collapse or _make_collapse()
         self._maps = maps
         self._due: deque[int] = deque()
@@ -85,12 +83,9 @@ class HugePages:
         if not self._due and abs(resident - self._size) >= GROWN:
             self._size = resident
             self._look()
-        begin = last = time.perf_counter()
-        while self._due and last - begin < SLICE:
-            self._move(self._due.pop())
-            now = time.perf_counter()
-            self.longest = max(self.longest, now - last)
-            last = now
+        end = time.perf_counter() + SLICE
+        while self._due and time.perf_counter() < end:
+            self._move(self._collapse, self._due.pop())
 
     def _look(self) -> None:
         there: set[int] = set()
@@ -104,8 +99,8 @@ class HugePages:
         self._known &= there
         self._due.extend(sorted(there - self._known))
 
-    def _move(self, number: int) -> None:
-        problem = self._collapse(number * HUGE) if self._collapse else 0
+    def _move(self, collapse: Collapse, number: int) -> None:
+        problem = collapse(number * HUGE)
         if not problem:
             self.collapsed += 1
             self._known.add(number)

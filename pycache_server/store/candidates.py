@@ -118,7 +118,44 @@ def _where_volatile(tell: Told) -> Told:
     return told
 
 
-class Handover(Candidates):
+class DividedCandidates(Candidates):
+    """Candidates of several engines: ``of`` tells whose a key is."""
+
+    __slots__ = ()
+
+    def of(self, key: bytes) -> Candidates:
+        """Those that a key belongs to."""
+        raise NotImplementedError
+
+    def make(self, key: bytes, value: Any, expires: int) -> SizedEntry:
+        return self.of(key).make(key, value, expires)
+
+    def admit(self, entry: SizedEntry) -> None:
+        self.of(entry.key).admit(entry)
+
+    def access(self, entry: SizedEntry) -> None:
+        self.of(entry.key).access(entry)
+
+    def discard(self, entry: SizedEntry) -> None:
+        self.of(entry.key).discard(entry)
+
+    def evicted(self, entry: SizedEntry) -> None:
+        self.of(entry.key).evicted(entry)
+
+    def weight(self, entry: SizedEntry, expires: int) -> int:
+        return self.of(entry.key).weight(entry, expires)
+
+    def retime(self, entry: SizedEntry, expires: int) -> bool:
+        return self.of(entry.key).retime(entry, expires)
+
+    def engine_of(self, entry: SizedEntry) -> Engine | None:
+        return self.of(entry.key).engine_of(entry)
+
+    def engine_for(self, key: bytes) -> Engine:
+        return self.of(key).engine_for(key)
+
+
+class Handover(DividedCandidates):
     """The candidates of two policies: buckets below ``position`` are the new one's, the others the old one's, who
     gives up its own first."""
 
@@ -130,41 +167,14 @@ class Handover(Candidates):
         self.position = 0
         self.engine = new.engine
 
-    def _of(self, key: bytes) -> Candidates:
+    def of(self, key: bytes) -> Candidates:
         return self.new if hash(key) & SLOT_MASK < self.position else self.old
-
-    def make(self, key: bytes, value: Any, expires: int) -> SizedEntry:
-        return self._of(key).make(key, value, expires)
-
-    def admit(self, entry: SizedEntry) -> None:
-        self._of(entry.key).admit(entry)
-
-    def access(self, entry: SizedEntry) -> None:
-        self._of(entry.key).access(entry)
-
-    def discard(self, entry: SizedEntry) -> None:
-        self._of(entry.key).discard(entry)
-
-    def evicted(self, entry: SizedEntry) -> None:
-        self._of(entry.key).evicted(entry)
 
     def victim(self) -> SizedEntry | None:
         return self.old.victim() or self.new.victim()
 
-    def weight(self, entry: SizedEntry, expires: int) -> int:
-        return self._of(entry.key).weight(entry, expires)
-
-    def retime(self, entry: SizedEntry, expires: int) -> bool:
-        return self._of(entry.key).retime(entry, expires)
-
     def count(self, entry: SizedEntry, growth: int) -> bool:
-        return self._of(entry.key).count(entry, growth)
-
-    def engine_of(self, entry: SizedEntry) -> Engine | None:
-        return self._of(entry.key).engine_of(entry)
-
-    def engine_for(self, key: bytes) -> Engine:
-        return self._of(key).engine_for(key)
+        return self.of(entry.key).count(entry, growth)
 
     def anew(self) -> Candidates:
         return self.new.anew()

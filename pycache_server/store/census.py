@@ -7,11 +7,15 @@ counters of the databases tell.
 
 from __future__ import annotations
 
+import operator
+
 from pycache_server.entry import Entry
 from pycache_server.store.database import Bucket
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.memory import size_of_key
 from pycache_server.store.scan import SLOTS
+
+Tables = list[list[Bucket]]
 
 
 class Census:
@@ -25,7 +29,8 @@ class Census:
         """How many there were."""
         self.taken = False
         """Whether there has been a complete count."""
-        self._tables: list[list[Bucket]] = []  # those that were counted then
+        self._counted: Tables = []  # what was counted then: FLUSHALL and SWAPDB put others in their places
+        self._counting: Tables = []  # and what the count that is going on began with
         self._state: object = None  # the counters at the beginning of the last complete count
         self._present: object = None  # and of the one that is going on
         self._place: int | None = None
@@ -39,12 +44,14 @@ class Census:
     def likens(self, keys: int) -> bool:
         """Whether what a key took in the last count tells what one takes now that there are so many: nothing was
         flushed since, and the number is of the same size."""
-        same = [each.buckets for each in self._keyspace.databases]
-        return (
-            self.keys <= 2 * keys <= 4 * self.keys
-            and len(same) == len(self._tables)
-            and all(now is then for now, then in zip(same, self._tables, strict=True))
-        )
+        return self.keys <= 2 * keys <= 4 * self.keys and self._same(self._counted)
+
+    def _buckets(self) -> Tables:
+        return [each.buckets for each in self._keyspace.databases]
+
+    def _same(self, tables: Tables) -> bool:
+        """Whether the databases are still those."""
+        return len(tables) > 0 and all(map(operator.is_, self._buckets(), tables))
 
     @property
     def running(self) -> bool:
@@ -52,9 +59,10 @@ class Census:
         return self._place is not None
 
     def begin(self) -> None:
-        """Begin a count, unless one is going on."""
-        if self._place is None:
+        """Begin a count, unless one is going on of the same databases: a flush puts an end to it."""
+        if self._place is None or not self._same(self._counting):
             self._place, self._found, self._present = 0, (0, 0), self._counters()
+            self._counting = self._buckets()
 
     def step(self, budget: int) -> bool:
         """Count about ``budget`` keys. Whether there is more to do."""
@@ -80,7 +88,7 @@ class Census:
     def _finish(self) -> None:
         self.bytes, self.keys = self._found
         self._state, self._place, self.taken = self._present, None, True
-        self._tables = [each.buckets for each in self._keyspace.databases]
+        self._counted = self._counting
 
     def _counters(self) -> object:
         return [(each.dirty, each.size, each.expired_fields) for each in self._keyspace.databases]

@@ -493,7 +493,10 @@ class Database:
 
     def _drop(self, entry: Entry) -> None:
         """Remove an expired entry that is out of the wheel."""
-        del self.buckets[hash(entry.key) & SLOT_MASK][entry.key]
+        bucket = self.buckets[hash(entry.key) & SLOT_MASK]
+        del bucket[entry.key]
+        if not bucket:
+            bucket.clear()  # a dict does not give its room back by itself
         self.size -= 1
         self._let_go(entry)
         self._has_expired(entry)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from pycache_server.entry import Entry, SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
-from pycache_server.store.candidates import Candidates, plain_candidates
+from pycache_server.store.candidates import Candidates, DividedCandidates, plain_candidates
 from pycache_server.store.database import Bucket
 from pycache_server.store.evicting import EvictingDatabase
 from pycache_server.store.scopes import Scope, Scoped
@@ -48,7 +48,7 @@ class Group:
         return self.used > self.limit.size
 
 
-class LimitedCandidates(Candidates):
+class LimitedCandidates(DividedCandidates):
     """The candidates of a database that has limits."""
 
     __slots__ = ("_build", "_groups", "_rest", "groups")
@@ -64,24 +64,9 @@ class LimitedCandidates(Candidates):
         """The group that a key belongs to, None where it has no limit."""
         return self._groups.of(0, key)
 
-    def _of(self, key: bytes) -> Candidates:
+    def of(self, key: bytes) -> Candidates:
         group = self._groups.of(0, key)
         return self._rest if group is None else group.candidates
-
-    def make(self, key: bytes, value: Any, expires: int) -> SizedEntry:
-        return self._of(key).make(key, value, expires)
-
-    def admit(self, entry: SizedEntry) -> None:
-        self._of(entry.key).admit(entry)
-
-    def access(self, entry: SizedEntry) -> None:
-        self._of(entry.key).access(entry)
-
-    def discard(self, entry: SizedEntry) -> None:
-        self._of(entry.key).discard(entry)
-
-    def evicted(self, entry: SizedEntry) -> None:
-        self._of(entry.key).evicted(entry)
 
     def victim(self) -> SizedEntry | None:
         victim = self._rest.victim()
@@ -97,18 +82,6 @@ class LimitedCandidates(Candidates):
             return False
         group.used += growth
         return growth > 0 and group.full
-
-    def weight(self, entry: SizedEntry, expires: int) -> int:
-        return self._of(entry.key).weight(entry, expires)
-
-    def retime(self, entry: SizedEntry, expires: int) -> bool:
-        return self._of(entry.key).retime(entry, expires)
-
-    def engine_of(self, entry: SizedEntry) -> Engine | None:
-        return self._of(entry.key).engine_of(entry)
-
-    def engine_for(self, key: bytes) -> Engine:
-        return self._of(key).engine_for(key)
 
     def anew(self) -> Candidates:
         return self._build()

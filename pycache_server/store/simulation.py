@@ -350,26 +350,22 @@ class ShadowedDatabase(Database):
         if shadows is not None and hash(key) & PLACES < shadows.threshold:
             shadows.has_gone(self, key)
 
-    def read(self, key: bytes) -> Any:
-        value = super().read(key)
+    def _asked(self, key: bytes, found: bool) -> None:
         shadows = self.keyspace.shadows
         if shadows is not None:
             shadows.asked += 1
-            if value is not None:
-                shadows.found += 1
+            shadows.found += found
             if hash(key) & PLACES < shadows.threshold:
-                shadows.has_read(self, key, value is not None)
+                shadows.has_read(self, key, found)
+
+    def read(self, key: bytes) -> Any:
+        value = super().read(key)
+        self._asked(key, value is not None)
         return value
 
     def get_string(self, key: bytes) -> bytes | None:
         value = super().get_string(key)
-        shadows = self.keyspace.shadows
-        if shadows is not None:
-            shadows.asked += 1
-            if value is not None:
-                shadows.found += 1
-            if hash(key) & PLACES < shadows.threshold:
-                shadows.has_read(self, key, value is not None)
+        self._asked(key, value is not None)
         return value
 
     def read_string(self, key: bytes) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pycache_server.entry import NEVER
 from pycache_server.errors import NotAnInteger, WouldOverflow
 from pycache_server.evict.lru import Lru
 from pycache_server.evict.noeviction import NoEviction
+from pycache_server.store.census import Census
 from pycache_server.store.clock import Clock
 from pycache_server.store.database import Database, make_known
 from pycache_server.store.events import DEL, EXPIRED_KEY, NEW_KEY, Event
@@ -361,3 +363,44 @@ def test_the_last_buckets_of_a_flushed_database_are_emptied_in_pieces() -> None:
         sizes.append(sum(map(len, held)))
     assert len(sizes) > 20
     assert all(0 <= before - after <= 2 * 128 for before, after in zip([3000, *sizes], sizes, strict=False))
+
+
+def test_buckets_give_their_room_back_when_their_last_key_expires() -> None:
+    keyspace, _, clock = make()
+    database = keyspace.databases[0]
+    empty = sum(map(sys.getsizeof, database.buckets))
+    for number in range(40_000):
+        database.put_until(b"%d" % number, b"", clock.now() + 100, DEL)
+    assert sum(map(sys.getsizeof, database.buckets)) > 5 * empty
+    clock.time += 1
+    while database.expire_due(1000):
+        pass
+    assert sum(map(sys.getsizeof, database.buckets)) == empty
+
+
+def test_a_census_that_began_before_a_flush_tells_nothing_of_what_came_after() -> None:
+    keyspace, _, _ = make()
+    database, census = keyspace.databases[0], Census(keyspace)
+
+    def fill(size: int) -> None:
+        database.flush()
+        for number in range(3000):
+            database.put(b"%d" % number, bytes(size), DEL)
+
+    fill(4000)
+    census.begin()
+    assert census.step(1000)
+    fill(1000)
+    while census.step(1000):
+        pass
+    assert not census.fresh
+    assert not census.likens(3000)
+    census.begin()
+    assert census.step(1000)
+    fill(100)
+    census.begin()
+    while census.step(1000):
+        pass
+    assert census.fresh
+    assert census.likens(3000)
+    assert 100 < census.bytes / 3000 < 400
