@@ -111,7 +111,6 @@ class Database:
 
     def _renew(self) -> None:
         self.buckets: list[Bucket] = [{} for _ in range(SLOTS)]
-        make_known(self.buckets)
         self.wheel = Wheel(self.keyspace.wake)
         self.fields = Wheel(self.keyspace.wake)
         self.size = 0
@@ -411,6 +410,7 @@ class Database:
         if self.size:  # most databases are empty, and a new table takes a quarter of a millisecond
             self.keyspace.discard(self._remains())
             self._renew()
+            make_known(self.buckets)  # at the start whoever owns the collector does that
         self.dirty += removed
         return removed
 

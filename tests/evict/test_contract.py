@@ -22,7 +22,7 @@ from pycache_server.evict.random import PlacedEntry, Random
 from pycache_server.testing.engines import check_engine
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", BUILTIN)
 def test_a_builtin_engine_keeps_the_contract(name: str, seed: int) -> None:
     check_engine(load_policy("volatile-" + name).engine, seed)

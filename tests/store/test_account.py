@@ -14,7 +14,7 @@ from tests.store.account_growth import CASES
 ROOT = Path(__file__).parent.parent.parent
 
 
-QUICK = ("string 100", "volatile string 16", "list of 100", "hash of 3")
+QUICK = ("string 100", "hash of 3")
 """The cases that stand for all in the fast suite: each takes a second or more."""
 
 

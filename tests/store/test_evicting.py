@@ -166,7 +166,7 @@ class EvictingActor(Actor):
             check_admitted(self.db, self.volatile)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_an_engine_is_told_everything_once(seed: int) -> None:
     actor = EvictingActor(seed)
     for number in range(4000):
@@ -184,7 +184,12 @@ def finish(shape: Shape) -> None:
         pass
 
 
-@pytest.mark.parametrize("name", policy_names())
+USUAL = ("noeviction", "allkeys-lru", "volatile-lru", "volatile-ttl", "allkeys-adaptive", "volatile-timebucket")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in USUAL else pytest.param(name, marks=pytest.mark.slow) for name in policy_names()]
+)
 def test_a_change_to_or_from_any_other_policy_loses_no_key_while_commands_write(name: str) -> None:
     keyspace, shape, clock = make()
     db = keyspace.databases[0]
