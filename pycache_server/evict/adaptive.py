@@ -248,8 +248,9 @@ class Adaptive(Engine):
     # What an operator may ask
 
     def idle_seconds(self, entry: Any) -> int | None:
-        # At least so long: what was read within the burst has kept its tick, and a tick lasts for a while.
-        index = bisect_right(self._moments, entry.accessed + self._burst)
+        # At least so long: what was read within a burst, which may have been longer then, has kept its tick, and a tick
+        # lasts for a while.
+        index = bisect_right(self._moments, entry.accessed + 2 * (self._burst + self._grain))
         return max(0, int(self.now() - self._times[index])) if index < len(self._moments) else 0
 
     def frequency(self, entry: Any) -> int | None:
