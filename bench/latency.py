@@ -48,21 +48,21 @@ class Client:
             latencies.append(done - self.due.popleft())
 
 
-def drive(port: int, clients: int, keys: int, rate: float, seconds: float, pipe: Connection) -> None:
-    """Send GETs and SETs at a rate; answer with the sorted latencies in seconds."""
+def drive(port: int, clients: int, keys: int, rate: float, seconds: float, every: int, pipe: Connection) -> None:
+    """Send GETs and SETs at a rate, ``every`` so many a SET; answer with the sorted latencies in seconds."""
     selector = selectors.DefaultSelector()
     connections = [Client(port) for _ in range(clients)]
     for client in connections:
         selector.register(client.socket, selectors.EVENT_READ, client)
-    requests = [_request(number, b"key:%012d" % random.randrange(keys)) for number in range(5000)]
-    latencies: list[float] = []
     total = int(rate * seconds)
+    requests = [_request(number % every == 0, b"key:%012d" % random.randrange(keys)) for number in range(total)]
+    latencies: list[float] = []
     begin = time.perf_counter() + 0.05
     sent = 0
     while sent < total or any(client.due for client in connections):
         now = time.perf_counter()
         while sent < total and begin + sent / rate <= now:
-            connections[sent % clients].send(begin + sent / rate, requests[sent % len(requests)])
+            connections[sent % clients].send(begin + sent / rate, requests[sent])
             sent += 1
         wait = begin + sent / rate - time.perf_counter() if sent < total else 0.2
         for event, _ in selector.select(max(0.0, wait)):
@@ -70,16 +70,17 @@ def drive(port: int, clients: int, keys: int, rate: float, seconds: float, pipe:
     pipe.send(sorted(latencies))
 
 
-def _request(number: int, key: bytes) -> bytes:
-    """One request in ten writes."""
-    return pack([b"SET", key, VALUE]) if number % 10 == 0 else pack([b"GET", key])
+def _request(writes: bool, key: bytes) -> bytes:
+    return pack([b"SET", key, VALUE]) if writes else pack([b"GET", key])
 
 
-def measure(server: ServerProcess, clients: int, keys: int, rate: float, seconds: float) -> list[float]:
-    """The latencies of one run, sorted."""
+def measure(
+    server: ServerProcess, clients: int, keys: int, rate: float, seconds: float, every: int = 10
+) -> list[float]:
+    """The latencies of one run in seconds, sorted; ``every`` so many requests one writes."""
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
-    process = context.Process(target=drive, args=(server.port, clients, keys, rate, seconds, theirs))
+    process = context.Process(target=drive, args=(server.port, clients, keys, rate, seconds, every, theirs))
     process.start()
     found: list[float] = mine.recv()
     process.join()

@@ -38,7 +38,8 @@ from operator import mul
 
 PER_OCTAVE = 4
 BINS = 32 * PER_OCTAVE
-NEAR = 1 << 16
+_NEAR_BITS = 18
+NEAR = 1 << _NEAR_BITS
 """Ages below this are looked up in BIN directly."""
 
 
@@ -47,13 +48,13 @@ def _edge(index: int) -> int:
     return ceil(2 ** (index / PER_OCTAVE))
 
 
-BIN = b"\0" + b"".join(bytes([index]) * (_edge(index + 1) - _edge(index)) for index in range(16 * PER_OCTAVE))
+BIN = b"\0" + b"".join(bytes([index]) * (_edge(index + 1) - _edge(index)) for index in range(_NEAR_BITS * PER_OCTAVE))
 _WIDTHS = [max(0.5, _edge(index + 1) - _edge(index)) for index in range(BINS)]
 
 
 def far_bin(age: int) -> int:
     """The bin of an age that is not below NEAR."""
-    return BIN[min(age >> 16, NEAR - 1)] + 16 * PER_OCTAVE
+    return min(BIN[min(age >> _NEAR_BITS, NEAR - 1)] + _NEAR_BITS * PER_OCTAVE, BINS - 1)
 
 
 # States: 0 for a key of which nothing is known, else an octave and a frequency. The tables of a state begin at its row,

@@ -4,7 +4,7 @@ Redis samples a few keys and compares their clocks, which tick once a second. A 
 their last access costs two slots an entry and six pointer writes an access, needs no clock to decide, and is exact.
 ``maxmemory-samples`` has nothing to do here.
 
-The time of the last access is kept for OBJECT IDLETIME alone.
+The time of the last access is kept for OBJECT IDLETIME alone: to the second, so that entries share the numbers.
 
 Source: the policy is as old as paging; see Belady, "A study of replacement algorithms for a virtual-storage computer",
 IBM Systems Journal 1966.
@@ -17,7 +17,7 @@ from pycache_server.evict.ring import LinkedEntry, Ring
 
 
 class LruEntry(LinkedEntry):
-    """``used`` is the time of the last access in seconds."""
+    """``used`` is the time of the last access in seconds, or up to one before."""
 
     __slots__ = ("used",)
 
@@ -28,18 +28,21 @@ class Lru(Engine):
     """A ring in the order of the last access."""
 
     entry_type = LruEntry
+    shared = frozenset({"used"})
 
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
         self._ring = ring = Ring[LruEntry]()
         self._head = ring.head
+        self._moment = 0.0
 
     def admit(self, entry: LruEntry) -> None:
-        entry.used = self.now()
+        entry.used = self._moment_of(self.now())
         self._ring.push(entry)
 
     def access(self, entry: LruEntry) -> None:
-        entry.used = self.now()
+        now = self.now()
+        entry.used = self._moment if 0.0 <= now - self._moment < 1.0 else self._moment_of(now)
         head = self._head
         newest = head.older
         if entry is newest:
@@ -50,6 +53,12 @@ class Lru(Engine):
         entry.older = newest
         entry.newer = head
         newest.newer = head.older = entry
+
+    def _moment_of(self, now: float) -> float:
+        """The number that entries share which are used within a second."""
+        if not 0.0 <= now - self._moment < 1.0:
+            self._moment = now
+        return self._moment
 
     def discard(self, entry: LruEntry) -> None:
         self._ring.remove(entry)

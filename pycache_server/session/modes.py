@@ -412,10 +412,11 @@ def _both(gates: list[Gate]) -> Gate:
 
 def _memory_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
     """Make room before a command that writes; refuse one that may need some where that cannot be done."""
-    room = session.core.room
-    room.trim()
+    room, keyspace = session.core.room, session.keyspace
+    if keyspace.crowded:
+        room.trim()
     able = room.make()
-    if able and not session.keyspace.crowded:
+    if able and not keyspace.crowded:
         return
     commands = [(row, argv)]
     if row.command.name == "exec":

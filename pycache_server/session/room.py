@@ -51,11 +51,13 @@ class Room:
         limit = keyspace.maxmemory
         if not limit or keyspace.held <= limit or keyspace.stands_still:
             return True
+        evict = keyspace.evict
         for _ in range(_UNTIMED):
-            if not keyspace.evict():
+            if not evict():
                 break
             if keyspace.held <= limit:
-                self._settle()
+                if self._exceeded_since is not None or self._ceiling:
+                    self._settle()
                 return True
         begin = self._ticks()
         if self._exceeded_since is None:

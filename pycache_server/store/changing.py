@@ -15,7 +15,7 @@ from pycache_server.entry import NEVER, Entry, SizedEntry
 from pycache_server.store.candidates import Candidates, Handover
 from pycache_server.store.database import Bucket, Database
 from pycache_server.store.evicting import EvictingDatabase
-from pycache_server.store.memory import size_of_value
+from pycache_server.store.memory import SHARED_SIZES, size_of_value, sizes
 from pycache_server.store.scan import SLOT_MASK, SLOTS
 
 Operation = TypeVar("Operation", bound=Callable[..., Any])
@@ -149,8 +149,9 @@ class HandingDatabase(ChangingDatabase):
         handover.old.discard(old)
         entry = handover.new.make(old.key, old.value, old.expires)
         self.exchange(bucket, old, entry)
-        entry.size = handover.new.weight(entry, entry.expires) + size_of_value(entry.key) + size_of_value(entry.value)
-        self._add_used(entry.size - old.size)
+        size = handover.new.weight(entry, entry.expires) + size_of_value(entry.key) + size_of_value(entry.value)
+        entry.size = sizes[size] if size < SHARED_SIZES else size
+        self._add_used(size - old.size)
         handover.old.count(old, -old.size)
         if handover.new.count(entry, entry.size):
             self.keyspace.crowded = True

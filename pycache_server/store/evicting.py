@@ -18,7 +18,7 @@ from pycache_server.store.candidates import Candidates
 from pycache_server.store.database import Bucket, Database
 from pycache_server.store.events import Event
 from pycache_server.store.hash import VolatileHash
-from pycache_server.store.memory import Remains, no_engine, size_of_value
+from pycache_server.store.memory import SHARED_SIZES, Remains, no_engine, share_sizes, size_of_value, sizes
 from pycache_server.store.scan import SLOT_MASK
 from pycache_server.store.strings import STRING_TYPES, as_bytes
 
@@ -33,6 +33,8 @@ class EvictingDatabase(Database):
 
     def begin(self, candidates: Candidates | None) -> None:
         """Let other candidates take the place of those that are there."""
+        if candidates is not None:
+            share_sizes()
         self.candidates = candidates
         self.on_access = no_engine if candidates is None else candidates.access
 
@@ -195,7 +197,7 @@ class EvictingDatabase(Database):
         size += len(value) + 48 & -16 if type(value) is bytes and len(value) > 1 else size_of_value(value)
         if expires is not NEVER and expires != NEVER:
             self.wheel.add(entry)
-        entry.size = size
+        entry.size = sizes[size] if size < SHARED_SIZES else size
         self.used += size
         self.keyspace.held += size
         candidates.admit(entry)
@@ -244,7 +246,8 @@ class EvictingDatabase(Database):
         self._add_used(-entry.size)
 
     def _recount(self, entry: SizedEntry, growth: int) -> None:
-        entry.size += growth
+        size = entry.size + growth
+        entry.size = sizes[size] if size < SHARED_SIZES else size
         self.used += growth
         self.keyspace.held += growth
 

@@ -27,6 +27,10 @@ BUCKET_SHARE = 38
 """Bytes of the keyspace's dicts for each key: 24 of the item, the rest for the share that is free."""
 TIME = 32
 """Bytes of a time at which a key expires."""
+SHARED_SIZES = 4096
+"""Sizes below this, of which a server has few different ones, are integers that entries share: see ``sizes``."""
+sizes: list[int] = []
+"""These integers, while there are engines: 32 bytes for each entry otherwise."""
 HEAVY = 512
 """Values of more elements are freed in slices."""
 _SHARED_INTS = range(-5, 257)
@@ -86,12 +90,18 @@ def weigh(engine: Engine) -> Weight:
             sample.admit(probe)
         last = probes[-1]
         slots = {name for each in type(last).__mro__ for name in getattr(each, "__slots__", ())}
-        numbers = [getattr(last, name, None) for name in slots - {"expires", "size"}]
+        numbers = [getattr(last, name, None) for name in slots - {"expires", "size"} - kind.shared]
         held = sum(size_of(each) for each in numbers if type(each) in (int, float) and each not in _SHARED_INTS)
-        _weights[kind] = Weight(BUCKET_SHARE + size_of(last) + size_of(last.size), held)
+        _weights[kind] = Weight(BUCKET_SHARE + size_of(last), held)
         for probe in probes:
             sample.discard(probe)
     return _weights[kind]
+
+
+def share_sizes() -> None:
+    """Make the integers that entries share."""
+    if not sizes:
+        sizes.extend(range(SHARED_SIZES))
 
 
 # Giving back

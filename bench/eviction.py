@@ -1,0 +1,175 @@
+"""What eviction costs, beside redis-server with allkeys-lru: CPU per command, late answers, memory, changes of engine.
+
+    python -m bench.eviction                                     # lru, lfu, timebucket and adaptive
+    python -m bench.eviction --policies allkeys-sieve --parts cpu
+    python -m bench.eviction --keys 1000000 --parts change
+
+Both servers get the maxmemory at which 70 % of the keys fit. "cpu" is redis-benchmark's GET and SET over all keys:
+three reads in ten miss, and three writes in ten put in a key for which another has to go. "late" sends SETs at a fixed
+rate, all of keys that are new, so each evicts; they are timed from when they were due (bench/latency.py). "change" goes
+from one engine to the next and back to none while a probe sends a PING every millisecond (bench/pauses.py). "memory"
+fills a new server for each policy, and divides what its resident memory has grown by the keys.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import time
+from typing import Any
+
+from bench.common import ServerProcess, fill, geometric_mean, our_server, pack, plot_bars, progress, redis_server, save
+from bench.common import table as show
+from bench.latency import VALUE, capacity, measure
+from bench.pauses import Probe
+from bench.throughput import REQUESTS, run
+
+POLICIES = "allkeys-lru,allkeys-lfu,allkeys-timebucket,allkeys-adaptive"
+SHARE = 0.7
+"""The part of the keys that fit."""
+PARTS = ("cpu", "late", "change", "memory")
+
+
+def used(server: ServerProcess) -> int:
+    """``used_memory`` in bytes."""
+    found = re.search(rb"used_memory:(\d+)", server.call("INFO", "memory"))
+    assert found is not None
+    return int(found[1])
+
+
+def make_full(server: ServerProcess, policy: str, keys: int) -> None:
+    """Fill a server, under a policy, with more keys than it has room for."""
+    server.call("CONFIG", "SET", "maxmemory", 0)
+    server.call("FLUSHALL")
+    server.call("CONFIG", "SET", "maxmemory-policy", policy)
+    server.call("CONFIG", "SET", "maxmemory", 1 << 40)  # what is there is counted from here on
+    time.sleep(1)
+    before = used(server)
+    fill(server, (pack([b"SET", b"key:%012d" % number, VALUE]) for number in range(keys)), "keys loaded")
+    server.call("CONFIG", "SET", "maxmemory", before + int((used(server) - before) * SHARE))
+    time.sleep(1)
+
+
+def cpu(servers: list[ServerProcess], policies: list[str], arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """CPU per command in microseconds, interleaved; one row a policy, test and depth."""
+    rows = []
+    redis, ours = servers
+    for policy in policies:
+        make_full(redis, "allkeys-lru", arguments.keys)
+        make_full(ours, policy, arguments.keys)
+        for depth in map(int, arguments.depths.split(",")):
+            for test in ("get", "set"):
+                requests = int(REQUESTS.get(depth, 100_000) * arguments.scale)
+                runs: dict[str, list[float]] = {server.name: [] for server in servers}
+                for number in range(arguments.rounds + 1):
+                    for server in servers if number % 2 else servers[::-1]:
+                        progress(f"{policy}, {test} depth {depth}: round {number}, {server.name}")
+                        found = run(server, test, depth, 50, arguments.keys, len(VALUE), requests)
+                        if number:  # the first one warms up
+                            runs[server.name].append(found.cpu)
+                ratio = statistics.median(
+                    mine / other for mine, other in zip(runs[ours.name], runs[redis.name], strict=True)
+                )
+                medians = [statistics.median(runs[server.name]) for server in servers]
+                rows.append(
+                    {"policy": policy, "test": test, "depth": depth, "redis": medians[0], "ours": medians[1]}
+                    | {"ratio": ratio}
+                )
+    return rows
+
+
+def late(servers: list[ServerProcess], policies: list[str], arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Latencies in ms of SETs that evict, at half of the rate that the slower server can do."""
+    rate = min(capacity(server) for server in servers) / 2
+    rows = []
+    for number, policy in enumerate(["allkeys-lru", *policies]):
+        server = servers[min(number, 1)]
+        make_full(server, policy, arguments.keys)
+        progress(f"{server.name} {policy} at {rate:,.0f} SETs a second")
+        found = measure(server, 50, 1_000_000_000, rate, arguments.seconds, every=1)
+        rows.append(
+            {"server": server.name, "policy": policy, "rate": rate}
+            | {
+                f"p{part:g}": found[min(int(len(found) * part / 100), len(found) - 1)] * 1000
+                for part in (50, 99.9, 100)
+            }
+        )
+    return rows
+
+
+def change(servers: list[ServerProcess], policies: list[str], arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """The longest answer in ms while one policy changes to the next, with all keys in memory."""
+    ours = servers[1]
+    rows = []
+    make_full(ours, "noeviction", arguments.keys)
+    ours.call("CONFIG", "SET", "maxmemory", 0)
+    steps: list[tuple[str, str | int]] = [
+        ("maxmemory", 1 << 40),
+        *(("maxmemory-policy", policy) for policy in policies),
+        ("maxmemory", 0),
+    ]
+    fill(ours, (pack([b"SET", b"key:%012d" % number, VALUE]) for number in range(arguments.keys)), "keys loaded")
+    time.sleep(2)
+    with Probe(ours) as quiet:
+        time.sleep(3)
+    rows.append({"change": "nothing", "p99.9": quiet.percentile(99.9), "longest": quiet.longest})
+    for name, value in steps:
+        with Probe(ours) as probe:
+            ours.call("CONFIG", "SET", name, value)
+            time.sleep(3 + arguments.keys / 250_000)
+        rows.append({"change": f"{name} {value}", "p99.9": probe.percentile(99.9), "longest": probe.longest})
+    return rows
+
+
+def memory(servers: list[ServerProcess], policies: list[str], arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Resident bytes a key, without an engine and with each, and what the engine adds."""
+    keys = 5 * arguments.keys
+    rows: list[dict[str, Any]] = []
+    for policy in ("none", *policies):
+        with our_server() as server:
+            if policy != "none":
+                server.call("CONFIG", "SET", "maxmemory-policy", policy)
+                server.call("CONFIG", "SET", "maxmemory", 1 << 40)
+            before = server.resident()
+            fill(server, (pack([b"SET", b"key:%012d" % number, VALUE]) for number in range(keys)), "keys loaded")
+            held = (server.resident() - before) / keys
+            rows.append({"policy": policy, "keys": keys, "bytes a key": held, "engine": 0.0})
+            rows[-1]["engine"] = held - rows[0]["bytes a key"]
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--policies", default=POLICIES, help="our policies, with commas")
+    parser.add_argument("--parts", default=",".join(PARTS), help="names of parts, with commas")
+    parser.add_argument("--keys", type=int, default=100_000)
+    parser.add_argument("--depths", default="1,16,100", help="pipeline depths, with commas")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the number of requests")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long SETs are sent that evict")
+    parser.add_argument("--name", default="eviction", help="name of the results")
+    arguments = parser.parse_args()
+    policies = arguments.policies.split(",")
+    results: dict[str, list[dict[str, Any]]] = {}
+    with redis_server() as redis, our_server() as ours:
+        for part in arguments.parts.split(","):
+            rows = {"cpu": cpu, "late": late, "change": change, "memory": memory}[part](
+                [redis, ours], policies, arguments
+            )
+            results[part] = rows
+            progress("")
+            show(part, list(rows[0]), [list(row.values()) for row in rows])
+    if rows := results.get("cpu", []):
+        for policy in policies:
+            ratios = [geometric_mean(row["ratio"] for row in rows if row["policy"] == policy and row["depth"] == depth)
+                      for depth in dict.fromkeys(row["depth"] for row in rows)]  # fmt: skip
+            print(policy, "geometric means by depth:", " ".join(f"{ratio:.2f}x" for ratio in ratios))
+        labels = [f"{row['policy'].removeprefix('allkeys-')} {row['test']} P{row['depth']}" for row in rows]
+        series = {name: [row[name] for row in rows] for name in ("redis", "ours")}
+        plot_bars(arguments.name, "server CPU per command, full (us)", labels, series, "us")
+    save(arguments.name, results)
+
+
+if __name__ == "__main__":
+    main()
