@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.evict.base import Engine
+from pycache_server.store.buckets import Unmade
 from pycache_server.store.clock import Clock
 from pycache_server.store.database import Database
 from pycache_server.store.encodings import Encodings
@@ -70,6 +71,9 @@ class Keyspace:
             mine, theirs = getattr(one, name), getattr(other, name)
             setattr(one, name, theirs)
             setattr(other, name, mine)
+        for database in (one, other):
+            if type(database.buckets) is Unmade:
+                database.buckets.owner = database
         self.restart_shadows()
 
     def used(self) -> int:
