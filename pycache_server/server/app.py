@@ -90,6 +90,7 @@ class App:
         await self._listen_unix()
         await self.listen()
         if self.collector is not None:
+            self.core.keyspace.on_table = make_known
             self.collector.start()
         self.cron.start()
         self.core.keyspace.wake()

@@ -32,7 +32,7 @@ class Unmade(list[Bucket]):
         owner = self.owner
         if owner.buckets is self:
             owner.buckets = [{} for _ in range(SLOTS)]
-            make_known(owner.buckets)
+            owner.keyspace.on_table(owner.buckets)
         return owner.buckets[index]
 
     def __iter__(self) -> Iterator[Bucket]:

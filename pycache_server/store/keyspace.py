@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.evict.base import Engine
-from pycache_server.store.buckets import Unmade
+from pycache_server.store.buckets import Bucket, Unmade
 from pycache_server.store.clock import Clock
 from pycache_server.store.database import Database
 from pycache_server.store.encodings import Encodings
@@ -29,6 +29,8 @@ class Keyspace:
         self.clock = clock
         self.choose = choose
         self.on_wake: Callable[[], None] = _no_one
+        self.on_table: Callable[[list[Bucket]], None] = _ignore
+        """Called with the table of a database when it has been made (buckets.py)."""
         self.observer: Observer | None = None
         self.encodings = Encodings()
         self.lifetimes: Lifetimes | None = None
@@ -113,4 +115,8 @@ class Keyspace:
 
 
 def _no_one() -> None:
+    pass
+
+
+def _ignore(buckets: list[Bucket]) -> None:
     pass
