@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,13 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector look at what tests make, now and then: it took half of the suite's time."""
     gc.freeze()
     gc.set_threshold(_OBJECTS_OF_A_WORLD)
+
+
+def some_slow(values: Iterable[Any], quick: int) -> list[Any]:
+    """Parameters of a test, all of which but the first few are run with --slow, as in CI."""
+    found = list(values)
+    sets = (value if isinstance(value, tuple) else (value,) for value in found[quick:])
+    return [*found[:quick], *(pytest.param(*each, marks=pytest.mark.slow) for each in sets)]
 
 
 def require_program(name: str) -> str:

@@ -22,6 +22,7 @@ from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.memory import free_slice
 from pycache_server.store.scan import SLOTS
 from pycache_server.store.shape import Shape
+from tests.conftest import some_slow
 
 
 class Recorder:
@@ -177,7 +178,7 @@ class Actor:
                 return found
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", some_slow(range(4), 2))
 def test_random_operations_end_as_in_a_plain_dict(seed: int) -> None:
     actor = Actor(seed)
     for number in range(4000):
