@@ -339,6 +339,7 @@ def test_databases_are_exchanged_whole() -> None:
 
 def test_the_collector_is_told_of_empty_buckets() -> None:
     keyspace, _, _ = make()
+    keyspace.on_table = make_known
     database = keyspace.databases[0]
     database.put(b"k", b"v", DEL)
     assert len(list(database.buckets)) == SLOTS
