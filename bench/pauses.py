@@ -5,7 +5,8 @@
 
 A probe sends a PING every millisecond and keeps how long each took. "grow" loads keys in pipelines of 100;
 "collections" loads hashes with times to live, the objects that a garbage collector would walk; "storm" lets 100,000
-keys expire at one instant; "flush" empties the database; "unlink" removes one set of a million elements.
+keys expire at one instant; "flush" empties the database of the keys that "grow" has left; "unlink" removes one set of a
+million elements. Before each part but "flush" the database is emptied and its memory given back, which is not measured.
 """
 
 from __future__ import annotations
@@ -78,6 +79,17 @@ def send(server: ServerProcess, commands: Iterable[bytes], depth: int, show: str
                     progress(f"{server.name}: {show}, {total:,}")
 
 
+def empty(server: ServerProcess) -> None:
+    """Empty the database, and wait until its memory has been given back."""
+    server.call("FLUSHALL")
+    _wait_for_memory(server)
+
+
+def _wait_for_memory(server: ServerProcess) -> None:
+    while b"lazyfree_pending_objects:0" not in server.call("INFO", "memory"):
+        time.sleep(0.1)
+
+
 def grow(server: ServerProcess, keys: int) -> None:
     send(server, (pack([b"SET", b"key:%012d" % number, b"x" * 64]) for number in range(keys)), 100, "keys")
 
@@ -96,8 +108,6 @@ def collections(server: ServerProcess, keys: int) -> None:
 
 
 def storm(server: ServerProcess, keys: int) -> None:
-    server.call("FLUSHALL")
-    time.sleep(2)
     due = int((time.time() + 4) * 1000)
     send(
         server,
@@ -109,9 +119,10 @@ def storm(server: ServerProcess, keys: int) -> None:
 
 
 def flush(server: ServerProcess, keys: int) -> None:
-    send(server, (pack([b"SET", b"key:%012d" % number, b"x"]) for number in range(min(keys, 2_000_000))), 100, "keys")
+    if server.call("DBSIZE") == b":0\r\n":
+        grow(server, keys)
     server.call("FLUSHALL", "ASYNC")
-    time.sleep(3)
+    _wait_for_memory(server)
 
 
 def unlink(server: ServerProcess, keys: int) -> None:
@@ -122,9 +133,9 @@ def unlink(server: ServerProcess, keys: int) -> None:
 
 PARTS: dict[str, Callable[[ServerProcess, int], None]] = {
     "grow": grow,
+    "flush": flush,
     "collections": collections,
     "storm": storm,
-    "flush": flush,
     "unlink": unlink,
 }
 
@@ -138,6 +149,8 @@ def main() -> None:
     with redis_server() as redis, our_server() as ours:
         for part in arguments.parts.split(","):
             for server in (redis, ours):
+                if part != "flush":
+                    empty(server)
                 with Probe(server) as probe:
                     PARTS[part](server, arguments.keys)
                 rows.append(

@@ -7,9 +7,11 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests that take long, too")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where Python may not keep compiled code beside the source, the servers in processes of their own keep it here:
+    compiling takes half of their start."""
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.dont_write_bytecode:
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
+        yield
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--slow"):
         for item in items:
@@ -35,6 +48,13 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector look at what tests make, now and then: it took half of the suite's time."""
     gc.freeze()
     gc.set_threshold(_OBJECTS_OF_A_WORLD)
+
+
+def some_slow(values: Iterable[Any], quick: int) -> list[Any]:
+    """Parameters of a test, all of which but the first few are run with --slow, as in CI."""
+    found = list(values)
+    sets = (value if isinstance(value, tuple) else (value,) for value in found[quick:])
+    return [*found[:quick], *(pytest.param(*each, marks=pytest.mark.slow) for each in sets)]
 
 
 def require_program(name: str) -> str:

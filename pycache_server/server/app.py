@@ -27,7 +27,7 @@ from pycache_server.server.pages import HugePages
 from pycache_server.server.setup import make_core
 from pycache_server.server.upkeep import Upkeep
 from pycache_server.settings.config import Settings
-from pycache_server.store.database import make_known
+from pycache_server.store.buckets import make_known
 
 DRAIN_TIMEOUT = 2.0
 """Seconds that clients get at the end to read what was written to them."""
@@ -90,6 +90,7 @@ class App:
         await self._listen_unix()
         await self.listen()
         if self.collector is not None:
+            self.core.keyspace.on_table = make_known
             self.collector.start()
         self.cron.start()
         self.core.keyspace.wake()

@@ -17,7 +17,7 @@ from pycache_server.store.memory import free_slice
 SLICE = 0.001
 """Seconds that one slice takes, roughly."""
 EXPIRE_BATCH = 64
-FREE_BATCH = 4096
+FREE_BATCH = 2048
 AFTER_FAILURE = 0.1
 
 

@@ -13,6 +13,7 @@ may refuse or postpone it. EXEC and scripts use ``call``: their commands have pa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import Command, Flag, Handler
@@ -86,9 +87,6 @@ class Tables:
         self._twins: dict[str, Row] = {}  # rows that time every call, for the sampled batches
         self.normal: Table = {}
         self.sampled: Table = {}
-        self.locked: Table = {}
-        self.queueing: Table = {}
-        self.subscribed: Table = {}
         self._derived: dict[tuple[int, Callable[[Row], Handler]], Table] = {}
         for command in commands:
             self.add(command)
@@ -107,21 +105,37 @@ class Tables:
         spellings = (name.encode(), name.upper().encode())
         if name:
             self.commands[name] = command
-        for table, entry in (
-            (self.normal, row),
-            (self.sampled, twin),
-            (self.locked, row if Flag.NO_AUTH in command.flags else Row(command, _needs_auth(row), row.stats)),
-            (self.queueing, row if command.name in _RUN_IN_MULTI else Row(command, _queue(row), row.stats)),
-            (self.subscribed, row if command.name in _RUN_SUBSCRIBED else Row(command, _refuse_subscribed, row.stats)),
-        ):
-            if name:
-                table[spellings[0]] = table[spellings[1]] = entry
+        if name:
+            self.normal.update(dict.fromkeys(spellings, row))
+            self.sampled.update(dict.fromkeys(spellings, twin))
+            for variant, make in _VARIANTS.items():
+                if variant in vars(self):  # it has been made already
+                    getattr(self, variant).update(dict.fromkeys(spellings, make(row)))
         self._derived.clear()
 
     def _add_row(self, command: Command) -> Row:
         row = self.rows[command.name] = Row(command, command.function)
         self._twins[command.name] = Row(command, command.function, row.stats)
         return row
+
+    @cached_property
+    def locked(self) -> Table:
+        """For clients that must authenticate."""
+        return self._variant(_locked)
+
+    @cached_property
+    def queueing(self) -> Table:
+        """For clients in MULTI."""
+        return self._variant(_queueing)
+
+    @cached_property
+    def subscribed(self) -> Table:
+        """For clients in RESP2 that have subscribed."""
+        return self._variant(_subscribed)
+
+    def _variant(self, make: Callable[[Row], Row]) -> Table:
+        rows = {id(row): make(row) for row in self.normal.values()}
+        return {name: rows[id(row)] for name, row in self.normal.items()}
 
     def silent(self, table: Table) -> Table:
         """The twin of a table whose commands do not reply."""
@@ -229,6 +243,22 @@ _MAY_WRITE = frozenset(("exec", "swapdb", "flushall", "flushdb", "debug"))
 _UNMONITORED = frozenset((Flag.SKIP_MONITOR, Flag.ADMIN))
 _MAY_CHANGE = frozenset((Flag.WRITE, Flag.MAY_REPLICATE))
 _TOUCHES_KEYS = _MAY_CHANGE | {Flag.READONLY}
+
+
+def _locked(row: Row) -> Row:
+    return row if Flag.NO_AUTH in row.command.flags else Row(row.command, _needs_auth(row), row.stats)
+
+
+def _queueing(row: Row) -> Row:
+    return row if row.command.name in _RUN_IN_MULTI else Row(row.command, _queue(row), row.stats)
+
+
+def _subscribed(row: Row) -> Row:
+    return row if row.command.name in _RUN_SUBSCRIBED else Row(row.command, _refuse_subscribed, row.stats)
+
+
+_VARIANTS: dict[str, Callable[[Row], Row]] = {"locked": _locked, "queueing": _queueing, "subscribed": _subscribed}
+"""The tables that are made when the first client needs them, and how their rows are made of the normal ones."""
 
 
 def _needs_auth(row: Row) -> Handler:

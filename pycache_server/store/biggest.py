@@ -11,7 +11,7 @@ from heapq import heappush, heapreplace
 from typing import Any, NamedTuple
 
 from pycache_server.entry import Entry
-from pycache_server.store.database import Bucket
+from pycache_server.store.buckets import Bucket
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.memory import size_of_key
 from pycache_server.store.scan import SLOTS

@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 
 from pycache_server.entry import Entry
-from pycache_server.store.database import Bucket
+from pycache_server.store.buckets import Bucket
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.memory import size_of_key
 from pycache_server.store.scan import SLOTS

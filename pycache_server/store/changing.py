@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from pycache_server.entry import NEVER, Entry, SizedEntry
+from pycache_server.store.buckets import Bucket
 from pycache_server.store.candidates import Candidates, Handover
-from pycache_server.store.database import Bucket, Database
+from pycache_server.store.database import Database
 from pycache_server.store.evicting import EvictingDatabase
 from pycache_server.store.memory import SHARED_SIZES, size_of_value, sizes
 from pycache_server.store.scan import SLOT_MASK, SLOTS
@@ -40,8 +41,11 @@ class ChangingDatabase(EvictingDatabase):
     __slots__ = ()
 
     def change_over(self, budget: int) -> int:
-        """Change the next buckets over, about ``budget`` keys. Returns how many keys there were."""
+        """Change the next buckets over, about ``budget`` keys, or all where there are no keys: those that come later
+        come as they should. Returns how many keys there were."""
         done = 0
+        if not self.size:
+            self.changed_over = SLOTS
         while done < budget and self.changed_over < SLOTS:
             bucket = self.buckets[self.changed_over]
             for key, stored in list(bucket.items()):
@@ -135,6 +139,8 @@ class HandingDatabase(ChangingDatabase):
     def change_over(self, budget: int) -> int:
         handover = self.candidates
         done = 0
+        if not self.size and isinstance(handover, Handover):
+            self.changed_over = handover.position = SLOTS
         while done < budget and self.changed_over < SLOTS and isinstance(handover, Handover):
             bucket = self.buckets[self.changed_over]
             for entry in list(bucket.values()):

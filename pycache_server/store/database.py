@@ -12,7 +12,7 @@ Three rules.
    EvictingDatabase: by substitution of the class, so that nothing is tested for on the way.
 
 The keyspace is not one dict: growing one of 2.8 million keys stops the world for 114 ms. It is a fixed table of 4096
-dicts, chosen by the low bits of the key's hash, which also gives scans, sampling and freeing in slices.
+dicts (buckets.py), which also gives scans, sampling and freeing in slices.
 
 Each write names its event (events.py). A write that fails must fail before its first change.
 
@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from pycache_server.entry import NEVER, Entry, SizedEntry
 from pycache_server.errors import WouldOverflow
 from pycache_server.evict.base import Engine
+from pycache_server.store.buckets import Bucket, Unmade
 from pycache_server.store.candidates import Candidates
 from pycache_server.store.events import DEL, EXPIRED_KEY, FIELDS_EXPIRED, UNHEARD, Event
 from pycache_server.store.expiry import Wheel
@@ -37,31 +38,12 @@ from pycache_server.store.field_expiry import dead_hashes, drop_due_fields, leav
 from pycache_server.store.hash import VolatileHash
 from pycache_server.store.memory import HEAVY, Remains, no_engine
 from pycache_server.store.numbers import INT_MAX, INT_MIN
-from pycache_server.store.scan import END, SLOT_MASK, SLOTS, scan
+from pycache_server.store.scan import END, SLOT_MASK, scan
 from pycache_server.store.strings import STRING_TYPES, as_bytes, to_int
 from pycache_server.store.table import choose_bucket
 
 if TYPE_CHECKING:
     from pycache_server.store.keyspace import Keyspace
-
-Bucket = dict[bytes, Any]
-_NO_KEY: Any = None
-
-
-def make_known(buckets: list[Bucket]) -> None:
-    """Tell the garbage collector of buckets.
-
-    CPython does so by itself when the first object comes in that the collector must know, not when the dict is made,
-    and forgets it again in a full collection that finds no such object. A bucket of many strings would come to the
-    collector as young when it gets its first hash, and be walked: 0.6 s for 10 million keys. One that is known while
-    it is empty has been frozen long before (server/gc.py).
-    """
-    thing: list[None] = []
-    for bucket in buckets:
-        bucket[_NO_KEY] = thing
-        del bucket[_NO_KEY]
-        if not bucket:
-            bucket.clear()  # and so give the room back
 
 
 class Database:
@@ -110,7 +92,7 @@ class Database:
         self._renew()
 
     def _renew(self) -> None:
-        self.buckets: list[Bucket] = [{} for _ in range(SLOTS)]
+        self.buckets: list[Bucket] = Unmade(self)
         self.wheel = Wheel(self.keyspace.wake)
         self.fields = Wheel(self.keyspace.wake)
         self.size = 0
@@ -407,10 +389,9 @@ class Database:
     def flush(self) -> int:
         """Remove every key; the memory comes back in slices. Returns how many there were."""
         removed = self.live_size()
-        if self.size:  # most databases are empty, and a new table takes a quarter of a millisecond
+        if self.size:
             self.keyspace.discard(self._remains())
             self._renew()
-            make_known(self.buckets)  # at the start whoever owns the collector does that
         self.dirty += removed
         return removed
 
@@ -441,7 +422,7 @@ class Database:
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """About ``count`` keys from ``cursor`` on and the next cursor, 0 at the end. Expired keys are left out."""
-        if cursor >= END:
+        if cursor >= END or not self.size:
             return 0, []
         cursor, keys = scan(self.buckets, 0, cursor, count)
         if self.wheel.size or self.fields.size:

@@ -14,8 +14,9 @@ from __future__ import annotations
 from typing import Any
 
 from pycache_server.entry import NEVER, Entry, SizedEntry
+from pycache_server.store.buckets import Bucket
 from pycache_server.store.candidates import Candidates
-from pycache_server.store.database import Bucket, Database
+from pycache_server.store.database import Database
 from pycache_server.store.events import Event
 from pycache_server.store.hash import VolatileHash
 from pycache_server.store.memory import SHARED_SIZES, Remains, no_engine, share_sizes, size_of_value, sizes

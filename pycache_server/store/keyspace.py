@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.evict.base import Engine
+from pycache_server.store.buckets import Bucket, Unmade
 from pycache_server.store.clock import Clock
 from pycache_server.store.database import Database
 from pycache_server.store.encodings import Encodings
@@ -28,6 +29,8 @@ class Keyspace:
         self.clock = clock
         self.choose = choose
         self.on_wake: Callable[[], None] = _no_one
+        self.on_table: Callable[[list[Bucket]], None] = _ignore
+        """Called with the table of a database when it has been made (buckets.py)."""
         self.observer: Observer | None = None
         self.encodings = Encodings()
         self.lifetimes: Lifetimes | None = None
@@ -70,6 +73,9 @@ class Keyspace:
             mine, theirs = getattr(one, name), getattr(other, name)
             setattr(one, name, theirs)
             setattr(other, name, mine)
+        for database in (one, other):
+            if type(database.buckets) is Unmade:
+                database.buckets.owner = database
         self.restart_shadows()
 
     def used(self) -> int:
@@ -109,4 +115,8 @@ class Keyspace:
 
 
 def _no_one() -> None:
+    pass
+
+
+def _ignore(buckets: list[Bucket]) -> None:
     pass

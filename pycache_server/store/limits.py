@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from pycache_server.entry import Entry, SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.store.buckets import Bucket
 from pycache_server.store.candidates import Candidates, DividedCandidates, plain_candidates
-from pycache_server.store.database import Bucket
 from pycache_server.store.evicting import EvictingDatabase
 from pycache_server.store.scopes import Scope, Scoped
 

@@ -37,9 +37,10 @@ _SHARED_INTS = range(-5, 257)
 
 
 _LAST_BUCKETS = 64
-_PIECE = 128
+_PIECE = 16
 """The last buckets of a database are emptied in pieces of so many keys. Neighbours in memory lie in buckets far apart,
-so that nearly all of CPython's arenas become empty, and go back to the system for 40 us each, when the last keys go."""
+so that nearly all of CPython's arenas become empty, and go back to the system for 40 to 100 us each, when the last keys
+go."""
 
 
 def size_of(thing: Any) -> int:

@@ -30,7 +30,7 @@ MOST_BYTES = 200
 """What an engine may hold for each entry besides the entry."""
 MOST_FIXED_BYTES = 256 << 10
 """What it may hold besides, however many entries there are: what has been learned, say."""
-_PASSING = 60
+_PASSING = 40
 """So many times the entries of a small cache pass through it."""
 _CLOCKS = ["time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"]
 _CHANCES = ["random", "randrange", "randint", "choice", "choices", "sample", "shuffle", "uniform", "getrandbits"]

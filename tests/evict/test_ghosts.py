@@ -9,9 +9,10 @@ from collections import OrderedDict
 import pytest
 
 from pycache_server.evict.ghosts import Ghosts
+from tests.conftest import some_slow
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", some_slow(range(5), 2))
 def test_hashes_come_and_go_in_order(seed: int) -> None:
     chance = random.Random(seed)
     ghosts = Ghosts()
@@ -57,8 +58,8 @@ def test_a_limit_that_falls_is_reached_in_small_steps() -> None:
 def test_a_ghost_is_small() -> None:
     tracemalloc.start()
     ghosts = Ghosts()
-    for number in range(100_000):
-        ghosts.add(hash(b"%d" % number), 100_000)
+    for number in range(60_000):
+        ghosts.add(hash(b"%d" % number), 60_000)
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert held < 32 * 100_000
+    assert held < 32 * 60_000

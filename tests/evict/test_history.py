@@ -8,9 +8,10 @@ from collections import OrderedDict
 import pytest
 
 from pycache_server.evict.history import History
+from tests.conftest import some_slow
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", some_slow(range(4), 2))
 def test_notes_are_found_until_they_are_too_old(seed: int) -> None:
     chance = random.Random(seed)
     history = History()

@@ -9,19 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import some_slow
 from tests.store.account_growth import CASES
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-QUICK = ("string 100", "hash of 3")
-"""The cases that stand for all in the fast suite: each takes a second or more."""
+QUICK = [("string 100", "none"), ("hash of 3", "allkeys-lru")]
+"""What stands for all in the fast suite: each takes a second or more."""
+REST = [(case, policy) for case in CASES for policy in ("none", "allkeys-lru") if (case, policy) not in QUICK]
 
 
-@pytest.mark.parametrize(
-    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
-)
-@pytest.mark.parametrize("policy", ["none", "allkeys-lru"])
+@pytest.mark.parametrize(("case", "policy"), some_slow([*QUICK, *REST], len(QUICK)))
 def test_the_account_grows_as_the_process_does(case: str, policy: str) -> None:
     output = subprocess.run(
         [sys.executable, "-m", "tests.store.account_growth", case, policy],

@@ -8,6 +8,7 @@ from bisect import insort
 import pytest
 
 from pycache_server.store.radix import KEY_BYTES, nodes_added, nodes_of
+from tests.conftest import some_slow
 
 
 def counted(keys: list[int]) -> int:
@@ -25,7 +26,7 @@ def counted(keys: list[int]) -> int:
     return len(begins)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", some_slow(range(4), 2))
 def test_keys_that_come_and_go_add_and_take_the_right_number_of_nodes(seed: int) -> None:
     chance = random.Random(seed)
     keys: list[int] = []

@@ -12,6 +12,7 @@ from pycache_server.store.encodings import Encodings
 from pycache_server.store.numbers import parse_int
 from pycache_server.store.set import HASHTABLE, INTSET, LISTPACK, Set, form_of, is_integer
 from pycache_server.store.table import SMALL, Bag
+from tests.conftest import some_slow
 
 LIMITS = Encodings()
 
@@ -161,7 +162,7 @@ def test_popping_almost_everything_makes_a_new_form() -> None:
     assert value.form is LISTPACK, "integers, but out of a hashtable"
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", some_slow(range(4), 1))
 def test_a_big_set_is_a_set(seed: int) -> None:
     chance = random.Random(seed)
     value, model = Set(), set[bytes]()

@@ -14,6 +14,7 @@ from pycache_server.store.database import Database
 from pycache_server.store.memory import free_slice
 from pycache_server.store.simulation import ShadowedDatabase, Simulation
 from pycache_server.testing.inprocess import Client, World
+from tests.conftest import some_slow
 from tests.evict.simulate import zipf
 
 MEMORY = 60_000
@@ -109,7 +110,7 @@ def test_the_curve_agrees_with_shadows_of_lru_at_all_sizes() -> None:
     assert simulation.lru_ratio(25) < simulation.lru_ratio(100) < simulation.lru_ratio(400)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", some_slow([1, 2, 3], 1))
 def test_a_tenth_of_the_keys_tells_nearly_the_same(seed: int) -> None:
     trace = zipf(12_000, 6000, 0.8, seed)
     world = evicting("allkeys-lru", 4 * MEMORY)
@@ -258,7 +259,7 @@ COMMANDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", some_slow(range(5), 2))
 def test_any_commands_leave_everything_sound(seed: int) -> None:
     chance = random.Random(seed)
     world = evicting(f"allkeys-{chance.choice(['lru', 'lfu', 'adaptive'])}", 8000)

@@ -15,6 +15,7 @@ from pycache_server.store.listpack import element_bytes, integer_bytes
 from pycache_server.store.stream import IdTooSmall, Stream
 from pycache_server.store.stream_id import LARGEST_ID, LARGEST_SEQ, format_id, parse_id
 from pycache_server.store.stream_node import Node
+from tests.conftest import some_slow
 
 LIMITS = Encodings()
 
@@ -144,7 +145,7 @@ class Actor:
         assert self.stream.last_live_id() == max(self.model, default=0)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", some_slow(range(30), 8))
 def test_random_operations_end_as_in_a_plain_dict(seed: int) -> None:
     actor = Actor(seed)
     for number in range(600):
@@ -154,7 +155,7 @@ def test_random_operations_end_as_in_a_plain_dict(seed: int) -> None:
     actor.check()
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", some_slow(range(40), 10))
 def test_entries_that_wait_end_where_they_would_have_been_put_at_once(seed: int) -> None:
     """Two streams get the same entries; somebody looks at one of them all the time, so that none can wait there."""
     chance = random.Random(seed)

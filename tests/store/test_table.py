@@ -23,6 +23,7 @@ from pycache_server.store.table import (
     random_sample,
     size_of_buckets,
 )
+from tests.conftest import some_slow
 
 SIZES = [10, SMALL + 1, 40000]
 
@@ -122,7 +123,7 @@ def held_by(big: Any) -> int:
     return getsizeof(big) + getsizeof(big.buckets) + sum(map(getsizeof, parts))
 
 
-@pytest.mark.parametrize("size", [SMALL + 1, 2000, 5000, 50_000, 300_000])
+@pytest.mark.parametrize("size", some_slow([SMALL + 1, 2000, 5000, 50_000, 300_000], 4))
 @pytest.mark.parametrize("kind", [Bag, Table])
 def test_the_account_is_what_directory_and_buckets_take(kind: Any, size: int) -> None:
     big = kind(() if kind is Bag else {})

@@ -11,6 +11,7 @@ import pytest
 
 from pycache_server.store.encodings import Encodings
 from pycache_server.store.zset import FEW, LargeSortedSet, SortedSet
+from tests.conftest import some_slow
 
 LIMITS = Encodings()
 
@@ -105,7 +106,7 @@ DRAWS: dict[str, Callable[[random.Random], float]] = {
 }
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", some_slow(range(2), 1))
 @pytest.mark.parametrize("size", [6, FEW + 30, 1400])
 @pytest.mark.parametrize("kind", DRAWS)
 def test_a_sorted_set_is_a_dict_that_is_sorted(kind: str, size: int, seed: int) -> None:
@@ -159,7 +160,7 @@ def held(thing: Any, seen: set[int]) -> int:
     return ((sys.getsizeof(thing) + 15) & ~15) + sum(held(part, seen) for part in parts)
 
 
-@pytest.mark.parametrize("count", [1, 5, 10, 30, 64, 65, 100, 171, 500, 1024, 1500, 5000, 40000])
+@pytest.mark.parametrize("count", some_slow([1, 5, 10, 30, 64, 65, 100, 171, 500, 1024, 1500, 5000, 40000], 12))
 @pytest.mark.parametrize("removed", [0, 3])
 def test_memory_is_what_python_holds(count: int, removed: int) -> None:
     zset = made(count)
