@@ -334,8 +334,10 @@ def _search_radius(
 def _find(zset: SortedSet, query: Query) -> Hits:
     """What is asked for, in the order and number that it is asked for."""
     count = query.count
-    hits = query.shape().search(zset, count if query.any else 0)
-    if query.sorted or (count and not query.any):
+    in_order = query.sorted or (count > 0 and not query.any)
+    measured = in_order or query.with_distance or query.distances
+    hits = query.shape().search(zset, count if query.any else 0, measured)
+    if in_order:
         hits.take(partial_sort(hits.distances, count or len(hits.distances), query.descending))
     return hits
 

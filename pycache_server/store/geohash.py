@@ -13,10 +13,10 @@ Source: the geohash of Gustavo Niemeyer (2008), and the haversine formula.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from math import asin, cos, pi, sin, sqrt
 from sys import byteorder
-from typing import Final, NamedTuple
+from typing import Final
 
 LONGITUDE: Final = 180.0
 """The greatest longitude."""
@@ -26,8 +26,6 @@ STEP: Final = 26
 """Bits of a column and of a row."""
 SIDE: Final = 1 << STEP
 """Columns and rows of the finest grid."""
-COLUMN_BITS: Final = 0xAAAAAAAAAAAAAAAA
-ROW_BITS: Final = 0x5555555555555555
 RADIANS: Final = pi / 180.0
 EARTH_RADIUS: Final = 6372797.560856
 DIAMETER: Final = 2.0 * EARTH_RADIUS
@@ -134,87 +132,69 @@ def distance(one: Place, other: Place) -> float:
 
 # Cells
 
-
-class Cell(NamedTuple):
-    """A cell of the grid that ``step`` bits of each kind make."""
-
-    bits: int
-    step: int
-
-    def moved(self, east: int, north: int) -> Cell:
-        """The cell beside this one; the grid has no edges."""
-        columns, rows = self.bits & COLUMN_BITS, self.bits & ROW_BITS
-        unused = 64 - 2 * self.step
-        all_columns, all_rows = COLUMN_BITS >> unused, ROW_BITS >> unused
-        if east:
-            columns = (columns + all_rows + 1 if east > 0 else (columns | all_rows) - all_rows - 1) & all_columns
-        if north:
-            rows = (rows + all_columns + 1 if north > 0 else (rows | all_columns) - all_columns - 1) & all_rows
-        return Cell(columns | rows, self.step)
-
-    def edges(self) -> tuple[float, float, float, float]:
-        """The least longitude and latitude and the greatest."""
-        columns, rows = deinterleave((self.bits,))
-        side = 1 << self.step
-        column, row = columns[0], rows[0]
-        return (
-            -LONGITUDE + column / side * _LONGITUDE_SCALE,
-            -LATITUDE + row / side * _LATITUDE_SCALE,
-            -LONGITUDE + (column + 1) / side * _LONGITUDE_SCALE,
-            -LATITUDE + (row + 1) / side * _LATITUDE_SCALE,
-        )
-
-    def numbers(self) -> tuple[int, int]:
-        """The least number of the cells of the finest grid that are within this one, and the one behind the last."""
-        unused = 2 * (STEP - self.step)
-        return self.bits << unused, self.bits + 1 << unused
+Edges = tuple[float, float, float, float]
+"""The least longitude and latitude of something and the greatest."""
 
 
-def cell_around(place: Place, step: int) -> Cell:
-    """The cell in which a place is."""
-    longitude, latitude = place
+def cells_around(place: Place, radius: float, bounds: Edges) -> list[tuple[int, int]]:
+    """Where to look for what is near a place: cells of a grid, in Redis's order, each as its first number and the one
+    behind its last. ``bounds`` are those of what is wanted."""
+    step = _step_for(radius, place[1])
+    column, row = _cell_at(place, step)
+    if step > 1 and _reaches_beyond(column, row, step, bounds):
+        step -= 1
+        column, row = _cell_at(place, step)
+    some = frozenset((-1, 0, 1))
+    columns, rows = some, some
+    if step >= 2:
+        west, south, east, north = _edges(column, row, step)
+        columns -= {-1 if west < bounds[0] else 2, 1 if east > bounds[2] else 2}
+        rows -= {-1 if south < bounds[1] else 2, 1 if north > bounds[3] else 2}
+    unused = 2 * (STEP - step)
+    found: list[tuple[int, int]] = []
+    for to_east, to_north in _AROUND:
+        if to_east in columns and to_north in rows:
+            bits = interleave(_moved(column, to_east, step), _moved(row, to_north, step))
+            cell = bits << unused, bits + 1 << unused
+            if len(found) < 2 or cell != found[-1]:  # two cells to the east may be as far as to the west
+                found.append(cell)
+    return found
+
+
+_AROUND = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
+"""Which way it is to the cells to look into, east and north."""
+
+
+def _cell_at(place: Place, step: int) -> tuple[int, int]:
+    """The column and the row of a place, in a grid of 2^step of either."""
     side = 1 << step
-    return Cell(
-        interleave(
-            int((longitude + LONGITUDE) / _LONGITUDE_SCALE * side), int((latitude + LATITUDE) / _LATITUDE_SCALE * side)
-        ),
-        step,
+    longitude, latitude = place
+    return (
+        int((longitude + LONGITUDE) / _LONGITUDE_SCALE * side),
+        int((latitude + LATITUDE) / _LATITUDE_SCALE * side),
     )
 
 
-_AROUND = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
-"""Which way it is to the cells around one, east and north, in the order in which Redis looks into them."""
+def _moved(line: int, by: int, step: int) -> int:
+    """A column or a row that is so many to the east or north. The last one is beside the first one."""
+    return line + by & (1 << step) - 1 if by else line
 
 
-def cells_around(place: Place, radius: float, bounds: tuple[float, float, float, float]) -> Iterator[Cell]:
-    """The cells in which to look for what is near a place, in Redis's order. ``bounds`` are the least longitude and
-    latitude and the greatest of what is wanted."""
-    least_longitude, least_latitude, most_longitude, most_latitude = bounds
-    step = _step_for(radius, place[1])
-    cell = cell_around(place, step)
-    if step > 1 and (
-        cell.moved(0, 1).edges()[3] < most_latitude
-        or cell.moved(0, -1).edges()[1] > least_latitude
-        or cell.moved(1, 0).edges()[2] < most_longitude
-        or cell.moved(-1, 0).edges()[0] > least_longitude
-    ):
-        step -= 1
-        cell = cell_around(place, step)
-    west, south, east, north = cell.edges()
-    yield cell
-    last = None
-    for to_east, to_north in _AROUND:
-        if step >= 2 and (
-            (to_north < 0 and south < least_latitude)
-            or (to_north > 0 and north > most_latitude)
-            or (to_east < 0 and west < least_longitude)
-            or (to_east > 0 and east > most_longitude)
-        ):
-            continue
-        found = cell.moved(to_east, to_north)
-        if found != last:  # two cells to the east may be as far as to the west
-            yield found
-        last = found
+def _edges(column: int, row: int, step: int) -> Edges:
+    side = 1 << step
+    return (
+        -LONGITUDE + column / side * _LONGITUDE_SCALE,
+        -LATITUDE + row / side * _LATITUDE_SCALE,
+        -LONGITUDE + (column + 1) / side * _LONGITUDE_SCALE,
+        -LATITUDE + (row + 1) / side * _LATITUDE_SCALE,
+    )
+
+
+def _reaches_beyond(column: int, row: int, step: int, bounds: Edges) -> bool:
+    """Whether the cells around one do not cover something: near the end of the grid they do not."""
+    _, _, east, north = _edges(_moved(column, 1, step), _moved(row, 1, step), step)
+    west, south, _, _ = _edges(_moved(column, -1, step), _moved(row, -1, step), step)
+    return north < bounds[3] or south > bounds[1] or east < bounds[2] or west > bounds[0]
 
 
 _MERCATOR_MAX = 20037726.37
