@@ -95,6 +95,8 @@ class KeySpec:
         if self.keyword:
             keyword = self.keyword.encode()
             first = next((index + 1 for index in range(self.begin, len(argv)) if option_of(argv[index]) == keyword), 0)
+            if not 0 < first < len(argv):
+                return []
         if not 0 < first < len(argv):
             return None
         if self.counted:

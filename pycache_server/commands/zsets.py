@@ -147,7 +147,7 @@ def _add(session: Context, argv: list[bytes], options: set[bytes]) -> Any:
         raise NotAFloat
     if b"INCR" in options:
         return _increment(session, argv[1], members[0], scores[0], options)
-    return _add_all(session, argv[1], members, scores, options)
+    return add_all(session, argv[1], members, scores, options)
 
 
 def _check_options(options: set[bytes], pairs: int) -> None:
@@ -159,7 +159,11 @@ def _check_options(options: set[bytes], pairs: int) -> None:
         raise RedisError(b"ERR INCR option supports a single increment-element pair")
 
 
-def _add_all(session: Context, key: bytes, members: list[bytes], scores: list[float], options: set[bytes]) -> int:
+def add_all(session: Context, key: bytes, members: list[bytes], scores: list[float], options: set[bytes]) -> int:
+    """Give members their scores under the options of ZADD. How many are new, or with CH are new or have another score.
+
+    Raises WrongType.
+    """
     zset = found = find_zset(session, key)
     limits = session.keyspace.encodings
     if zset is None:

@@ -3,8 +3,8 @@
 A command returns plain Python: bytes is a bulk string, int an integer, None a null, list or tuple an array, dict a
 map, set or frozenset a set, float a double, bool a boolean, an exception from errors.py an error. What Python has no
 type for is here: Wire (a reply in its final form), NULL_ARRAY, Verbatim, Push, Pairs, SetReply, Texts, Entries,
-Scored. The session loop encodes bytes, Wire and int itself; everything else comes through ``encode2`` or ``encode3``,
-whichever HELLO bound.
+Scored, PlainDouble. The session loop encodes bytes, Wire and int itself; everything else comes through ``encode2`` or
+``encode3``, whichever HELLO bound.
 
 Two sentinels are no replies: NO_REPLY (the command has sent what it had to send) and HALT (nothing more may be
 executed for this client for now).
@@ -91,6 +91,12 @@ class Scored:
     def __init__(self, members: list[bytes], scores: Iterable[float]) -> None:
         self.members = members
         self.scores = scores
+
+
+class PlainDouble(float):
+    """A double that is written without an exponent, with up to 17 digits behind the point."""
+
+    __slots__ = ()
 
 
 class _Sentinel:
@@ -242,6 +248,11 @@ def _encode_scored3(value: Scored) -> bytes:
     return b"*%d\r\n%b" % (len(pairs), b"".join(pairs))
 
 
+def format_plainly(value: float) -> bytes:
+    """A double as Redis prints the coordinates of a place."""
+    return (b"%.17f" % value).rstrip(b"0").rstrip(b".")
+
+
 def _encode_double2(value: float) -> bytes:
     text = format_double(value)
     return BULK_HEADERS[len(text)] + text + CRLF
@@ -290,6 +301,7 @@ def _set_up_encoders() -> None:
             type(NULL_ARRAY): lambda _: b"*-1\r\n",
             bool: lambda value: b":1\r\n" if value else b":0\r\n",
             float: _encode_double2,
+            PlainDouble: lambda value: encode_bulk(format_plainly(value)),
             dict: lambda value: _encode_pairs(value.items(), encode2),
             Pairs: lambda value: _encode_pairs(value, encode2),
             set: lambda value: encode_array(list(value), encode2),
@@ -306,6 +318,7 @@ def _set_up_encoders() -> None:
             type(NULL_ARRAY): lambda _: b"_\r\n",
             bool: lambda value: b"#t\r\n" if value else b"#f\r\n",
             float: lambda value: b",%b\r\n" % format_double(value),
+            PlainDouble: lambda value: b",%b\r\n" % format_plainly(value),
             dict: lambda value: _encode_map(value.items(), len(value), encode3),
             Pairs: lambda value: _encode_map(value, len(value), encode3),
             set: lambda value: b"~" + encode_array(list(value), encode3)[1:],

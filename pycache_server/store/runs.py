@@ -246,6 +246,26 @@ class Runs:
             place = 0
         return members, scores
 
+    def gather(self, ranges: Iterable[tuple[float, float]]) -> tuple[list[bytes], array[float]]:
+        """Members and scores of the pairs with scores from one up to below another, range by range."""
+        edges, all_members, all_scores = self._edge_scores, self._members, self._scores
+        members: list[bytes] = []
+        scores = array("d")
+        for low, high in ranges:
+            run = bisect_left(edges, low)
+            last = bisect_left(edges, high, run)
+            place = bisect_left(all_scores[run], low)
+            while run < last:
+                members += all_members[run][place:]
+                scores += all_scores[run][place:]
+                run += 1
+                place = 0
+            end = bisect_left(all_scores[run], high, place)
+            if place < end:
+                members += all_members[run][place:end]
+                scores += all_scores[run][place:end]
+        return members, scores
+
     def cut(self, start: int, stop: int) -> list[bytes]:
         """Remove the pairs from a rank up to another one, which is greater, but not all pairs. Returns the members."""
         run, place = self._locate(start)

@@ -149,6 +149,17 @@ class SortedSet:
             stop = start + limit
         return self._order[start:stop], self._scores[start:stop]
 
+    def gather(self, ranges: Iterable[tuple[float, float]]) -> tuple[list[bytes], array[float]]:
+        """Members with scores from one up to below another, range by range, and their scores."""
+        members: list[bytes] = []
+        scores = array("d")
+        for low, high in ranges:
+            start = bisect_left(self._scores, low)
+            stop = bisect_left(self._scores, high, start)
+            members += self._order[start:stop]
+            scores += self._scores[start:stop]
+        return members, scores
+
     def scan(self, cursor: int, count: int) -> tuple[int, list[tuple[bytes, float]]]:
         """The cursor to go on with, 0 at the end, and about ``count`` members from ``cursor`` on, with their scores;
         everything at once where the set is compact."""
@@ -312,6 +323,9 @@ class LargeSortedSet(SortedSet):
 
     def within(self, low: Bound, high: Bound, limit: int) -> tuple[list[bytes], array[float]]:
         return self._order.within(low, high, limit)  # type: ignore[no-any-return]
+
+    def gather(self, ranges: Iterable[tuple[float, float]]) -> tuple[list[bytes], array[float]]:
+        return self._order.gather(ranges)  # type: ignore[no-any-return]
 
     def _members(self) -> Any:
         return self._scores

@@ -1,0 +1,145 @@
+"""Places on Earth: sorted sets whose scores are geohashes (store/geohash.py).
+
+Contents: GEOADD GEODIST GEOHASH GEOPOS. What finds places is in geosearch.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pycache_server.commands.args import option_of
+from pycache_server.commands.context import Context
+from pycache_server.commands.registry import DENYOOM, READONLY, WRITE, Family
+from pycache_server.commands.zsets import add_all, in_place_of_zset, read_zset
+from pycache_server.errors import BadSyntax, NotAFloat, RedisError
+from pycache_server.resp.encode import NULL_ARRAY, PlainDouble
+from pycache_server.store.geohash import LATITUDE, LONGITUDE, Place, decode, distance, encode, number_of, text_of
+from pycache_server.store.numbers import parse_float
+from pycache_server.store.zset import SortedSet
+
+family = Family("geo")
+command = family.command
+
+UNITS = {b"M": 1.0, b"KM": 1000.0, b"FT": 0.3048, b"MI": 1609.34}
+"""Metres of each unit."""
+UNIT = "<M | KM | FT | MI>"
+
+
+# What all of them share
+
+
+def parse_place(longitude: bytes, latitude: bytes) -> Place:
+    """A place.
+
+    Raises NotAFloat, RedisError.
+    """
+    east, north = parse_float(longitude), None
+    if east is not None:
+        north = parse_float(latitude)
+    if east is None or north is None:
+        raise NotAFloat
+    if not -LONGITUDE <= east <= LONGITUDE or not -LATITUDE <= north <= LATITUDE:
+        raise RedisError(b"ERR invalid longitude,latitude pair %f,%f" % (east, north))
+    return east, north
+
+
+def parse_unit(word: bytes) -> float:
+    """The metres of a unit.
+
+    Raises RedisError.
+    """
+    metres = UNITS.get(option_of(word))
+    if metres is None:
+        raise RedisError(b"ERR unsupported unit provided. please use M, KM, FT, MI")
+    return metres
+
+
+def place_of(zset: SortedSet, member: bytes) -> Place | None:
+    """Where a member is; None where it is none."""
+    score = zset.score(member)
+    return None if score is None else decode((number_of(score),))[0]
+
+
+def format_distance(value: float) -> bytes:
+    """A distance as Redis prints it, with four digits behind the point."""
+    if value != value:
+        return b"-922337203685477.5808"  # what C makes of it
+    whole, fraction = divmod(round(value * 10000.0), 10000)
+    return b"%d.%04d" % (whole, fraction)
+
+
+def coordinates(place: Place) -> list[PlainDouble]:
+    """A place as a reply."""
+    return [PlainDouble(place[0]), PlainDouble(place[1])]
+
+
+# The commands
+
+
+@command(
+    "GEOADD key [NX | XX] [CH] <longitude latitude member> [longitude latitude member ...]",
+    WRITE,
+    DENYOOM,
+    since="3.2.0",
+    complexity="O(log(N)) for each member, N = members of the set",
+    keys="RW UPDATE",
+)
+def geoadd(session: Context, argv: list[bytes]) -> Any:
+    """Put members at places, new ones, too; the options make it conditional."""
+    options: set[bytes] = set()
+    position = 2
+    while position < len(argv) and (option := option_of(argv[position])) in _OPTIONS:
+        options.add(option)
+        position += 1
+    places, members = argv[position:], argv[position + 2 :: 3]
+    if len(places) % 3 or not places or options >= {b"NX", b"XX"}:
+        raise BadSyntax
+    scores = [float(encode(*parse_place(*pair))) for pair in zip(places[::3], places[1::3], strict=True)]
+    return add_all(session, argv[1], members, scores, options)
+
+
+_OPTIONS = frozenset((b"NX", b"XX", b"CH"))
+
+
+@command("GEODIST key member1 member2 [" + UNIT[1:-1] + "]", READONLY, since="3.2.0", keys="RO ACCESS")
+def geodist(session: Context, argv: list[bytes]) -> bytes | None:
+    """Return the distance of two members."""
+    metres = parse_unit(argv[4]) if len(argv) == 5 else 1.0
+    if len(argv) > 5:
+        raise BadSyntax
+    zset = session.db.read(argv[1])
+    if not isinstance(zset, SortedSet):
+        return in_place_of_zset(zset, None)
+    one, other = place_of(zset, argv[2]), place_of(zset, argv[3])
+    return format_distance(distance(one, other) / metres) if one and other else None
+
+
+@command(
+    "GEOHASH key [member [member ...]]",
+    READONLY,
+    since="3.2.0",
+    complexity="O(M), M = members asked for",
+    keys="RO ACCESS",
+)
+def geohash(session: Context, argv: list[bytes]) -> list[bytes | None]:
+    """Return the geohashes of members, as they are written elsewhere."""
+    return [text_of(place) if place else None for place in _places(session, argv)]
+
+
+@command(
+    "GEOPOS key [member [member ...]]",
+    READONLY,
+    since="3.2.0",
+    complexity="O(M), M = members asked for",
+    keys="RO ACCESS",
+)
+def geopos(session: Context, argv: list[bytes]) -> list[Any]:
+    """Return the longitudes and latitudes of members."""
+    return [coordinates(place) if place else NULL_ARRAY for place in _places(session, argv)]
+
+
+def _places(session: Context, argv: list[bytes]) -> list[Place | None]:
+    zset = read_zset(session, argv[1])
+    if zset is None:
+        return [None] * (len(argv) - 2)
+    return [place_of(zset, member) for member in argv[2:]]

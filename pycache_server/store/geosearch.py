@@ -1,0 +1,252 @@
+"""Which members of a sorted set of geohashes lie within a shape, and how far from its middle.
+
+Redis looks into up to nine cells of a grid, one after the other, and measures the distance of everything there; so its
+answers come in the order of the cells, and of numbers within each. We fetch the same cells, decode all numbers at once
+(geohash.py), and measure only what is within a window of columns and rows around the shape. Where nobody wants to know
+distances, those within a small circle are not measured either, but for what is close to its edge: there the Earth is
+flat enough to count in columns and rows, with an error that is known.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Iterable
+from math import asin, cos, inf, isfinite, nan, pi, sin, sqrt, tan, trunc
+
+from pycache_server.store.geohash import (
+    CELL_HEIGHT,
+    CELL_WIDTH,
+    DIAMETER,
+    EARTH_RADIUS,
+    FIRST_MIDDLE,
+    LATITUDE,
+    LONGITUDE,
+    RADIANS,
+    SIDE,
+    Edges,
+    Place,
+    cells_around,
+    deinterleave,
+    distance,
+    middle,
+)
+from pycache_server.store.zset import SortedSet
+
+_AT_ONCE = 512
+"""Candidates that a search for any members looks at in one go."""
+_ROUNDING = 1e-9
+"""By so much, in degrees and of the whole, the window is larger than it must be."""
+_AROUND = SIDE - 1
+"""Columns are counted modulo 2^26."""
+
+Chosen = tuple[list[int], list[float]]
+"""The places of what is chosen, and its distances in metres, if those are wanted."""
+
+
+class Hits:
+    """What a search has found: parallel lists of members, scores, and distances in metres if those were wanted."""
+
+    __slots__ = ("distances", "members", "scores")
+
+    def __init__(self) -> None:
+        self.members: list[bytes] = []
+        self.scores = array("d")
+        self.distances: list[float] = []
+
+    def take(self, places: Iterable[int]) -> None:
+        """Keep those at some places, in that order."""
+        places = list(places)
+        self.members = [self.members[place] for place in places]
+        self.scores = array("d", [self.scores[place] for place in places])
+        self.distances = [self.distances[place] for place in places]
+
+
+class Shape(ABC):
+    """A part of the world around a place. ``width`` and ``height`` are half of its extent, in metres, ``reach`` is the
+    distance of its farthest point."""
+
+    def __init__(self, place: Place, width: float, height: float, reach: float) -> None:
+        self.place = place
+        self.width = width
+        self.height = height
+        self.reach = reach
+        self._set_window()
+
+    @abstractmethod
+    def extent(self) -> float:
+        """How far, in degrees of longitude, anything within the shape can be from its middle; infinite where that is
+        any longitude."""
+
+    @abstractmethod
+    def measure(self, columns: array[int], rows: array[int]) -> Chosen:
+        """Choose those cells of the finest grid whose middles are within the shape, with their distances."""
+
+    def choose(self, columns: array[int], rows: array[int]) -> list[int]:
+        """The same without distances."""
+        return self.measure(columns, rows)[0]
+
+    def bounds(self) -> Edges:
+        """Its edges, as Redis estimates them: of the parallel that is nearer to the pole, beyond which there is
+        nonsense."""
+        longitude, latitude = self.place
+        height = self.height / EARTH_RADIUS / RADIANS
+        parallel = latitude - height if latitude < 0 else latitude + height
+        width = self.width / EARTH_RADIUS / cos(parallel * RADIANS) / RADIANS if isfinite(parallel) else nan
+        return longitude - width, latitude - height, longitude + width, latitude + height
+
+    def _set_window(self) -> None:
+        """Find columns and rows outside of which nothing is within the shape."""
+        longitude, latitude = self.place
+        height = self.height / EARTH_RADIUS / RADIANS * (1 + _ROUNDING) + _ROUNDING
+        width = self.extent() * (1 + _ROUNDING) + _ROUNDING
+        self._first_row = int(max(latitude - height + LATITUDE, 0) // CELL_HEIGHT) - 1
+        self._last_row = int(min(latitude + height + LATITUDE, 2 * LATITUDE) // CELL_HEIGHT) + 1
+        self._first_column = self._columns = 0
+        if width < LONGITUDE - 1:
+            self._first_column = int((longitude - width + LONGITUDE) // CELL_WIDTH) - 1
+            self._columns = int((longitude + width + LONGITUDE) // CELL_WIDTH) + 1 - self._first_column
+        else:
+            self._columns = SIDE
+
+    def search(self, zset: SortedSet, limit: int, measured: bool) -> Hits:
+        """The members within the shape, in Redis's order; the first ``limit`` of them where that is not 0."""
+        hits = Hits()
+        cells = cells_around(self.place, self.reach, self.bounds())
+        if limit:
+            self._look_for_some(zset, cells, hits, limit, measured)
+        else:
+            self._look_at(*zset.gather(cells), hits, measured)
+        return hits
+
+    def _look_for_some(
+        self, zset: SortedSet, cells: list[tuple[int, int]], hits: Hits, limit: int, measured: bool
+    ) -> None:
+        """Look into cells, a part at a time, until there are ``limit`` hits."""
+        for cell in cells:
+            start, stop = (zset.below(number, False) for number in cell)
+            while start < stop:
+                end = min(start + _AT_ONCE, stop)
+                self._look_at(*zset.between(start, end), hits, measured)
+                if len(hits.members) >= limit:
+                    del hits.members[limit:], hits.scores[limit:], hits.distances[limit:]
+                    return
+                start = end
+
+    def _look_at(self, members: list[bytes], scores: array[float], hits: Hits, measured: bool) -> None:
+        """Add those of some members to the hits that are within the shape."""
+        columns, rows = deinterleave(map(trunc, scores))  # takes half of the time of int
+        if measured:
+            chosen, distances = self.measure(columns, rows)
+            hits.distances += distances
+        else:
+            chosen = self.choose(columns, rows)
+        hits.members += [members[place] for place in chosen]
+        hits.scores.extend([scores[place] for place in chosen])
+
+
+class Circle(Shape):
+    """Everything up to a distance from a place."""
+
+    def __init__(self, place: Place, radius: float) -> None:
+        super().__init__(place, radius, radius, radius)
+
+    def extent(self) -> float:
+        angle = self.reach / EARTH_RADIUS
+        latitude = self.place[1] * RADIANS
+        if angle + abs(latitude) >= pi / 2 - _ROUNDING:  # a pole is within
+            return inf
+        return asin(sin(angle) / cos(latitude)) / RADIANS
+
+    def measure(self, columns: array[int], rows: array[int]) -> Chosen:
+        """Hot: what ``middle`` and ``distance`` do stands here once more, 0.5 us instead of 1.1 for each."""
+        chosen: list[int] = []
+        distances: list[float] = []
+        radius = self.reach
+        longitude, latitude = self.place[0] * RADIANS, self.place[1] * RADIANS
+        cosine = cos(latitude)
+        first, count, lowest, highest = self._first_column, self._columns, self._first_row, self._last_row
+        for place, column, row in zip(range(len(rows)), columns, rows, strict=True):
+            if not lowest <= row <= highest or column - first & _AROUND > count:
+                continue
+            if column < SIDE and row < SIDE:
+                other_longitude = column * CELL_WIDTH + FIRST_MIDDLE
+                other_latitude = (row * CELL_HEIGHT - LATITUDE + ((row + 1) * CELL_HEIGHT - LATITUDE)) / 2
+            else:
+                other_longitude, other_latitude = middle(column, row)
+            other_latitude *= RADIANS
+            v = sin((other_longitude * RADIANS - longitude) / 2)
+            if v:
+                u = sin((other_latitude - latitude) / 2)
+                square = u * u + cosine * cos(other_latitude) * v * v
+                metres = DIAMETER * asin(sqrt(square)) if square <= 1.0 else nan
+            else:
+                metres = EARTH_RADIUS * abs(other_latitude - latitude)
+            if not metres > radius:
+                chosen.append(place)
+                distances.append(metres)
+        return chosen, distances
+
+    def choose(self, columns: array[int], rows: array[int]) -> list[int]:
+        """Count in columns and rows where the Earth is flat enough: then a place takes 0.2 us."""
+        error = self._flatness()
+        if error > _FLAT:
+            return self.measure(columns, rows)[0]
+        chosen: list[int] = []
+        longitude, latitude = self.place
+        first, count, lowest, highest = self._first_column, self._columns, self._first_row, self._last_row
+        across = (longitude + LONGITUDE) / CELL_WIDTH - 0.5 - first
+        up = (latitude + LATITUDE) / CELL_HEIGHT - 0.5
+        wide = (CELL_WIDTH / 2 * RADIANS * cos(latitude * RADIANS)) ** 2
+        high = (CELL_HEIGHT / 2 * RADIANS) ** 2
+        square = sin(self.reach / DIAMETER) ** 2
+        surely, perhaps = square * (1 - error), square * (1 + error)
+        for place, column, row in zip(range(len(rows)), columns, rows, strict=True):
+            if lowest <= row <= highest and (x := column - first & _AROUND) <= count:
+                east = x - across
+                north = row - up
+                square = east * east * wide + north * north * high
+                if square < surely or (square < perhaps and not distance(self.place, middle(column, row)) > self.reach):
+                    chosen.append(place)
+        return chosen
+
+    def _flatness(self) -> float:
+        """By which part the square of a distance may be wrong that is calculated on a plane."""
+        longitude, latitude = self.place
+        if self.reach < _CELLS or longitude == LONGITUDE or latitude == LATITUDE or self._columns == SIDE:
+            return inf
+        angle = self.reach / EARTH_RADIUS
+        width = self._columns * CELL_WIDTH * RADIANS
+        return 2 * (tan(abs(latitude) * RADIANS + angle) * angle + angle * angle + width * width) + _ROUNDING
+
+
+_FLAT = 0.1
+_CELLS = 100.0
+"""A circle must be so many metres wide, to be much larger than a cell of the finest grid."""
+
+
+class Box(Shape):
+    """Everything up to a distance to the north or south of a place, and up to another to the east or west."""
+
+    def extent(self) -> float:
+        latitude = abs(self.place[1]) * RADIANS + self.height / EARTH_RADIUS
+        angle = self.width / DIAMETER
+        if latitude >= pi / 2 - _ROUNDING or angle >= pi / 2 or (sine := sin(angle) / cos(latitude)) >= 1:
+            return inf
+        return 2 * asin(sine) / RADIANS
+
+    def measure(self, columns: array[int], rows: array[int]) -> Chosen:
+        chosen: list[int] = []
+        distances: list[float] = []
+        longitude, latitude = self.place
+        first, count, lowest, highest = self._first_column, self._columns, self._first_row, self._last_row
+        for place, (column, row) in enumerate(zip(columns, rows, strict=True)):
+            if not lowest <= row <= highest or column - first & _AROUND > count:
+                continue
+            other = middle(column, row)
+            if EARTH_RADIUS * abs(other[1] * RADIANS - latitude * RADIANS) > self.height:
+                continue
+            if not distance(other, (longitude, other[1])) > self.width:
+                chosen.append(place)
+                distances.append(distance(self.place, other))
+        return chosen, distances
