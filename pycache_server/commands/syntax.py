@@ -99,7 +99,7 @@ class KeySpec:
             return None
         if self.counted:
             count = argv[first]
-            if not count.isdigit() or not 0 < int(count) <= len(argv) - first - 1:
+            if not count.isdigit() or not 0 <= (int(count) - 1) * self.step < len(argv) - first - 1:
                 return None
             return list(range(first + 1, first + 1 + int(count) * self.step, self.step))
         if self.last >= 0:

@@ -464,10 +464,11 @@ class Session(Outlet):
         timeout: float,
         on_timeout: Any,
         wants: type | tuple[type, ...] | None = None,
+        grows: bool = False,
     ) -> Any:
         if self.deny_blocking:
             return on_timeout
-        return self.core.blocking.block(self, keys, serve, timeout, on_timeout, wants)
+        return self.core.blocking.block(self, keys, serve, timeout, on_timeout, wants, grows)
 
     def postpone(self, argv: list[bytes]) -> Any:
         """Execute this command first when the session resumes."""
