@@ -87,6 +87,10 @@ class KeySpec:
     notes: str = ""
     finder: Callable[[list[bytes]], list[int]] | None = None
 
+    def is_no_key(self) -> bool:
+        """Whether what stands there is found like a key and is none: a shard channel."""
+        return "NOT_KEY" in self.flags
+
     def find(self, argv: list[bytes]) -> list[int] | None:
         """The indices of the keys in ``argv``; None where the arguments do not fit."""
         if self.finder is not None:

@@ -99,11 +99,11 @@ class Blocking:
         """A key has changed. Whoever waits for a list or a sorted set waits for a new one: with Redis, what happens to
         one that is there wakes nobody, even where it has just taken the place of another value (SORT STORE), but for
         those who need more of it than there was."""
-        if place not in self._queues:
-            return
-        if event is NEW_KEY or (event.kind and not event.kind & _WAKES_NOBODY):
-            self.ready[place] = None
-        elif event.kind & LIST and self._growing[place]:
+        if place in self._queues and (
+            event is NEW_KEY
+            or (event.kind and not event.kind & _WAKES_NOBODY)
+            or (event.kind & LIST and self._growing[place])
+        ):
             self.ready[place] = None
 
     def changed_all(self, index: int) -> None:

@@ -158,7 +158,7 @@ def _keys_of(session: Session, words: list[bytes]) -> list[tuple[bytes, tuple[st
         row = row.subrows.get(words[1].lower())
     if row is None:
         raise RedisError(b"ERR Invalid command specified")
-    if not row.command.keys:
+    if all(spec.is_no_key() for spec in row.command.keys):
         raise RedisError(b"ERR The command has no key arguments")
     if not row.accepts(len(words)):
         raise RedisError(b"ERR Invalid number of arguments specified for command")
