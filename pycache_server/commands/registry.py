@@ -96,6 +96,7 @@ _GROUP_CATEGORIES = {
     "connection": ("connection",),
     "scripting": ("scripting",),
     "server": (),
+    "cluster": (),
 }
 
 

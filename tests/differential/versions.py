@@ -165,6 +165,12 @@ CHANGES = (
         lambda argv, theirs, mine: len(argv) == 3 and _error(mine).startswith("ERR wrong number of arguments"),
     ),
     Change(
+        "command",
+        "the key that SINTERSTORE writes may be read, too: since 7.2 it is OW",
+        since(7, 2),
+        lambda argv, theirs, mine: option_of(argv[1]) == b"GETKEYSANDFLAGS" and option_of(argv[2]) == b"SINTERSTORE",
+    ),
+    Change(
         "lset",
         "an index beyond 32 bits is out of range; a listpack of 7.4 takes the lower half of its bits",
         since(7, 2),
