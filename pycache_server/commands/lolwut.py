@@ -1,4 +1,4 @@
-"""LOLWUT: the version of the server, below a piece of computer art where one of the versions that have one is asked for.
+"""LOLWUT: the version of the server, below a piece of computer art where a version is asked for that has one.
 
 Version 5 draws Georg Nees' Schotter in braille, eight dots a character: squares that get into disorder from the third
 row on. Version 6 draws a town at night in colours of the terminal, for which every character is a pixel.
@@ -21,27 +21,22 @@ Choose = Callable[[int], int]
 
 _MOST = 1000
 _MOST_SQUARES = 200
+_MOST_DOTS = 1 << 24
+"""More than all usual sizes take, and drawn in half a second: there is no picture of gigabytes."""
 _CHANCES = 1 << 31
 
 
-class Canvas:
-    """A picture of ``width`` by ``height`` pixels, each the number of a colour. What is drawn outside is lost."""
+class Dots:
+    """A picture of black dots in braille characters: ``width`` by ``height`` dots, two by four of them a character.
+    What is drawn outside is lost."""
 
-    __slots__ = ("height", "pixels", "width")
+    __slots__ = ("_cells", "_columns", "_height", "_width")
 
-    def __init__(self, width: int, height: int, colour: int = 0) -> None:
-        self.width = width
-        self.height = height
-        self.pixels = [bytearray([colour]) * width for _ in range(height)]
-
-    def get(self, x: int, y: int) -> int:
-        """The colour of a pixel, 0 outside."""
-        return self.pixels[y][x] if 0 <= x < self.width and 0 <= y < self.height else 0
-
-    def put(self, x: int, y: int, colour: int) -> None:
-        """Give a pixel a colour."""
-        if 0 <= x < self.width and 0 <= y < self.height:
-            self.pixels[y][x] = colour
+    def __init__(self, width: int, height: int) -> None:
+        self._width = width
+        self._height = height
+        self._columns = (width + 1) // 2
+        self._cells = bytearray(self._columns * ((height + 3) // 4))
 
     def draw_line(self, x: int, y: int, to_x: int, to_y: int) -> None:
         """Draw a line from one point to another (Bresenham)."""
@@ -49,7 +44,8 @@ class Canvas:
         right, down = (1 if x < to_x else -1), (1 if y < to_y else -1)
         error = wide - high
         while True:
-            self.put(x, y, 1)
+            if 0 <= x < self._width and 0 <= y < self._height:
+                self._cells[y // 4 * self._columns + x // 2] |= _BITS[x % 2][y % 4]
             if x == to_x and y == to_y:
                 return
             twice = 2 * error
@@ -71,6 +67,19 @@ class Canvas:
         for corner in range(4):
             self.draw_line(*corners[corner], *corners[(corner + 1) % 4])
 
+    def text(self) -> str:
+        """The picture in lines; the last one has no end where it is one dot high."""
+        lines = [
+            "".join([_BRAILLE[cell] for cell in self._cells[start : start + self._columns]])
+            for start in range(0, len(self._cells), self._columns)
+        ]
+        return "\n".join(lines) + ("" if self._height % 4 == 1 else "\n")
+
+
+_BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+"""The bit of a dot in its character, by column and row."""
+_BRAILLE = [chr(0x2800 + bits) for bits in range(256)]
+
 
 def _round(value: float) -> int:
     """The nearest integer, halves away from 0, as in C."""
@@ -88,7 +97,8 @@ def schotter(columns: int, across: int, down: int, choose: Choose) -> bytes:
     width = columns * 2
     padding = 2 if width > 4 else 0
     side = _single((width - padding * 2) / across)
-    canvas = Canvas(width, int(side * down + padding * 2))
+    down = max(1, min(down, int(_MOST_DOTS / width / max(side, 1))))
+    dots = Dots(width, int(side * down + padding * 2))
     for row in range(down):
         for column in range(across):
             x, y = _middle(column, side, padding), _middle(row, side, padding)
@@ -96,12 +106,8 @@ def schotter(columns: int, across: int, down: int, choose: Choose) -> bytes:
             if row > 1:
                 angle, aside, below = (_some(choose, row / down) for _ in range(3))
                 x, y = int(x + aside * side / 3), int(y + below * side / 3)
-            canvas.draw_square(x, y, side, angle)
-    lines = [
-        "".join(_braille(canvas, x, y) for x in range(0, width, 2)) + ("\n" if y != canvas.height - 1 else "")
-        for y in range(0, canvas.height, 4)
-    ]
-    return "".join(lines).encode()
+            dots.draw_square(x, y, side, angle)
+    return dots.text().encode()
 
 
 def _middle(number: int, side: float, padding: int) -> int:
@@ -115,52 +121,46 @@ def _some(choose: Choose, most: float) -> float:
     return -found if choose(2) else found
 
 
-_DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
-
-
-def _braille(canvas: Canvas, x: int, y: int) -> str:
-    return chr(0x2800 + sum((canvas.get(x + right, y + down) != 0) << bit for bit, (right, down) in enumerate(_DOTS)))
-
-
 def skyline(columns: int, rows: int, choose: Choose) -> bytes:
     """Version 6: houses in two greys, and black ones with windows before them."""
-    canvas = Canvas(columns, rows, 3)
+    picture = [bytearray([_WHITE]) * columns for _ in range(rows)]
     for colour in (2, 1):
         place = -10
         while place < columns:
             place += choose(8)
             width = 10 + choose(9)
-            _draw_house(canvas, place, width, rows // 2 + choose(rows) // 2, colour, None)
+            _draw_house(picture, place, width, rows // 2 + choose(rows) // 2, colour, None)
             place += width // 2
     place = -10
     while place < columns:
         place += choose(8)
         width = 5 + choose(14)
         width += width % 3 if width % 4 else 0
-        _draw_house(canvas, place, width, rows // 3 + choose(rows) // 2, 0, choose)
+        _draw_house(picture, place, width, rows // 3 + choose(rows) // 2, 0, choose)
         place += width + 1
-    lines = ["".join(_COLOURS[pixel] for pixel in line) for line in canvas.pixels]
-    return "\n".join(lines).encode()
+    return b"\n".join(b"".join([_COLOURS[pixel] for pixel in line]) for line in picture)
 
 
-_COLOURS = [f"\x1b[{code}m \x1b[0m" for code in ("0;30;40", "0;90;100", "0;37;47", "0;97;107")]
+_COLOURS = [b"\x1b[%bm \x1b[0m" % code for code in (b"0;30;40", b"0;90;100", b"0;37;47", b"0;97;107")]
+_WHITE = 3
 
 
-def _draw_house(canvas: Canvas, left: int, width: int, height: int, colour: int, choose: Choose | None) -> None:
+def _draw_house(
+    picture: list[bytearray], left: int, width: int, height: int, colour: int, choose: Choose | None
+) -> None:
     """Draw a house, with windows where there is a ``choose`` that lights them. Its roof is four pixels narrower."""
-    bottom = canvas.height - 1
-    top = bottom - height + 1
-    right = left + width - 1
-    for y in range(bottom, top - 1, -1):
-        for x in range(left, right + 1):
-            if y == top and (x <= left + 1 or x >= right - 1):
-                continue
-            pixel = colour
+    bottom = len(picture) - 1
+    top, right = bottom - height + 1, left + width - 1
+    for y in range(bottom, max(top, 0) - 1, -1):
+        line = picture[y]
+        edge = 2 if y == top else 0
+        for x in range(max(left + edge, 0), min(right - edge, len(line) - 1) + 1):
             across, down = x - left - 1, y - top - 1
-            if choose is not None and left + 1 < x < right - 1 and top + 1 < y < bottom - 1:
-                if across // 2 % 2 and down % 2:  # windows are two pixels wide and one high
-                    pixel = canvas.get(x - 1, y) if across % 2 else 1 + choose(2)
-            canvas.put(x, y, pixel)
+            inside = left + 1 < x < right - 1 and top + 1 < y < bottom - 1
+            if choose is None or not inside or not across // 2 % 2 or not down % 2:
+                line[x] = colour
+            else:  # windows are two pixels wide and one high
+                line[x] = 1 + choose(2) if across % 2 == 0 or not x else line[x - 1]
 
 
 @Family("server").command("LOLWUT [VERSION version [arg [arg ...]]]", READONLY, FAST, since="5.0.0", arity=-1)
