@@ -29,9 +29,9 @@ class _Move(NamedTuple):
     destination: bytes
     from_head: bool
     to_head: bool
-    count: int
+    number: int
     exactly: bool
-    """Whether fewer elements than ``count`` are not moved at all."""
+    """Whether fewer elements than ``number`` are not moved at all."""
     bulk: bool
 
 
@@ -60,11 +60,11 @@ def _move(session: Context, wanted: _Move) -> list[bytes] | None:
     """
     db, fill = session.db, session.keyspace.encodings.list_max_listpack_size
     value = list_of(db.find(wanted.source))
-    if value is None or (wanted.exactly and len(value) < wanted.count):
+    if value is None or (wanted.exactly and len(value) < wanted.number):
         return None
     held = list_of(db.find(wanted.destination))
     target = List() if held is None else held
-    moved = list(chain.from_iterable(value.cut(min(wanted.count, len(value)), wanted.from_head)))
+    moved = list(chain.from_iterable(value.cut(min(wanted.number, len(value)), wanted.from_head)))
     if not wanted.bulk and wanted.from_head == wanted.to_head:
         moved.reverse()
     target.push_many(moved[::-1] if wanted.to_head else moved, wanted.to_head, fill)

@@ -32,9 +32,13 @@ _STRIPE, _STEP = 64, 8
 """Bytes that are taken at once, and by how many the secret moves on for the next ones."""
 
 
-def _secret(offset: int) -> int:
-    found: int = unpack_from("<Q", _SECRET, offset)[0]
+def _word(data: bytes, offset: int) -> int:
+    found: int = unpack_from("<Q", data, offset)[0]
     return found
+
+
+def _secret(offset: int) -> int:
+    return _word(_SECRET, offset)
 
 
 def _fold(left: int, right: int) -> int:
@@ -60,13 +64,13 @@ def _avalanche64(value: int) -> int:
 def _up_to_16(data: bytes) -> int:
     size = len(data)
     if size > 8:
-        low, high = unpack_from("<Q", data)[0], unpack_from("<Q", data, size - 8)[0]
+        low, high = _word(data, 0), _word(data, size - 8)
         low ^= _secret(24) ^ _secret(32)
         high ^= _secret(40) ^ _secret(48)
         swapped = int.from_bytes(low.to_bytes(8, "little"), "big")
         return _avalanche(size + swapped + high + _fold(low, high) & _MASK)
     if size > 3:
-        first, last = unpack_from("<I", data)[0], unpack_from("<I", data, size - 4)[0]
+        first, last = int.from_bytes(data[:4], "little"), int.from_bytes(data[-4:], "little")
         value = (last + (first << 32)) ^ _secret(8) ^ _secret(16)
         value ^= _rotate(value, 49) ^ _rotate(value, 24)
         value = value * _P_MX2 & _MASK
