@@ -69,11 +69,11 @@ class Dots:
 
     def text(self) -> str:
         """The picture in lines; the last one has no end where it is one dot high."""
-        lines = [
-            "".join([_BRAILLE[cell] for cell in self._cells[start : start + self._columns]])
+        text = "".join(
+            "".join([_BRAILLE[cell] for cell in self._cells[start : start + self._columns]]) + "\n"
             for start in range(0, len(self._cells), self._columns)
-        ]
-        return "\n".join(lines) + ("" if self._height % 4 == 1 else "\n")
+        )
+        return text[:-1] if self._height % 4 == 1 else text
 
 
 _BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, STALE
-from pycache_server.errors import RedisError
+from pycache_server.errors import RedisError, c_string
 from pycache_server.resp.encode import Verbatim
 from pycache_server.session.latency import NEVER, family
 
@@ -31,7 +31,7 @@ def latency_graph(session: Session, argv: list[bytes]) -> Verbatim:
     monitor = session.core.latency
     samples = monitor.events.get(event)
     if not samples:
-        raise RedisError(b"ERR No samples available for event '" + argv[2] + b"'")
+        raise RedisError(b"ERR No samples available for event '" + c_string(argv[2]) + b"'")
     now = int(session.core.clock.time)
     durations = [duration for _, duration in samples]
     labels = [_ago(now - time) for time, _ in samples]

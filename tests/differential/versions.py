@@ -111,7 +111,7 @@ CHANGES = (
         _texts("ERR timeout is negative", "ERR timeout is out of range"),
     ),
     Change(
-        "xread",
+        "xread wait",
         "a number of milliseconds that is too large is out of range, too: 7.0 takes it",
         before(7, 2),
         lambda argv, theirs, mine: _error(mine) == "ERR timeout is out of range",
