@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pycache_server.commands.args import integer_in, option_of
 from pycache_server.commands.registry import ADMIN, LOADING, STALE, Family, Handler
 from pycache_server.errors import RedisError
-from pycache_server.resp.encode import HALT, NO_REPLY, OK
+from pycache_server.resp.encode import HALT, NO_REPLY, OK, Wire
 from pycache_server.session.slowlog import NEVER, SlowLog
 from pycache_server.store.numbers import INT_MAX
 
@@ -54,7 +54,7 @@ def sized(call: Handler, row: Row, core: Core) -> Handler:
             if size >= logs.requests.threshold:
                 logs.requests.note(session, row, argv, size, core.clock.time)
             if logs.replies.threshold != NEVER:
-                size = size_of_reply(session, error.wire if error is not None else value)
+                size = size_of_reply(session, Wire(error.wire) if error is not None else value)
                 if size >= logs.replies.threshold:
                     logs.replies.note(session, row, argv, size, core.clock.time)
         return value

@@ -23,7 +23,7 @@ from pycache_server.store.events import DEL
 from pycache_server.store.glob import compile_glob
 from pycache_server.store.memory import size_of_value
 from pycache_server.store.numbers import parse_float
-from pycache_server.store.strings import STRING_TYPES, as_bytes
+from pycache_server.store.strings import as_bytes
 from pycache_server.store.value import bytes_of
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _table_stats(size: int, elements: int) -> bytes:
 def _sdslen(session: Session, words: list[bytes]) -> Any:
     """SDSLEN <key>: how long a key and its string are, and what they take."""
     value = _value_of(session, words[0])
-    if type(value) not in STRING_TYPES or type(value) is int:
+    if encoding_of(value, session.keyspace.encodings) not in (b"embstr", b"raw"):
         raise RedisError(b"ERR Not an sds encoded string.")
     key, text = words[0], as_bytes(value)
     return status(
