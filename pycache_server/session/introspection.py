@@ -17,6 +17,7 @@ from pycache_server.commands.registry import LOADING, REGISTRY, STALE, Command, 
 from pycache_server.commands.syntax import Argument, KeySpec
 from pycache_server.errors import BadSyntax, RedisError, c_string
 from pycache_server.resp.encode import SetReply, Wire, status
+from pycache_server.session.deprecated import DEPRECATED, INTERNAL
 from pycache_server.store.glob import compile_glob
 
 if TYPE_CHECKING:
@@ -229,6 +230,13 @@ def document(each: Command) -> dict[bytes, Any]:
         b"group": each.group.encode(),
         b"complexity": each.complexity.encode(),
     }
+    if each.name in INTERNAL:
+        found[b"doc_flags"] = SetReply([_status("syscmd")])
+    elif each.name in DEPRECATED:
+        since, successor = DEPRECATED[each.name]
+        found[b"doc_flags"] = SetReply([_status("deprecated")])
+        found[b"deprecated_since"] = since.encode()
+        found[b"replaced_by"] = successor.encode()
     if each.arguments:
         keys = iter(range(len(each.keys)))
         found[b"arguments"] = [_document_argument(argument, keys) for argument in each.arguments]

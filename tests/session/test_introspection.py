@@ -117,6 +117,20 @@ def shape_of(arguments: list[dict[bytes, Any]]) -> list[Any]:
     ]
 
 
+@pytest.mark.interop
+def test_docs_tell_what_is_deprecated_and_what_is_not_for_users(both: tuple[Any, Any], version: Version) -> None:
+    real, ours = both
+    theirs, mine = real([b"COMMAND", b"DOCS"]), ours([b"COMMAND", b"DOCS"])
+    for name in theirs.keys() & mine.keys():
+        pairs = [(theirs[name], mine[name])]
+        subcommands = theirs[name].get(b"subcommands", {})
+        pairs += [(each, mine[name][b"subcommands"].get(sub, each)) for sub, each in subcommands.items()]
+        for one, other in pairs:
+            for field in (b"doc_flags", b"deprecated_since", b"replaced_by"):
+                if version >= (7, 2) or field in one:  # some have been deprecated since
+                    assert other.get(field) == one.get(field), name
+
+
 def test_flags_of_arguments_are_a_set(client: AnyClient) -> None:
     client.call("HELLO", 3)
     client.raw = b""
