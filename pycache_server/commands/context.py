@@ -44,12 +44,14 @@ class Context:
         timeout: float,
         on_timeout: Any,
         wants: type | tuple[type, ...] | None = None,
+        grows: bool = False,
     ) -> Any:
         """Wait until one of ``keys`` of the current database is ready, and return what the loop understands as that.
 
         ``serve(key)`` is called when ``key`` has changed; it does the command's work and returns its value, or
         NOT_READY where there is nothing to take yet. ``timeout`` is in seconds, 0 for ever; ``on_timeout`` is the
         value then. ``wants`` is the type of value that the key must hold; where it is None, ``serve`` is also called
-        when the key holds something else or is gone.
+        when the key holds something else or is gone. ``grows`` asks to hear of every change of a list that is there,
+        as who needs more elements than it has.
         """
         raise NotImplementedError

@@ -32,12 +32,12 @@ _NOT_MET, _SET, _DELETED = 0, 1, 2
 _CONDITIONS = frozenset((b"NX", b"XX", b"GT", b"LT"))
 
 
-def _fields(argv: list[bytes], position: int, message: bytes) -> list[bytes]:
+def numbered_fields(argv: list[bytes], position: int, message: bytes) -> list[bytes]:
     """The fields behind ``FIELDS numfields`` at a position.
 
     Raises RedisError, with ``message`` where numfields is not a positive number.
     """
-    if option_of(argv[position]) != b"FIELDS":
+    if position >= len(argv) - 1 or option_of(argv[position]) != b"FIELDS":
         raise RedisError(b"ERR Mandatory argument FIELDS is missing or not at the right position")
     count = integer_in(argv[position + 1], 1, INT_MAX, message)
     if count != len(argv) - position - 2:
@@ -48,7 +48,7 @@ def _fields(argv: list[bytes], position: int, message: bytes) -> list[bytes]:
 # Setting times
 
 
-def _moment(amount: bytes, unit: int, base: int, name: bytes) -> int:
+def moment(amount: bytes, unit: int, base: int, name: bytes) -> int:
     """A time in ms from one in units of so many ms after ``base``.
 
     Raises NotAnInteger, and RedisError with the name of the command where the time is too large.
@@ -65,10 +65,10 @@ def _expire_fields(session: Context, argv: list[bytes], unit: int, base: int, na
     """HEXPIRE and its like: let fields expire, or remove them at once where the time has passed."""
     db, key = session.db, argv[1]
     found = hash_of(db, key, db.find(key))
-    when = _moment(argv[2], unit, base, name)
+    when = moment(argv[2], unit, base, name)
     word = option_of(argv[3])
     condition = word if word in _CONDITIONS else b""
-    fields = _fields(argv, 4 if condition else 3, b"ERR Parameter `numFields` should be greater than 0")
+    fields = numbered_fields(argv, 4 if condition else 3, b"ERR Parameter `numFields` should be greater than 0")
     if found is None:
         return [NO_FIELD] * len(fields)
     found.timed = True
@@ -175,7 +175,7 @@ def hpersist(session: Context, argv: list[bytes]) -> list[int]:
     """Let fields of a hash not expire."""
     db, key = session.db, argv[1]
     value = hash_of(db, key, db.find(key))
-    fields = _fields(argv, 2, _NOT_POSITIVE)
+    fields = numbered_fields(argv, 2, _NOT_POSITIVE)
     if not isinstance(value, VolatileHash):
         return _times(value, fields)
     results = [_persist_field(value, field) for field in fields]
@@ -211,7 +211,7 @@ def _times(value: Hash | None, fields: list[bytes]) -> list[int]:
 def _read_times(session: Context, argv: list[bytes], unit: int, base: int) -> list[int]:
     """When fields expire, in units of so many ms after ``base``, rounded up."""
     value = hash_of(session.db, argv[1], session.db.read(argv[1]))
-    times = _times(value, _fields(argv, 2, _NOT_POSITIVE))
+    times = _times(value, numbered_fields(argv, 2, _NOT_POSITIVE))
     return [when if when < 0 else (when - base + unit - 1) // unit for when in times]
 
 

@@ -96,6 +96,7 @@ _GROUP_CATEGORIES = {
     "connection": ("connection",),
     "scripting": ("scripting",),
     "server": (),
+    "cluster": (),
 }
 
 
@@ -128,10 +129,13 @@ class Command:
         return Flag.FAST not in self.flags and self.name not in _ALWAYS_SHORT
 
     def find_keys(self, argv: list[bytes]) -> list[tuple[int, tuple[str, ...]]] | None:
-        """The indices of the keys in ``argv``, with the flags of each; None where its arguments make no sense."""
+        """The indices of the keys in ``argv``, with the flags of each; None where its arguments make no sense. What is
+        only found like a key, as a shard channel, is none."""
         given = tuple(self.key_flags(argv).split()) if self.key_flags is not None else None
         found: list[tuple[int, tuple[str, ...]]] = []
         for spec in self.keys:
+            if spec.is_no_key():
+                continue
             places = spec.find(argv)
             if places is None:
                 return None

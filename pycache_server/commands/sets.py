@@ -1,7 +1,7 @@
 """Sets: SADD, SMEMBERS, SINTER and their relatives.
 
-Contents: SADD SCARD SDIFF SDIFFSTORE SINTER SINTERCARD SINTERSTORE SISMEMBER SMEMBERS SMISMEMBER SMOVE SPOP SRANDMEMBER
-SREM SSCAN SUNION SUNIONSTORE.
+Contents: SADD SCARD SDIFF SDIFFCARD SDIFFSTORE SINTER SINTERCARD SINTERSTORE SISMEMBER SMEMBERS SMISMEMBER SMOVE SPOP
+SRANDMEMBER SREM SSCAN SUNION SUNIONCARD SUNIONSTORE.
 """
 
 from __future__ import annotations
@@ -344,6 +344,15 @@ def sinterstore(session: Context, argv: list[bytes]) -> int:
 )
 def sintercard(session: Context, argv: list[bytes]) -> int:
     """Count the members that all of some sets have, up to a limit."""
+    keys, limit = _parse_card(argv)
+    return _count(_intersection(_read_all(session, keys)), limit)
+
+
+def _parse_card(argv: list[bytes], *ignored: bytes) -> tuple[list[bytes], int]:
+    """The keys and the limit, 0 for none, of SINTERCARD and its like; options that are ``ignored`` may be there.
+
+    Raises RedisError.
+    """
     number = integer_in(argv[1], 1, INT_MAX, b"ERR numkeys should be greater than 0")
     if number > len(argv) - 2:
         raise RedisError(b"ERR Number of keys can't be greater than number of args")
@@ -352,10 +361,15 @@ def sintercard(session: Context, argv: list[bytes]) -> int:
     while (option := options.take()) is not None:
         if option == b"LIMIT" and options.left():
             limit = positive(options.value(), b"ERR LIMIT can't be negative")
-        else:
+        elif option not in ignored:
             options.fail()
+    return argv[2 : 2 + number], limit
+
+
+def _count(pieces: Iterable[Collection[bytes]], limit: int) -> int:
+    """How many elements there are in all, up to a limit."""
     count = 0
-    for piece in _intersection(_read_all(session, argv[2 : 2 + number])):
+    for piece in pieces:
         count += len(piece)
         if limit and count >= limit:
             return limit
@@ -378,6 +392,21 @@ def sunion(session: Context, argv: list[bytes]) -> SetReply:
     """Return the members that any of some sets has."""
     sets = _read_all(session, argv[1:])
     return _reply(algebra.union([each.elements for each in sets]), all(each.form is INTSET for each in sets))
+
+
+@command(
+    "SUNIONCARD numkeys key [key ...] [APPROX] [LIMIT limit]",
+    READONLY,
+    since="8.10.0",
+    complexity="O(N), N = members of all sets",
+    keys="RO ACCESS",
+)
+def sunioncard(session: Context, argv: list[bytes]) -> int:
+    """Count the members that any of some sets has, up to a limit. The count is exact even where an estimate is
+    allowed."""
+    keys, limit = _parse_card(argv, b"APPROX")
+    sets = [each.elements for each in _read_all(session, keys)]
+    return _count([algebra.union(sets)], limit)
 
 
 @command(
@@ -407,6 +436,22 @@ def sdiff(session: Context, argv: list[bytes]) -> SetReply:
     """Return the members of a set that some others do not have."""
     first, *others = _read_all(session, argv[1:])
     return _reply(_difference(first, others), first.form is INTSET)
+
+
+@command(
+    "SDIFFCARD numkeys key [key ...] [LIMIT limit]",
+    READONLY,
+    since="8.10.0",
+    complexity="O(N), N = members of all sets",
+    keys="RO ACCESS",
+)
+def sdiffcard(session: Context, argv: list[bytes]) -> int:
+    """Count the members of a set that some others do not have, up to a limit."""
+    keys, limit = _parse_card(argv)
+    first, *others = _read_all(session, keys)
+    if first in others:
+        return 0
+    return _count(algebra.difference(first.elements, [each.elements for each in others]), limit)
 
 
 @command(

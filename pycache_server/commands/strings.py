@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pycache_server.commands.args import Options, integer, option_of
+from pycache_server.commands.conditions import COMPARISONS, compares
 from pycache_server.commands.context import Context
 from pycache_server.commands.expiry import expiry_of, is_future
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
@@ -37,13 +38,18 @@ def get(session: Context, argv: list[bytes]) -> bytes | None:
     return session.db.get_string(argv[1])
 
 
+UNITS = frozenset((b"EX", b"PX", b"EXAT", b"PXAT"))
+"""The options that give a time to live."""
+_READING = COMPARISONS | {b"GET"}
+
+
 def _key_flags_of_set(argv: list[bytes]) -> str:
-    """What SET may do to its key: read it only with GET."""
-    return "RW ACCESS UPDATE" if b"GET" in map(option_of, argv[3:]) else "OW UPDATE"
+    """What SET may do to its key: read it only with GET, or to compare."""
+    return "OW UPDATE" if _READING.isdisjoint(map(option_of, argv[3:])) else "RW ACCESS UPDATE"
 
 
 @command(
-    "SET key value [NX | XX] [GET] "
+    "SET key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest] [GET] "
     "[EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
     WRITE,
     DENYOOM,
@@ -77,32 +83,38 @@ def _set_until(session: Context, key: bytes, value: bytes, unit: bytes, amount: 
 
 def _set_with_options(session: Context, argv: list[bytes]) -> Any:
     condition = get = unit = amount = None
+    operand = b""
     options = Options(argv, 3)
     while (option := options.take()) is not None:
         if option in (b"NX", b"XX") and condition in (None, option):
             condition = option
+        elif option in COMPARISONS and condition is None and options.left():
+            condition, operand = option, options.value()
         elif option == b"GET":
             get = True
         elif option == b"KEEPTTL" and unit in (None, option):
             unit = option
-        elif option in (b"EX", b"PX", b"EXAT", b"PXAT") and unit in (None, option) and options.left():
+        elif option in UNITS and unit in (None, option) and options.left():
             unit, amount = option, options.value()
         else:
             options.fail()
     expires = expiry_of(session, unit, amount, b"set") if amount is not None else NEVER
-    return _set_generic(session, argv, condition, bool(get), expires, unit == b"KEEPTTL")
-
-
-def _set_generic(
-    session: Context, argv: list[bytes], condition: bytes | None, get: bool, expires: int, keep: bool
-) -> Any:
-    db, key = session.db, argv[1]
-    old = db.read_string(key) if get else None
-    done: Any = old if get else OK
-    if condition is not None and (db.find(key) is not None) != (condition == b"XX"):
+    old = session.db.read_string(argv[1]) if get else None
+    if condition is not None and not _is_met(session, argv[1], condition, operand):
         return old
-    _store(session, key, argv[2], expires, keep)
-    return done
+    _store(session, argv[1], argv[2], expires, unit == b"KEEPTTL")
+    return old if get else OK
+
+
+def _is_met(session: Context, key: bytes, condition: bytes, operand: bytes) -> bool:
+    """Whether SET may go on. Of what is not there, anything is different.
+
+    Raises WrongType and RedisError.
+    """
+    value = session.db.find(key)
+    if condition not in COMPARISONS:
+        return (value is not None) == (condition == b"XX")
+    return compares(condition, value, operand) if value is not None else condition in (b"IFNE", b"IFDNE")
 
 
 def _store(session: Context, key: bytes, value: bytes, expires: int, keep: bool = False) -> None:
@@ -170,7 +182,7 @@ def getex(session: Context, argv: list[bytes]) -> bytes | None:
     while (option := options.take()) is not None:
         if option == b"PERSIST" and unit in (None, option):
             unit = option
-        elif option in (b"EX", b"PX", b"EXAT", b"PXAT") and unit in (None, option) and options.left():
+        elif option in UNITS and unit in (None, option) and options.left():
             unit, amount = option, options.value()
         else:
             options.fail()

@@ -87,6 +87,10 @@ class KeySpec:
     notes: str = ""
     finder: Callable[[list[bytes]], list[int]] | None = None
 
+    def is_no_key(self) -> bool:
+        """Whether what stands there is found like a key and is none: a shard channel."""
+        return "NOT_KEY" in self.flags
+
     def find(self, argv: list[bytes]) -> list[int] | None:
         """The indices of the keys in ``argv``; None where the arguments do not fit."""
         if self.finder is not None:
@@ -101,7 +105,7 @@ class KeySpec:
             return None
         if self.counted:
             count = argv[first]
-            if not count.isdigit() or not 0 < int(count) <= len(argv) - first - 1:
+            if not count.isdigit() or not 0 <= (int(count) - 1) * self.step < len(argv) - first - 1:
                 return None
             return list(range(first + 1, first + 1 + int(count) * self.step, self.step))
         if self.last >= 0:

@@ -87,6 +87,16 @@ def _slowlog(app: App) -> None:
     app.core.refresh_precision()
 
 
+def _size_logs(app: App) -> None:
+    logs = app.core.size_logs
+    for log, kind in ((logs.requests, "request"), (logs.replies, "reply")):
+        size = app.settings[f"commandlog-{kind}-larger-than"]
+        log.threshold = size if size >= 0 else NEVER
+        log.longest = app.settings[f"commandlog-large-{kind}-max-len"]
+        log.shorten()
+    app.core.tables.refresh()
+
+
 def _latency(app: App) -> None:
     milliseconds = app.settings["latency-monitor-threshold"]
     app.core.latency.threshold = milliseconds / 1000 if milliseconds else NEVER
@@ -231,6 +241,10 @@ APPLY: dict[str, Callable[[App], None]] = {
     "requirepass": _password,
     "slowlog-log-slower-than": _slowlog,
     "slowlog-max-len": _slowlog,
+    "commandlog-request-larger-than": _size_logs,
+    "commandlog-reply-larger-than": _size_logs,
+    "commandlog-large-request-max-len": _size_logs,
+    "commandlog-large-reply-max-len": _size_logs,
     "latency-monitor-threshold": _latency,
     "notify-keyspace-events": _events,
     "notify-value-max-bytes": _events,

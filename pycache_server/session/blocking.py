@@ -10,7 +10,7 @@ While nobody waits, nothing is observed and no write looks anywhere: ``Core.serv
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ _WAKES_NOBODY = LIST | ZSET | KEY_MISS  # the kinds of events that do not, unles
 class Waiter:
     """A client that waits for keys."""
 
-    __slots__ = ("on_timeout", "places", "serve", "session", "timer", "wants")
+    __slots__ = ("grows", "on_timeout", "places", "serve", "session", "timer", "wants")
 
     def __init__(
         self,
@@ -42,12 +42,14 @@ class Waiter:
         serve: Callable[[bytes], Any],
         on_timeout: Any,
         wants: type | tuple[type, ...] | None,
+        grows: bool,
     ) -> None:
         self.session = session
         self.places = places
         self.serve = serve
         self.on_timeout = on_timeout
         self.wants = wants
+        self.grows = grows
         self.timer: Timer | None = None
 
 
@@ -62,6 +64,7 @@ class Blocking:
         self.count = 0
         """How many clients are blocked."""
         self._curious = 0  # how many of them want to hear of any change of their keys, even of their end
+        self._growing: Counter[Place] = Counter()  # keys for whose lists somebody waits to become longer
 
     def block(
         self,
@@ -71,12 +74,15 @@ class Blocking:
         timeout: float,
         on_timeout: Any,
         wants: type | tuple[type, ...] | None,
+        grows: bool = False,
     ) -> Any:
         """Halt a session until a key is ready or ``timeout`` seconds have passed, 0 for ever. Without keys it is for
         whoever has halted it to ``release`` it and reply."""
         index = session.db.index
         places = [(index, key) for key in dict.fromkeys(keys)]
-        waiter = session.waiter = Waiter(session, places, serve, on_timeout, wants)
+        waiter = session.waiter = Waiter(session, places, serve, on_timeout, wants, grows)
+        if grows:
+            self._growing.update(places)
         for place in places:
             self._queues.setdefault(place, OrderedDict())[waiter] = None
         if timeout:
@@ -91,8 +97,13 @@ class Blocking:
 
     def changed(self, place: Place, event: Event) -> None:
         """A key has changed. Whoever waits for a list or a sorted set waits for a new one: with Redis, what happens to
-        one that is there wakes nobody, even where it has just taken the place of another value (SORT STORE)."""
-        if place in self._queues and (event is NEW_KEY or (event.kind and not event.kind & _WAKES_NOBODY)):
+        one that is there wakes nobody, even where it has just taken the place of another value (SORT STORE), but for
+        those who need more of it than there was."""
+        if place in self._queues and (
+            event is NEW_KEY
+            or (event.kind and not event.kind & _WAKES_NOBODY)
+            or (event.kind & LIST and self._growing[place])
+        ):
             self.ready[place] = None
 
     def changed_all(self, index: int) -> None:
@@ -172,6 +183,8 @@ class Blocking:
         if waiter.timer is not None:
             waiter.timer.cancel()
         waiter.session.waiter = None
+        if waiter.grows:
+            self._growing -= Counter(waiter.places)
         self.count -= 1
         self._curious -= waiter.wants is None
 
@@ -189,6 +202,7 @@ class Blocking:
         waiters |= {each.waiter for each in self._core.sessions.values() if each.waiter and not each.waiter.places}
         assert len(waiters) == self.count
         assert len([waiter for waiter in waiters if waiter.wants is None]) == self._curious
+        assert self._growing == Counter(place for waiter in waiters if waiter.grows for place in waiter.places)
         for waiter in waiters:
             assert waiter.session.waiter is waiter
             assert all(waiter in self._queues[place] for place in waiter.places)

@@ -50,7 +50,15 @@ def client_setname(session: Session, argv: list[bytes]) -> Any:
     return OK
 
 
-@command("CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>", NOSCRIPT, LOADING, STALE, since="7.2.0", arity=4)
+@command(
+    "CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>",
+    NOSCRIPT,
+    LOADING,
+    STALE,
+    since="7.2.0",
+    arity=4,
+    tips=("request_policy:all_nodes", "response_policy:all_succeeded"),
+)
 def client_setinfo(session: Session, argv: list[bytes]) -> Any:
     """Tell the name or the version of the client library."""
     option = option_of(argv[2])

@@ -131,7 +131,7 @@ def _hello_options(argv: list[bytes]) -> tuple[tuple[bytes, bytes] | None, bytes
 def ping(session: Session, argv: list[bytes]) -> Any:
     """Answer, with what was sent or PONG."""
     if len(argv) == 1:
-        if (session.subscriptions or session.patterns) and session.is_restricted():
+        if (session.subscriptions or session.patterns or session.shard_subscriptions) and session.resp == 2:
             return [b"pong", b""]
         return PONG
     if len(argv) > 2:

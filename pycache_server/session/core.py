@@ -14,6 +14,7 @@ from pycache_server.commands.registry import REGISTRY, Command, Handler
 from pycache_server.errors import RedisError
 from pycache_server.resp.exact import InputLimits
 from pycache_server.session.blocking import Blocking
+from pycache_server.session.commandlog import SizeLogs
 from pycache_server.session.describe import monitor_line
 from pycache_server.session.host import Host
 from pycache_server.session.hotkeys import HotKeys
@@ -82,6 +83,7 @@ class Core:
         self.observers = Observers(self)
         self.keyspace.observer = self.observers
         self.slowlog = SlowLog()
+        self.size_logs = SizeLogs()
         self.hotkeys = HotKeys(host.choose)
         self.latency = LatencyMonitor()
         self.rates = {"commands": Rate(), "input": Rate(), "output": Rate()}

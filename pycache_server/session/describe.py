@@ -34,7 +34,7 @@ def describe(session: Session) -> str:
         "db": session.db.index,
         "sub": len(session.subscriptions),
         "psub": len(session.patterns),
-        "ssub": 0,
+        "ssub": len(session.shard_subscriptions),
         "multi": queued,
         "watch": len(session.watched),
         "qbuf": held,
@@ -63,7 +63,7 @@ def flags_of(session: Session) -> str:
     letters = ""
     if "monitor" in session.flags:
         letters += "O"
-    if session.subscriptions or session.patterns:
+    if session.listens():
         letters += "P"
     if session.transaction is not None:
         letters += "x"

@@ -17,6 +17,7 @@ from pycache_server.commands.registry import LOADING, REGISTRY, STALE, Command, 
 from pycache_server.commands.syntax import Argument, KeySpec
 from pycache_server.errors import BadSyntax, RedisError, c_string
 from pycache_server.resp.encode import SetReply, Wire, status
+from pycache_server.session.deprecated import DEPRECATED, INTERNAL
 from pycache_server.store.glob import compile_glob
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _keys_of(session: Session, words: list[bytes]) -> list[tuple[bytes, tuple[st
         row = row.subrows.get(words[1].lower())
     if row is None:
         raise RedisError(b"ERR Invalid command specified")
-    if not row.command.keys:
+    if all(spec.is_no_key() for spec in row.command.keys):
         raise RedisError(b"ERR The command has no key arguments")
     if not row.accepts(len(words)):
         raise RedisError(b"ERR Invalid number of arguments specified for command")
@@ -229,6 +230,13 @@ def document(each: Command) -> dict[bytes, Any]:
         b"group": each.group.encode(),
         b"complexity": each.complexity.encode(),
     }
+    if each.name in INTERNAL:
+        found[b"doc_flags"] = SetReply([_status("syscmd")])
+    elif each.name in DEPRECATED:
+        since, successor = DEPRECATED[each.name]
+        found[b"doc_flags"] = SetReply([_status("deprecated")])
+        found[b"deprecated_since"] = since.encode()
+        found[b"replaced_by"] = successor.encode()
     if each.arguments:
         keys = iter(range(len(each.keys)))
         found[b"arguments"] = [_document_argument(argument, keys) for argument in each.arguments]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pycache_server.commands.registry import Command, Flag, Handler
 from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection, arity_rejection, unknown_subcommand
 from pycache_server.resp.encode import HALT, NO_REPLY
+from pycache_server.session.commandlog import sized
 from pycache_server.session.stats import CommandStats
 from pycache_server.store.memory import no_engine
 
@@ -204,6 +205,8 @@ class Tables:
             return
         if timed:
             call = core.timed(call, row)
+        if core.size_logs.active:
+            call = sized(call, row, core)
         if core.hotkeys.active and command.keys:
             call = core.hotkeys.watched(call, command)
         if core.serving and (Flag.WRITE in command.flags or command.name in _MAY_WRITE):

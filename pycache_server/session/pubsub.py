@@ -1,7 +1,8 @@
 """Publish and subscribe.
 
 A message is encoded once for each version of the protocol, however many receive it. Subscribers of a channel get it in
-the order of their subscription, then those of each pattern that matches.
+the order of their subscription, then those of each pattern that matches. Shard channels are a world of their own: in a
+cluster each belongs to one shard; here SPUBLISH reaches those who have used SSUBSCRIBE, and no pattern.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pycache_server.commands.registry import (
     STALE,
     Family,
 )
+from pycache_server.commands.syntax import KeySpec
 from pycache_server.errors import RedisError, bad_subcommand
 from pycache_server.resp.encode import NO_REPLY, Push, encode2, encode3
 from pycache_server.store.glob import Matcher, compile_glob
@@ -35,6 +37,7 @@ class PubSub:
     def __init__(self) -> None:
         self.channels: dict[bytes, dict[Session, None]] = {}
         self.patterns: dict[bytes, tuple[Matcher, dict[Session, None]]] = {}
+        self.shard_channels: dict[bytes, dict[Session, None]] = {}
 
     def subscribe(self, session: Session, channel: bytes) -> None:
         """Let a session hear a channel."""
@@ -45,10 +48,18 @@ class PubSub:
         """Let a session no longer hear a channel."""
         if channel in session.subscriptions:
             del session.subscriptions[channel]
-            listeners = self.channels[channel]
-            del listeners[session]
-            if not listeners:
-                del self.channels[channel]
+            _leave(self.channels, channel, session)
+
+    def ssubscribe(self, session: Session, channel: bytes) -> None:
+        """Let a session hear a shard channel."""
+        session.shard_subscriptions[channel] = None
+        self.shard_channels.setdefault(channel, {})[session] = None
+
+    def sunsubscribe(self, session: Session, channel: bytes) -> None:
+        """Let a session no longer hear a shard channel."""
+        if channel in session.shard_subscriptions:
+            del session.shard_subscriptions[channel]
+            _leave(self.shard_channels, channel, session)
 
     def psubscribe(self, session: Session, pattern: bytes) -> None:
         """Let a session hear all channels that match."""
@@ -72,6 +83,8 @@ class PubSub:
             self.unsubscribe(session, channel)
         for pattern in list(session.patterns):
             self.punsubscribe(session, pattern)
+        for channel in list(session.shard_subscriptions):
+            self.sunsubscribe(session, channel)
 
     def publish(self, channel: bytes, message: bytes) -> int:
         """Send a message. Returns how many times it was sent."""
@@ -80,6 +93,17 @@ class PubSub:
             if matches(channel):
                 sent += _send(listeners, Push([b"pmessage", pattern, channel, message]))
         return sent
+
+    def spublish(self, channel: bytes, message: bytes) -> int:
+        """Send a message to a shard channel. Returns how many times it was sent."""
+        return _send(self.shard_channels.get(channel, ()), Push([b"smessage", channel, message]))
+
+
+def _leave(channels: dict[bytes, dict[Session, None]], channel: bytes, session: Session) -> None:
+    listeners = channels[channel]
+    del listeners[session]
+    if not listeners:
+        del channels[channel]
 
 
 def _send(listeners: Iterable[Session], message: Push) -> int:
@@ -186,15 +210,80 @@ def publish(session: Session, argv: list[bytes]) -> int:
     return session.core.pubsub.publish(argv[1], argv[2])
 
 
+_SHARD_KEYS = (KeySpec(1, last=-1, flags=("NOT_KEY",)),)
+"""Shard channels are found like keys, so that a client of a cluster knows where to send them."""
+
+
+@command(
+    "SSUBSCRIBE shardchannel [shardchannel ...]",
+    PUBSUB,
+    NOSCRIPT,
+    LOADING,
+    STALE,
+    since="7.0.0",
+    complexity="O(N), N = channels",
+    key_specs=_SHARD_KEYS,
+)
+def ssubscribe(session: Session, argv: list[bytes]) -> Any:
+    """Listen to shard channels. Unlike SUBSCRIBE not within MULTI."""
+    if session.deny_blocking:
+        raise RedisError(b"ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client")
+    for channel in argv[1:]:
+        session.core.pubsub.ssubscribe(session, channel)
+        session.push(Push([b"ssubscribe", channel, len(session.shard_subscriptions)]))
+    session.choose_table()
+    return NO_REPLY
+
+
+@command(
+    "SUNSUBSCRIBE [shardchannel [shardchannel ...]]",
+    PUBSUB,
+    NOSCRIPT,
+    LOADING,
+    STALE,
+    since="7.0.0",
+    complexity="O(N), N = channels",
+    key_specs=_SHARD_KEYS,
+)
+def sunsubscribe(session: Session, argv: list[bytes]) -> Any:
+    """Stop listening to shard channels, or to all."""
+    channels: list[bytes | None] = [*(argv[1:] or session.shard_subscriptions)]
+    for channel in channels or [None]:
+        if channel is not None:
+            session.core.pubsub.sunsubscribe(session, channel)
+        session.push(Push([b"sunsubscribe", channel, len(session.shard_subscriptions)]))
+    session.choose_table()
+    return NO_REPLY
+
+
+@command(
+    "SPUBLISH shardchannel message",
+    PUBSUB,
+    LOADING,
+    STALE,
+    FAST,
+    MAY_REPLICATE,
+    since="7.0.0",
+    complexity="O(N), N = listeners",
+    key_specs=(KeySpec(1, flags=("NOT_KEY",)),),
+)
+def spublish(session: Session, argv: list[bytes]) -> int:
+    """Send a message to a shard channel; return how many received it."""
+    return session.core.pubsub.spublish(argv[1], argv[2])
+
+
 family.container("PUBSUB", since="2.8.0", help_since="6.2.0", summary="Commands that tell of channels and who listens.")
 
 
 @command("PUBSUB CHANNELS [pattern]", PUBSUB, LOADING, STALE, since="2.8.0", complexity="O(N), N = channels")
 def pubsub_channels(session: Session, argv: list[bytes]) -> list[bytes]:
     """List channels that somebody listens to."""
+    return _list_channels(argv, session.core.pubsub.channels)
+
+
+def _list_channels(argv: list[bytes], channels: Iterable[bytes]) -> list[bytes]:
     if len(argv) > 3:
         raise bad_subcommand(argv)
-    channels = session.core.pubsub.channels
     if len(argv) == 2:
         return list(channels)
     matches = compile_glob(argv[2])
@@ -212,7 +301,30 @@ def pubsub_numpat(session: Session, argv: list[bytes]) -> int:
 )
 def pubsub_numsub(session: Session, argv: list[bytes]) -> list[Any]:
     """Count who listens to each of some channels."""
+    return _count_listeners(argv, session.core.pubsub.channels)
+
+
+def _count_listeners(argv: list[bytes], channels: dict[bytes, dict[Session, None]]) -> list[Any]:
     counts: list[Any] = []
     for channel in argv[2:]:
-        counts += [channel, len(session.core.pubsub.channels.get(channel, ()))]
+        counts += [channel, len(channels.get(channel, ()))]
     return counts
+
+
+@command("PUBSUB SHARDCHANNELS [pattern]", PUBSUB, LOADING, STALE, since="7.0.0", complexity="O(N), N = channels")
+def pubsub_shardchannels(session: Session, argv: list[bytes]) -> list[bytes]:
+    """List shard channels that somebody listens to."""
+    return _list_channels(argv, session.core.pubsub.shard_channels)
+
+
+@command(
+    "PUBSUB SHARDNUMSUB [shardchannel [shardchannel ...]]",
+    PUBSUB,
+    LOADING,
+    STALE,
+    since="7.0.0",
+    complexity="O(N), N = channels",
+)
+def pubsub_shardnumsub(session: Session, argv: list[bytes]) -> list[Any]:
+    """Count who listens to each of some shard channels."""
+    return _count_listeners(argv, session.core.pubsub.shard_channels)

@@ -75,6 +75,7 @@ class Session(Outlet):
         "parser",
         "patterns",
         "row",
+        "shard_subscriptions",
         "silence",
         "subscriptions",
         "table",
@@ -105,6 +106,7 @@ class Session(Outlet):
         """Whether a watched key has changed."""
         self.subscriptions: dict[bytes, None] = {}
         self.patterns: dict[bytes, None] = {}
+        self.shard_subscriptions: dict[bytes, None] = {}
         self.waiter: Waiter | None = None
         self.silence = ""
         """CLIENT REPLY: ``off``, ``skip`` for the next command only, ``skip next`` for this one and the next, or
@@ -416,12 +418,15 @@ class Session(Outlet):
             table = tables.untouching(table)
         if self.silence:
             table = tables.silent(table)
-        listens = self.resp == 3 and (self.subscriptions or self.patterns)
-        self.table = tables.listening(table) if listens else table
+        self.table = tables.listening(table) if self.resp == 3 and self.listens() else table
+
+    def listens(self) -> bool:
+        """Whether the client has subscribed to anything."""
+        return bool(self.subscriptions or self.patterns or self.shard_subscriptions)
 
     def is_restricted(self) -> bool:
         """Whether the client listens in RESP2, where messages look like replies, so that it can do little else."""
-        return self.resp == 2 and bool(self.subscriptions or self.patterns)
+        return self.resp == 2 and self.listens()
 
     def speak(self, version: int) -> None:
         """Answer in version 2 or 3 of the protocol from now on."""
@@ -455,11 +460,11 @@ class Session(Outlet):
 
     def waits(self) -> bool:
         """Whether the client may be silent for long: it is blocked, listens or monitors."""
-        return self.waiter is not None or bool(self.subscriptions or self.patterns) or "monitor" in self.flags
+        return self.waiter is not None or self.listens() or "monitor" in self.flags
 
     def kind(self) -> str:
         """The class of the client for limits and CLIENT KILL TYPE: normal, slave or pubsub."""
-        return "pubsub" if self.subscriptions or self.patterns else "normal"
+        return "pubsub" if self.listens() else "normal"
 
     # Waiting
 
@@ -470,10 +475,11 @@ class Session(Outlet):
         timeout: float,
         on_timeout: Any,
         wants: type | tuple[type, ...] | None = None,
+        grows: bool = False,
     ) -> Any:
         if self.deny_blocking:
             return on_timeout
-        return self.core.blocking.block(self, keys, serve, timeout, on_timeout, wants)
+        return self.core.blocking.block(self, keys, serve, timeout, on_timeout, wants, grows)
 
     def postpone(self, argv: list[bytes]) -> Any:
         """Execute this command first when the session resumes."""

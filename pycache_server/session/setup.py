@@ -7,11 +7,14 @@ from collections.abc import Mapping
 import pycache_server.commands
 import pycache_server.session.bigkeys
 import pycache_server.session.clients
+import pycache_server.session.commandlog
 import pycache_server.session.connection
 import pycache_server.session.hotkeys
 import pycache_server.session.latency
+import pycache_server.session.latency_report
 import pycache_server.session.monitor
 import pycache_server.session.pubsub
+import pycache_server.session.replicas
 import pycache_server.session.slowlog
 import pycache_server.session.transactions  # noqa: F401
 from pycache_server.session.core import Core

@@ -27,11 +27,12 @@ NEVER = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class SlowCall:
-    """One line of the log. ``time`` is in seconds since 1970."""
+    """One line of the log. ``time`` is in seconds since 1970, ``value`` in microseconds, or in bytes in the logs of
+    commandlog.py."""
 
     id: int
     time: int
-    microseconds: int
+    value: int
     argv: list[bytes]
     address: bytes
     name: bytes
@@ -49,13 +50,17 @@ class SlowLog:
 
     def add(self, session: Session, row: Row, argv: list[bytes], seconds: float, time: float) -> None:
         """A command was slow."""
+        self.note(session, row, argv, int(seconds * 1e6), time)
+
+    def note(self, session: Session, row: Row, argv: list[bytes], value: int, time: float) -> None:
+        """Write down a call, with what was measured of it."""
         if Flag.SKIP_SLOWLOG in row.command.flags:
             return
         self.calls.appendleft(
             SlowCall(
                 self._next_id,
                 int(time),
-                int(seconds * 1e6),
+                value,
                 shortened(redacted(argv)),
                 session.address.encode(),
                 session.name,
@@ -68,6 +73,14 @@ class SlowLog:
         """Forget the oldest calls beyond the limit."""
         while len(self.calls) > self.longest:
             self.calls.pop()
+
+    def latest(self, count: int) -> list[Any]:
+        """The latest calls as a reply, -1 for all."""
+        calls = list(self.calls)
+        return [
+            [call.id, call.time, call.value, call.argv, call.address, call.name]
+            for call in (calls if count == -1 else calls[:count])
+        ]
 
 
 def shortened(argv: list[bytes]) -> list[bytes]:
@@ -104,11 +117,7 @@ def slowlog_get(session: Session, argv: list[bytes]) -> list[Any]:
     count = 10
     if len(argv) == 3:
         count = integer_in(argv[2], -1, INT_MAX, b"ERR count should be greater than or equal to -1")
-    calls = list(session.core.slowlog.calls)
-    return [
-        [call.id, call.time, call.microseconds, call.argv, call.address, call.name]
-        for call in (calls if count == -1 else calls[:count])
-    ]
+    return session.core.slowlog.latest(count)
 
 
 @family.command(

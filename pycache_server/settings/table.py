@@ -120,6 +120,7 @@ def _acting() -> list[Directive]:
         Directive("event-loop", Choice(("auto", "asyncio", "uvloop")), "auto", acts=True, fixed=True),
         Directive("enable-protected-configs", ENABLE, "no", acts=True, fixed=True),
         Directive("enable-debug-command", ENABLE, "no", acts=True, fixed=True),
+        Directive("enable-module-command", ENABLE, "no", acts=True, fixed=True),
         # limits
         Directive("proto-max-bulk-len", Memory(1 << 20, INT_MAX), 512 << 20, acts=True),
         Directive("client-query-buffer-limit", Memory(1 << 20, INT_MAX), 1 << 30, acts=True),
@@ -140,8 +141,18 @@ def _acting() -> list[Directive]:
         Directive("default-ttl", Times(), (), acts=True, repeated=True),
         Directive("max-ttl", Times(), (), acts=True, repeated=True),
         # what is watched
-        Directive("slowlog-log-slower-than", Number(-1, INT_MAX), 10000, acts=True),
-        Directive("slowlog-max-len", ANY, 128, acts=True),
+        Directive(
+            "slowlog-log-slower-than",
+            Number(-1, INT_MAX),
+            10000,
+            alias="commandlog-execution-slower-than",
+            acts=True,
+        ),
+        Directive("slowlog-max-len", ANY, 128, alias="commandlog-slow-execution-max-len", acts=True),
+        Directive("commandlog-request-larger-than", Number(-1, INT_MAX), -1, acts=True),
+        Directive("commandlog-large-request-max-len", ANY, 128, acts=True),
+        Directive("commandlog-reply-larger-than", Number(-1, INT_MAX), -1, acts=True),
+        Directive("commandlog-large-reply-max-len", ANY, 128, acts=True),
         Directive("latency-monitor-threshold", ANY, 0, acts=True),
         Directive("latency-tracking", YES_NO, True, acts=True),
         Directive("latency-tracking-info-percentiles", Percentiles(), (50.0, 99.0, 99.9), acts=True),
@@ -252,7 +263,6 @@ def _idle() -> list[Directive]:
     add(Choice(("ignore", "panic", "panic-on-replicas")), "ignore", "propagation-error-behavior")
     add(Choice(("ip", "hostname", "unknown-endpoint")), "ip", "cluster-preferred-endpoint-type")
     add(Choice(("no", "yes", "optional")), "yes", "tls-auth-clients")
-    add(ENABLE, "no", "enable-module-command", fixed=True)
     add(SHUTDOWN, "default", "shutdown-on-sigterm", "shutdown-on-sigint")
     add(Words(3, 3), ("0", "200", "800"), "oom-score-adj-values")
     add(Text(), "", "locale-collate")

@@ -111,7 +111,7 @@ CHANGES = (
         _texts("ERR timeout is negative", "ERR timeout is out of range"),
     ),
     Change(
-        "xread",
+        "xread wait",
         "a number of milliseconds that is too large is out of range, too: 7.0 takes it",
         before(7, 2),
         lambda argv, theirs, mine: _error(mine) == "ERR timeout is out of range",
@@ -163,6 +163,12 @@ CHANGES = (
         "COMMAND GETKEYS and GETKEYSANDFLAGS want a command with an argument: 7.2 lets them have one without",
         since(7, 2),
         lambda argv, theirs, mine: len(argv) == 3 and _error(mine).startswith("ERR wrong number of arguments"),
+    ),
+    Change(
+        "command",
+        "the key that SINTERSTORE writes may be read, too: since 7.2 it is OW",
+        since(7, 2),
+        lambda argv, theirs, mine: option_of(argv[1]) == b"GETKEYSANDFLAGS" and option_of(argv[2]) == b"SINTERSTORE",
     ),
     Change(
         "lset",

@@ -68,7 +68,7 @@ def config_set(session: Session, argv: list[bytes]) -> Any:
     words = [word.decode("utf-8", "surrogateescape") for word in argv[2:]]
     pairs = list(zip(words[::2], words[1::2], strict=True))
     try:
-        wanted = app.settings.checked(pairs, allow_protected=_allowed(session, "enable-protected-configs"))
+        wanted = app.settings.checked(pairs, allow_protected=is_allowed(session, "enable-protected-configs"))
         _change(app, wanted)
     except SetError as error:
         raise _set_error(error) from None
@@ -84,7 +84,7 @@ def _set_error(error: SetError) -> RedisError:
     return RedisError(text.encode("utf-8", "surrogateescape"))
 
 
-def _allowed(session: Session, directive: str) -> bool:
+def is_allowed(session: Session, directive: str) -> bool:
     """Whether something protected may be done: by anybody, by local clients, by nobody."""
     mode = session.core.owner.settings[directive]
     return mode == "yes" or (mode == "local" and (session.unix or session.address.startswith(("127.", "[::1]"))))

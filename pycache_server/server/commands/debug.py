@@ -1,7 +1,8 @@
 """DEBUG, where enable-debug-command allows it: what tests of servers need.
 
-Contents: DIGEST DIGEST-VALUE ERROR HELP LOG OBJECT PAUSE-CRON POPULATE PROTOCOL SET-ACTIVE-EXPIRE SLEEP
-STRINGMATCH-LEN. Everything else is an error.
+Contents: CHANGE-REPL-ID DICT-RESIZING DIGEST DIGEST-VALUE ERROR HELP HTSTATS HTSTATS-KEY LISTPACK LOG OBJECT PAUSE-CRON
+POPULATE PROTOCOL QUICKLIST QUICKLIST-PACKED-THRESHOLD SDSLEN SET-ACTIVE-EXPIRE SLEEP STRINGMATCH-LEN. Everything else
+is an error. Those that look into Redis's own structures tell of what is here in their place.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, PROTECTED
 from pycache_server.commands.types import encoding_of
 from pycache_server.errors import NoSuchKey, RedisError, bad_subcommand
 from pycache_server.resp.encode import OK, Pairs, Push, SetReply, Verbatim, Wire, status
-from pycache_server.server.commands.config import _allowed
+from pycache_server.server.commands.config import is_allowed
 from pycache_server.server.digest import dataset_digest, key_digest
+from pycache_server.settings.kinds import Invalid, parse_memory
 from pycache_server.store.events import DEL
 from pycache_server.store.glob import compile_glob
 from pycache_server.store.memory import size_of_value
 from pycache_server.store.numbers import parse_float
+from pycache_server.store.strings import as_bytes
+from pycache_server.store.value import bytes_of
 
 if TYPE_CHECKING:
     from pycache_server.session.session import Session
@@ -45,7 +49,7 @@ _NOT_ALLOWED = (
 )
 def debug(session: Session, argv: list[bytes]) -> Any:
     """Look inside the server, or put it into states that tests need."""
-    if not _allowed(session, "enable-debug-command"):
+    if not is_allowed(session, "enable-debug-command"):
         raise RedisError(_NOT_ALLOWED)
     name = option_of(argv[1])
     least, most, function = _SUBCOMMANDS.get(name, (0, -1, _help))
@@ -76,9 +80,7 @@ def _pause_cron(session: Session, words: list[bytes]) -> Any:
 
 def _object(session: Session, words: list[bytes]) -> Any:
     """OBJECT <key>: how a value is kept."""
-    value = session.db.peek(words[0])
-    if value is None:
-        raise NoSuchKey
+    value = _value_of(session, words[0])
     entry = session.db.entry(words[0])
     idle = session.db.engine_knows(words[0], lambda engine, entry: engine.idle_seconds(entry))
     encoding = encoding_of(value, session.keyspace.encodings).decode()
@@ -87,6 +89,98 @@ def _object(session: Session, words: list[bytes]) -> Any:
         f"lru:0 lru_seconds_idle:{idle or 0}"
     )
     return status(text.encode() + (b" entry:yes" if entry is not None else b""))
+
+
+def _listpack(session: Session, words: list[bytes]) -> Any:
+    """LISTPACK <key>: write to the log what a value in a listpack holds."""
+    return _log_value(session, words[0], ("listpack", "listpackex"), "listpack")
+
+
+def _quicklist(session: Session, words: list[bytes]) -> Any:
+    """QUICKLIST <key>: write to the log what a list in a quicklist holds."""
+    return _log_value(session, words[0], ("quicklist",), "quicklist")
+
+
+def _log_value(session: Session, key: bytes, encodings: tuple[str, ...], name: str) -> Any:
+    value = _value_of(session, key)
+    encoding = encoding_of(value, session.keyspace.encodings).decode()
+    if encoding not in encodings:
+        raise RedisError(f"ERR Not a {name} encoded object.".encode())
+    session.core.host.log("debug", f"DEBUG {encoding} of {len(value)} elements, {value.memory()} bytes")
+    return status(f"{name.capitalize()} structure printed on stdout".encode())
+
+
+def _value_of(session: Session, key: bytes) -> Any:
+    value = session.db.peek(key)
+    if value is None:
+        raise NoSuchKey
+    return value
+
+
+def _packed_threshold(session: Session, words: list[bytes]) -> Any:
+    """QUICKLIST-PACKED-THRESHOLD <size>: checked, and without effect: the nodes of lists are no listpacks here."""
+    try:
+        size = parse_memory(words[0].decode("ascii", "replace"))
+    except Invalid:
+        size = -1
+    if not 0 <= size < 1 << 32:
+        raise RedisError(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb")
+    return OK
+
+
+def _dict_resizing(session: Session, words: list[bytes]) -> Any:
+    """DICT-RESIZING <0|1>: without effect: the tables of the keyspace have a fixed number of buckets."""
+    return OK
+
+
+def _htstats(session: Session, words: list[bytes]) -> Any:
+    """HTSTATS <dbid> [full]: the tables of a database."""
+    index = integer(words[0])
+    databases = session.keyspace.databases
+    if not 0 <= index < len(databases):
+        raise RedisError(b"ERR Out of range database")
+    database = databases[index]
+    return Verbatim(
+        b"[Dictionary HT]\n"
+        + _table_stats(len(database.buckets), database.size)
+        + b"[Expires HT]\n"
+        + _table_stats(0, database.wheel.size)
+    )
+
+
+def _htstats_key(session: Session, words: list[bytes]) -> Any:
+    """HTSTATS-KEY <key> [full]: the table of a value."""
+    value = _value_of(session, words[0])
+    if encoding_of(value, session.keyspace.encodings) not in (b"hashtable", b"skiplist"):
+        raise RedisError(b"ERR The value stored at the specified key is not represented using an hash table")
+    return Verbatim(_table_stats(len(value), len(value)))
+
+
+def _table_stats(size: int, elements: int) -> bytes:
+    """What there is to tell of a table: nothing where it is empty."""
+    if not elements:
+        return b""
+    title = b"Hash table 0 stats (main hash table):\n"
+    return title + b" table size: %d\n number of elements: %d\n" % (size, elements)
+
+
+def _sdslen(session: Session, words: list[bytes]) -> Any:
+    """SDSLEN <key>: how long a key and its string are, and what they take."""
+    value = _value_of(session, words[0])
+    if encoding_of(value, session.keyspace.encodings) not in (b"embstr", b"raw"):
+        raise RedisError(b"ERR Not an sds encoded string.")
+    key, text = words[0], as_bytes(value)
+    return status(
+        b"key_sds_len:%d, key_sds_avail:0, key_zmalloc: %d, " % (len(key), bytes_of(key))
+        + b"val_sds_len:%d, val_sds_avail:0, val_zmalloc: %d" % (len(text), bytes_of(text))
+    )
+
+
+def _change_repl_id(session: Session, words: list[bytes]) -> Any:
+    """CHANGE-REPL-ID: give the data set another id, as if it had got a history of its own."""
+    owner = session.core.owner
+    owner.replication_id = session.core.host.token(40).decode()
+    return OK
 
 
 def _digest(session: Session, words: list[bytes]) -> Any:
@@ -172,14 +266,22 @@ def _help(session: Session, words: list[bytes]) -> Any:
 
 
 _SUBCOMMANDS: dict[bytes, tuple[int, int, Callable[[Session, list[bytes]], Any]]] = {
+    b"CHANGE-REPL-ID": (0, 0, _change_repl_id),
+    b"DICT-RESIZING": (1, 1, _dict_resizing),
     b"DIGEST": (0, 0, _digest),
     b"DIGEST-VALUE": (0, 1 << 20, _digest_value),
     b"ERROR": (1, 1, _error),
+    b"HTSTATS": (1, 2, _htstats),
+    b"HTSTATS-KEY": (1, 2, _htstats_key),
+    b"LISTPACK": (1, 1, _listpack),
     b"LOG": (1, 1, _log),
     b"OBJECT": (1, 1, _object),
     b"PAUSE-CRON": (1, 1, _pause_cron),
     b"POPULATE": (1, 3, _populate),
     b"PROTOCOL": (1, 1, _protocol),
+    b"QUICKLIST": (1, 1, _quicklist),
+    b"QUICKLIST-PACKED-THRESHOLD": (1, 1, _packed_threshold),
+    b"SDSLEN": (1, 1, _sdslen),
     b"SET-ACTIVE-EXPIRE": (1, 1, _set_active_expire),
     b"SLEEP": (1, 1, _sleep),
     b"STRINGMATCH-LEN": (2, 2, _stringmatch_len),

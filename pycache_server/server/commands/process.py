@@ -1,4 +1,4 @@
-"""TIME, SHUTDOWN, and the commands of persistence, which say that there is none yet."""
+"""TIME, LASTSAVE, SHUTDOWN, and the commands of persistence, which say that there is none yet."""
 
 from __future__ import annotations
 
@@ -63,6 +63,20 @@ def shutdown(session: Session, argv: list[bytes]) -> Any:
     app.stop_requested()
     session.closing = True
     return HALT
+
+
+@command(
+    "LASTSAVE",
+    LOADING,
+    STALE,
+    FAST,
+    since="1.0.0",
+    categories="admin dangerous",
+    tips=("nondeterministic_output",),
+)
+def lastsave(session: Session, argv: list[bytes]) -> int:
+    """Return when the data set was last written to disk, in seconds since 1970; before that, when the server began."""
+    return int(session.core.owner.started_at)
 
 
 @command("SAVE", ADMIN, NOSCRIPT, NO_ASYNC_LOADING, NO_MULTI, since="1.0.0", complexity="O(N), N = keys")
