@@ -53,20 +53,20 @@ class Unmatched(Exception):
 
 
 def merged(words: Sequence[bytes]) -> list[bytes]:
-    """Rules, those in parentheses joined to one each.
+    """Rules, those in parentheses joined to one each. One that opens within another takes its place.
 
     Raises Unmatched.
     """
     rules: list[bytes] = []
     opened: list[bytes] = []
     for word in words:
-        if opened:
+        if word.startswith(b"(") and not word.endswith(b")"):
+            opened = [word]
+        elif opened:
             opened.append(c_string(word))
             if word.endswith(b")"):
                 rules.append(b" ".join(opened))
                 opened = []
-        elif word.startswith(b"(") and not word.endswith(b")"):
-            opened = [word]
         else:
             rules.append(word)
     if opened:
