@@ -57,7 +57,7 @@ def refusal_at_exec(denial: Denial) -> RedisError:
 _REASONS_AT_EXEC = {
     DENIED_COMMAND: b"no permission to execute the command or subcommand",
     DENIED_KEY: b"no permission to touch the specified keys",
-    DENIED_CHANNEL: b"no permission to access one of the channels used as arguments to the command",
+    DENIED_CHANNEL: b"no permission to access one of the channels used as arguments",
 }
 
 
