@@ -116,8 +116,8 @@ def test_a_file_without_the_default_user_makes_it_anew(start: Start) -> None:
             ["user a (+get", "user b ~* ~a"],
             (
                 "{0}:1: Unmatched parenthesis in selector definition."
-                "{0}:2: Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any "
-                "effect. Try 'resetkeys' to start with an empty list of patterns. "
+                "{0}:2: Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have "
+                "any effect. Try 'resetkeys' to start with an empty list of patterns. "
             ),
         ),
         (["user a <x"], "{}:1: The password you are trying to remove from the user does not exist. "),
