@@ -81,6 +81,18 @@ class NoAuth(Rejection):
     text = b"NOAUTH Authentication required."
 
 
+class WrongPassword(RedisError):
+    text = b"WRONGPASS invalid username-password pair or user is disabled."
+
+
+class NoPermissionForKey(Rejection):
+    text = b"NOPERM this user has no permissions to access one of the keys used as arguments"
+
+
+class NoPermissionForChannel(Rejection):
+    text = b"NOPERM this user has no permissions to access one of the channels used as arguments"
+
+
 class OutOfMemory(Rejection):
     text = b"OOM command not allowed when used memory > 'maxmemory'."
 
@@ -121,6 +133,11 @@ def c_string(data: bytes) -> bytes:
 def echo(data: bytes) -> bytes:
     """Client input as some error texts repeat it: cut at ECHO_LIMIT bytes."""
     return c_string(data[:ECHO_LIMIT])
+
+
+def no_permission(name: bytes) -> Rejection:
+    """The error for a command that a user may not call; ``name`` is its full name in lower case."""
+    return Rejection(b"NOPERM this user has no permissions to run the '" + name + b"' command")
 
 
 def wrong_arity(name: bytes) -> RedisError:

@@ -45,7 +45,7 @@ class Ours:
 
     def require(self, password: str) -> None:
         """Let clients that come from now on authenticate with a password."""
-        self.world.core.password = password.encode()
+        self.world.core.access.require(password.encode())
 
     def limit_strings(self, size: int) -> None:
         """Set proto-max-bulk-len."""

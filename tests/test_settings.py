@@ -35,9 +35,8 @@ def test_our_own_file_loads_and_says_the_defaults() -> None:
 def test_our_own_file_documents_every_directive_that_acts() -> None:
     text = CONF.read_text()
     words = {line.lstrip("# ").split(" ")[0] for line in text.splitlines() if line.strip()}
-    assert {name for name, row in DIRECTIVES.items() if row.acts} - words == {"replicaof", "aclfile"}
+    assert {name for name, row in DIRECTIVES.items() if row.acts} - words == {"replicaof"}
     assert "replicaof" in text
-    assert "aclfile" in text
 
 
 def test_units_quotes_comments_and_case() -> None:
@@ -101,8 +100,6 @@ def test_errors_tell_the_line_and_what_is_wrong(text: str, number: int, line: st
         "replicaof 10.0.0.1 6379",
         "slaveof 10.0.0.1 6379",
         "cluster-enabled yes",
-        "aclfile users.acl",
-        "user default on nopass",
         "loadmodule x.so",
     ],
 )

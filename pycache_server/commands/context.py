@@ -37,6 +37,10 @@ class Context:
         self.deny_blocking = False
         """Whether a blocking command must answer at once, as within MULTI."""
 
+    def may_read_all(self, argv: list[bytes]) -> bool:
+        """Whether a command may read keys that its arguments do not name."""
+        return True
+
     def block(
         self,
         keys: Sequence[bytes],

@@ -124,6 +124,11 @@ class Command:
     subcommands: dict[str, Command] = field(default_factory=dict)
 
     @property
+    def is_free(self) -> bool:
+        """Whether anybody may call it, logged in or not."""
+        return Flag.NO_AUTH in self.flags
+
+    @property
     def is_timed(self) -> bool:
         """Whether every call is timed: all but the commands that take the same short time whatever they are given."""
         return Flag.FAST not in self.flags and self.name not in _ALWAYS_SHORT
@@ -281,10 +286,10 @@ def categories_of(flags: frozenset[Flag], given: tuple[str, ...] | list[str]) ->
             found.append(category)
     if "fast" not in found:
         found.append("slow")
-    return tuple(sorted(set(found), key=_CATEGORIES.index))
+    return tuple(sorted(set(found), key=CATEGORIES.index))
 
 
-_CATEGORIES = [
+CATEGORIES = [
     "keyspace",
     "read",
     "write",

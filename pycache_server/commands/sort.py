@@ -76,7 +76,7 @@ _STORE = KeySpec(
 )
 def sort(session: Context, argv: list[bytes]) -> Any:
     """Return the elements of a list, set or sorted set in order, or store them."""
-    return _sort(session, argv[1], _Wishes(argv, may_store=True))
+    return _sort(session, argv[1], _Wishes(session, argv, may_store=True))
 
 
 @command(
@@ -89,18 +89,18 @@ def sort(session: Context, argv: list[bytes]) -> Any:
 )
 def sort_ro(session: Context, argv: list[bytes]) -> Any:
     """Return the elements of a list, set or sorted set in order."""
-    return _sort(session, argv[1], _Wishes(argv, may_store=False))
+    return _sort(session, argv[1], _Wishes(session, argv, may_store=False))
 
 
 class _Wishes:
     """The options.
 
-    Raises BadSyntax, NotAnInteger.
+    Raises BadSyntax, NotAnInteger, RedisError where patterns are not permitted.
     """
 
     __slots__ = ("alpha", "by", "count", "descending", "destination", "gets", "offset", "sorts")
 
-    def __init__(self, argv: list[bytes], may_store: bool) -> None:
+    def __init__(self, session: Context, argv: list[bytes], may_store: bool) -> None:
         self.alpha = self.descending = False
         self.by: _Pattern | None = None
         self.gets: list[_Pattern] = []
@@ -119,8 +119,12 @@ class _Wishes:
                 self.destination = options.value()
             elif option == b"BY" and options.left():
                 self.by = _Pattern(options.value())
+                if self.by.varies and not session.may_read_all(argv):
+                    raise RedisError(b"ERR BY option of SORT denied due to insufficient ACL permissions.")
                 self.sorts = self.sorts and self.by.varies
             elif option == b"GET" and options.left():
+                if not session.may_read_all(argv):
+                    raise RedisError(b"ERR GET option of SORT denied due to insufficient ACL permissions.")
                 self.gets.append(_Pattern(options.value()))
             else:
                 options.fail()

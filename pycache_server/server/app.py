@@ -16,6 +16,7 @@ from pathlib import Path
 from pycache_server import REDIS_VERSION, __version__
 from pycache_server.server import apply
 from pycache_server.server.acceptor import Acceptor, open_sockets
+from pycache_server.server.aclfile import load_users
 from pycache_server.server.apply import CannotListen
 from pycache_server.server.cron import Cron
 from pycache_server.server.gc import Collector
@@ -81,12 +82,13 @@ class App:
     async def start(self) -> None:
         """Apply the settings, open the listeners, begin.
 
-        Raises CannotListen, and apply.CannotApply for a setting that cannot be had.
+        Raises CannotListen, and apply.CannotApply for a setting or users that cannot be had.
         """
         if not self.embedded:
             self._loop.set_exception_handler(self._on_loop_exception)
         apply.check_renames(self)
         apply.apply_all(self)
+        load_users(self)
         await self._listen_unix()
         await self.listen()
         if self.collector is not None:

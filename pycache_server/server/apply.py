@@ -76,7 +76,14 @@ def _output_limits(app: App) -> None:
 
 
 def _password(app: App) -> None:
-    app.core.password = app.settings["requirepass"].encode("utf-8", "surrogateescape")
+    app.core.access.require(app.settings["requirepass"].encode("utf-8", "surrogateescape"))
+
+
+def _users(app: App) -> None:
+    access = app.core.access
+    access.users.vocabulary.open_channels = app.settings["acl-pubsub-default"] == "allchannels"
+    access.log.longest = app.settings["acllog-max-len"]
+    access.log.shorten()
 
 
 def _slowlog(app: App) -> None:
@@ -239,6 +246,8 @@ APPLY: dict[str, Callable[[App], None]] = {
     "client-query-buffer-limit": _input_limits,
     "client-output-buffer-limit": _output_limits,
     "requirepass": _password,
+    "acl-pubsub-default": _users,
+    "acllog-max-len": _users,
     "slowlog-log-slower-than": _slowlog,
     "slowlog-max-len": _slowlog,
     "commandlog-request-larger-than": _size_logs,

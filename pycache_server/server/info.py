@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pycache_server import REDIS_VERSION, __version__
+from pycache_server.acl.selector import DENIED_AUTH, DENIED_CHANNEL, DENIED_COMMAND, DENIED_KEY
 from pycache_server.evict.base import NO_EVICTION
 from pycache_server.store.limits import LimitedDatabase
 
@@ -233,8 +234,11 @@ def _stats(app: App) -> Fields:
     yield from _zeros("reply_buffer_shrinks", "reply_buffer_expands")
     yield from _zeros("eventloop_cycles", "eventloop_duration_sum", "eventloop_duration_cmd_sum")
     yield from _zeros("instantaneous_eventloop_cycles_per_sec", "instantaneous_eventloop_duration_usec")
-    yield "acl_access_denied_auth", stats.errors.get("WRONGPASS", 0)
-    yield from _zeros("acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel")
+    refused = core.access.log.refused
+    yield "acl_access_denied_auth", refused[DENIED_AUTH]
+    yield "acl_access_denied_cmd", refused[DENIED_COMMAND]
+    yield "acl_access_denied_key", refused[DENIED_KEY]
+    yield "acl_access_denied_channel", refused[DENIED_CHANNEL]
     yield "pycache_internal_errors", stats.unexpected_errors
     if app.collector is not None:
         yield "pycache_gc_steps", app.collector.steps

@@ -62,7 +62,12 @@ class Connection(asyncio.Protocol):
         core, settings = self.session.core, self._app.settings
         if len(core.sessions) > settings["maxclients"]:
             return _TOO_MANY
-        if settings["protected-mode"] and not core.password and not self.session.unix and not self._is_local():
+        if (
+            settings["protected-mode"]
+            and core.access.users.default.no_password
+            and not self.session.unix
+            and not self._is_local()
+        ):
             self._app.log.write("verbose", f"Denied connection from {self.session.address}: protected mode")
             return _PROTECTED
         return None

@@ -178,9 +178,10 @@ def _kill_filter(session: Session, option: bytes, value: bytes) -> Callable[[Ses
     if option == b"LADDR":
         return lambda each: each.local_address == text
     if option == b"USER":
-        if value != b"default":
+        user = session.core.access.users.find(value)
+        if user is None:
             raise RedisError(b"ERR No such user '" + c_string(value) + b"'")
-        return lambda each: each.user == value
+        return lambda each: each.user is user
     if option == b"MAXAGE":
         age = integer_in(value, INT_MIN, INT_MAX, b"ERR maxage is not an integer or out of range")
         if age < 1:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 from pycache_server import REDIS_VERSION
+from pycache_server.acl.users import DEFAULT
 from pycache_server.commands.args import int32, option_of
 from pycache_server.commands.registry import (
     ALLOW_BUSY,
@@ -33,23 +32,6 @@ command = family.command
 _RESET = status(b"RESET")
 
 
-class WrongPassword(RedisError):
-    text = b"WRONGPASS invalid username-password pair or user is disabled."
-
-
-def check_password(session: Session, user: bytes, password: bytes) -> None:
-    """Log a client in, in a time that does not depend on how much of the password is right.
-
-    Raises WrongPassword.
-    """
-    wanted = session.core.password
-    right = compare_digest(sha256(password).digest(), sha256(wanted).digest())
-    if user != b"default" or (wanted and not right):
-        raise WrongPassword
-    session.user = user
-    session.authenticate()
-
-
 @command(
     "AUTH [username] password", NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY, since="1.0.0", complexity="O(1)"
 )
@@ -57,12 +39,12 @@ def auth(session: Session, argv: list[bytes]) -> Any:
     """Log in."""
     if len(argv) > 3:
         raise BadSyntax
-    if len(argv) == 2 and not session.core.password:
+    if len(argv) == 2 and session.core.access.users.default.no_password:
         raise RedisError(
             b"ERR AUTH <password> called without any password configured for the default user. "
             b"Are you sure your configuration is correct?"
         )
-    check_password(session, argv[1] if len(argv) == 3 else b"default", argv[-1])
+    session.core.access.authenticate(session, argv[1] if len(argv) == 3 else DEFAULT, argv[-1], argv)
     return OK
 
 
@@ -88,7 +70,7 @@ def hello(session: Session, argv: list[bytes]) -> Any:
         version = wanted
     credentials, name = _hello_options(argv)
     if credentials is not None:
-        check_password(session, *credentials)
+        session.core.access.authenticate(session, *credentials, argv)
     if not session.authenticated:
         raise RedisError(
             b"NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
@@ -172,10 +154,7 @@ def reset(session: Session, argv: list[bytes]) -> Any:
     if session.silence == "off":
         session.silence = ""
     session.name = b""
-    session.user = b"default"
     session.select(0)
-    session.authenticated = not core.password
-    if not session.authenticated:
-        session.parser.distrust()
+    session.log_out()
     session.speak(2)
     return _RESET

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pycache_server.commands.registry import REGISTRY, Command, Handler
 from pycache_server.errors import RedisError
 from pycache_server.resp.exact import InputLimits
+from pycache_server.session.access import Access
 from pycache_server.session.blocking import Blocking
 from pycache_server.session.commandlog import SizeLogs
 from pycache_server.session.describe import monitor_line
@@ -73,7 +74,6 @@ class Core:
             "slave": OutputLimit(256 << 20, 64 << 20, 60),
             "pubsub": OutputLimit(32 << 20, 8 << 20, 60),
         }
-        self.password = b""
         self.sessions: dict[int, Session] = {}
         """Everyone who is connected, by client id, in the order of arrival."""
         self.monitors: list[Session] = []
@@ -96,7 +96,9 @@ class Core:
         """The server that this is the core of (server/app.py), for commands of that layer."""
         self._next_client = 0
         self._to_flush: list[Outlet] = []
-        self.tables = Tables(self, REGISTRY.values() if commands is None else commands, renamed)
+        known = list(REGISTRY.values() if commands is None else commands)
+        self.access = Access(self, known)
+        self.tables = Tables(self, known, renamed)
 
     # Sessions
 

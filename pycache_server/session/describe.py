@@ -49,7 +49,7 @@ def describe(session: Session) -> str:
         "tot-mem": held + kept,
         "events": "rw" if kept else "r",
         "cmd": row.name.decode() if row is not None else "NULL",
-        "user": session.user.decode("utf-8", "replace"),
+        "user": session.user.name.decode("utf-8", "replace"),
         "redir": -1,
         "resp": session.resp,
         "lib-name": session.library.decode("utf-8", "replace"),

@@ -287,7 +287,7 @@ def _queue(row: Row) -> Handler:
     return queue
 
 
-def _counted(row: Row) -> Handler:
+def counted(row: Row) -> Handler:
     """A row's ``run`` for another row that stands in front of it: the call counts, unless it is refused."""
 
     def call(session: Session, argv: list[bytes]) -> Any:
@@ -302,7 +302,7 @@ def _counted(row: Row) -> Handler:
 
 
 def _silenced(row: Row) -> Handler:
-    call = _counted(row)
+    call = counted(row)
 
     def run(session: Session, argv: list[bytes]) -> Any:
         value = call(session, argv)
@@ -315,7 +315,7 @@ def _silenced(row: Row) -> Handler:
 
 
 def _listening(row: Row) -> Handler:
-    call = _counted(row)
+    call = counted(row)
 
     def run(session: Session, argv: list[bytes]) -> Any:
         try:
@@ -330,7 +330,7 @@ def _listening(row: Row) -> Handler:
 
 
 def _untouching(row: Row) -> Handler:
-    call = _counted(row)
+    call = counted(row)
     if row.command.name == "touch":
         return call
 
@@ -347,7 +347,7 @@ def _untouching(row: Row) -> Handler:
 
 def _detached(row: Row) -> Handler:
     """Redis takes a client that monitors for a replica, which may touch no key."""
-    call = _counted(row)
+    call = counted(row)
 
     def run(session: Session, argv: list[bytes]) -> Any:
         if session.core.tables.rows[row.command.name].resolve(argv).command.flags & _TOUCHES_KEYS:

@@ -47,7 +47,7 @@ class Outlet(Context):
         self.link = link
         self.encode = encode2
         self.null = encode2(None)
-        self.authenticated = not core.password
+        self.authenticated = core.access.users.default.is_open
         self.closing = False
         """Whether nothing more will be executed."""
         self.congested = False

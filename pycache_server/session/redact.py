@@ -1,4 +1,4 @@
-"""What MONITOR and the slow log must not show: passwords, where they stand in a command."""
+"""What MONITOR and the slow log must not show: passwords and users, where they stand in a command."""
 
 from __future__ import annotations
 
@@ -43,5 +43,17 @@ def _config(argv: list[bytes]) -> Iterable[int]:
         yield from (place + 1 for place in range(2, len(argv), 2) if argv[place].lower() in _SECRET_DIRECTIVES)
 
 
-_SECRETS: dict[bytes, Callable[[list[bytes]], Iterable[int]]] = {b"auth": _auth, b"hello": _hello, b"config": _config}
+def _acl(argv: list[bytes]) -> Iterable[int]:
+    subcommand = argv[1].lower() if len(argv) > 2 else b""
+    if subcommand in (b"setuser", b"deluser"):
+        return range(2, len(argv))
+    return (2,) if subcommand == b"getuser" and len(argv) == 3 else ()
+
+
+_SECRETS: dict[bytes, Callable[[list[bytes]], Iterable[int]]] = {
+    b"acl": _acl,
+    b"auth": _auth,
+    b"hello": _hello,
+    b"config": _config,
+}
 """For each command that may hold secrets, where they are."""

@@ -35,11 +35,12 @@ from pycache_server.resp.parser import BROKEN, NOTHING, Parser, Source
 from pycache_server.session.core import Core, internal_error
 from pycache_server.session.describe import describe
 from pycache_server.session.host import NO_LINK, Link
-from pycache_server.session.outlet import Outlet
+from pycache_server.session.identity import Identity
 from pycache_server.session.transactions import refuse_transaction
 
 if TYPE_CHECKING:
     from pycache_server.session.blocking import Waiter
+    from pycache_server.session.guards import Guard
     from pycache_server.session.modes import Row, Table
     from pycache_server.session.transactions import Transaction
 
@@ -53,7 +54,7 @@ CROSS_PROTOCOL = frozenset((b"post", b"host:"))
 """What a browser says that was talked into sending its request here."""
 
 
-class Session(Outlet):
+class Session(Identity):
     """A connected client."""
 
     __slots__ = (
@@ -72,7 +73,6 @@ class Session(Outlet):
         "local_address",
         "name",
         "outdated",
-        "parser",
         "patterns",
         "row",
         "shard_subscriptions",
@@ -81,7 +81,6 @@ class Session(Outlet):
         "table",
         "transaction",
         "unix",
-        "user",
         "waiter",
         "watched",
     )
@@ -95,7 +94,6 @@ class Session(Outlet):
         self.name = b""
         self.library = b""
         self.library_version = b""
-        self.user = b"default"
         self.flags: set[str] = set()
         """States that only change what CLIENT LIST shows or what happens outside of commands: monitor, no-evict,
         no-touch."""
@@ -122,7 +120,7 @@ class Session(Outlet):
         self._read_clock = core.host.time
         self._source: Source | None = None
         self._postponed: list[bytes] | None = None
-        self.choose_table()
+        self.become(self.user)
 
     # Input
 
@@ -155,9 +153,22 @@ class Session(Outlet):
         tables = self.core.tables
         if self.table is tables.normal:
             self.table = tables.sampled
+        elif self.guard is not None:
+            self._run_guarded_sampled(source, self.guard)
+            return
         self._run(source)
         if self.table is tables.sampled:
             self.table = tables.normal
+
+    def _run_guarded_sampled(self, source: Source | None, guard: Guard) -> None:
+        """The same for a user that may not do everything."""
+        tables = self.core.tables
+        normal, sampled = guard.table(tables.normal), guard.table(tables.sampled)
+        if self.table is normal:
+            self.table = sampled
+        self._run(source)
+        if self.table is sampled:
+            self.table = normal
 
     def _run_short(self, source: Source) -> None:
         """Execute the command of an input that holds no other, as clients send it that do not pipeline: what ``_run``
@@ -418,7 +429,11 @@ class Session(Outlet):
             table = tables.untouching(table)
         if self.silence:
             table = tables.silent(table)
-        self.table = tables.listening(table) if self.resp == 3 and self.listens() else table
+        if self.resp == 3 and self.listens():
+            table = tables.listening(table)
+        if self.guard is not None and self.authenticated:
+            table = self.guard.table(table)
+        self.table = table
 
     def listens(self) -> bool:
         """Whether the client has subscribed to anything."""
@@ -442,12 +457,6 @@ class Session(Outlet):
         elif self.silence == "skip":
             self.silence = ""
             self.choose_table()
-
-    def authenticate(self) -> None:
-        """The client has proved who it is."""
-        self.authenticated = True
-        self.parser.trust()
-        self.choose_table()
 
     def select(self, index: int) -> None:
         """Use another database."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pycache_server.commands
+import pycache_server.session.acl
 import pycache_server.session.bigkeys
 import pycache_server.session.clients
 import pycache_server.session.commandlog

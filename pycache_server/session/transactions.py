@@ -21,6 +21,7 @@ from pycache_server.commands.registry import (
 )
 from pycache_server.errors import ExecAborted, OutOfMemory, RedisError, Rejection
 from pycache_server.resp.encode import HALT, NO_REPLY, NULL_ARRAY, OK, QUEUED, Wire
+from pycache_server.session.permissions import refusal_at_exec
 
 if TYPE_CHECKING:
     from pycache_server.session.modes import Row
@@ -107,7 +108,7 @@ def _execute_all(session: Session, transaction: Transaction) -> Any:
     encode, silence = session.encode, session.silence
     values: list[Any] = []
     for row, argv in transaction.queued:
-        value = _execute(session, row, argv)
+        value = session.execute(session, row, argv)
         if session.encode is not encode:
             values = [Wire(encode(each)) for each in values]
             encode = session.encode
@@ -115,7 +116,7 @@ def _execute_all(session: Session, transaction: Transaction) -> Any:
     return Wire(b"".join(map(encode, values))) if silence == "off" else values
 
 
-def _execute(session: Session, row: Row, argv: list[bytes]) -> Any:
+def execute(session: Session, row: Row, argv: list[bytes]) -> Any:
     """Run one queued command; its element of the reply."""
     core = session.core
     row.calls += 1
@@ -132,6 +133,17 @@ def _execute(session: Session, row: Row, argv: list[bytes]) -> Any:
     if value is NO_REPLY or value is HALT:
         return Wire(b"".join(session.take_back(mark)))  # SUBSCRIBE and its like have sent their replies themselves
     return _NOTHING if session.closing else value
+
+
+def execute_guarded(session: Session, row: Row, argv: list[bytes]) -> Any:
+    """The same for a user that may not do everything: its permissions may have changed since."""
+    access = session.core.access
+    denial = access.check(session.user, row.command, argv)
+    if denial is None:
+        return execute(session, row, argv)
+    access.note(session, row.command, argv, denial)
+    session.core.stats.count_error("NOPERM")
+    return refusal_at_exec(denial)
 
 
 @command("DISCARD", NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY, since="2.0.0", complexity="O(N), N = commands queued")

@@ -46,6 +46,8 @@ class Settings:
     values: dict[str, Any] = field(default_factory=lambda: {name: row.default for name, row in DIRECTIVES.items()})
     renamed: dict[str, str] = field(default_factory=dict)
     """rename-command: old names in lower case -> new ones, empty for none."""
+    users: list[list[str]] = field(default_factory=list)
+    """Of each line that declares a user, the words behind ``user``."""
     idle: list[str] = field(default_factory=list)
     """Directives that were given and have nothing to act on."""
 
@@ -66,6 +68,8 @@ class Settings:
                         self.load(other, path, include)
                 elif name == "rename-command" and len(rest) == 2:
                     self.renamed[rest[0].lower()] = rest[1]
+                elif name == "user" and rest:
+                    self._declare(rest)
                 else:
                     self._take(name, rest, begun)
             except Invalid as problem:
@@ -82,6 +86,14 @@ class Settings:
         self.values[row.name] = value
         if not row.acts and row.name not in self.idle:
             self.idle.append(row.name)
+
+    def _declare(self, words: list[str]) -> None:
+        if any(words[0] == name for name, *_ in self.users):
+            raise Invalid(
+                f"Error in user declaration '{words[0]}': Duplicate user found. A user can only be defined once in "
+                "config files"
+            )
+        self.users.append(words)
 
     @staticmethod
     def _checked(row: Directive, words: Sequence[str]) -> Any:
@@ -119,15 +131,20 @@ class Settings:
             wanted[row.name] = {**self.values[row.name], **value} if isinstance(value, dict) else value
         return wanted
 
-    def rewrite(self, text: str) -> str:
+    def rewrite(self, text: str, users: Sequence[str] = ()) -> str:
         """A configuration text with the present values: lines that are right stay as they are, with all comments and
-        blank lines; changed ones are replaced in place, missing ones appended, superfluous ones removed."""
+        blank lines; changed ones are replaced in place, missing ones appended, superfluous ones removed. ``users`` are
+        the lines that declare users: they take the places of those that are there."""
         written: set[str] = set()
+        left = list(users)
         lines: list[str] = []
         for line in text.split("\n"):
             words = split_text(line) if line.strip() and not line.lstrip().startswith("#") else None
             row = directive(words[0].lower()) if words else None
-            if row is None:
+            if words and words[0].lower() == "user":
+                lines += left[:1]
+                del left[:1]
+            elif row is None:
                 lines.append(line)
             elif row.name not in written:
                 written.add(row.name)
@@ -135,10 +152,11 @@ class Settings:
         while lines and not lines[-1].strip():
             lines.pop()
         missing = [row for name, row in DIRECTIVES.items() if name not in written and self._differs(row)]
-        if missing and GENERATED not in lines:
+        if (missing or left) and GENERATED not in lines:
             lines.append(GENERATED)
         for row in missing:
             lines += [f"{row.name} {rest}" for rest in row.kind.lines(self.values[row.name])]
+        lines += left
         return "\n".join(lines) + "\n"
 
     def _present_lines(self, row: Directive, words: list[str]) -> list[str]:

@@ -68,7 +68,6 @@ _NO_PERSISTENCE = "this version keeps data in memory only: there is no persisten
 _NO_TLS = "TLS is not available in this version"
 _NO_REPLICATION = "replication is not available in this version"
 _NO_CLUSTER = "cluster mode is not available"
-_NO_ACL = "ACL users are not available in this version; requirepass is"
 
 YES_NO = YesNo()
 TEXT = Text()
@@ -94,7 +93,11 @@ def _acting() -> list[Directive]:
         Directive("protected-mode", YES_NO, True, acts=True),
         Directive("maxclients", Number(1, 2**32 - 1), 10000, acts=True),
         Directive("tls-port", Number(0, 65535), 0, acts=True, refuses=_refuses(bool, _NO_TLS)),
+        # who may do what
         Directive("requirepass", TEXT, "", acts=True),
+        Directive("aclfile", TEXT, "", acts=True, fixed=True),
+        Directive("acllog-max-len", ANY, 128, acts=True),
+        Directive("acl-pubsub-default", Choice(("resetchannels", "allchannels")), "resetchannels", acts=True),
         # process
         Directive("daemonize", YES_NO, False, acts=True, fixed=True),
         Directive("pidfile", TEXT, "", acts=True, fixed=True),
@@ -184,7 +187,6 @@ def _acting() -> list[Directive]:
             ),
         ),
         Directive("cluster-enabled", YES_NO, False, acts=True, fixed=True, refuses=_refuses(bool, _NO_CLUSTER)),
-        Directive("aclfile", TEXT, "", acts=True, fixed=True, refuses=_refuses(bool, _NO_ACL)),
     ]
 
 
@@ -240,7 +242,6 @@ def _idle() -> list[Directive]:
     add(ANY, 60, "repl-timeout")
     add(ANY, 100, "active-defrag-threshold-upper", "auto-aof-rewrite-percentage")
     add(SIGNED, 100, "replica-priority/slave-priority")
-    add(ANY, 128, "acllog-max-len")
     add(ANY, 300, "tls-session-cache-timeout")
     add(ANY, 1000, "active-defrag-max-scan-fields")
     add(Memory(0, INT_MAX), 3000, "hll-sparse-max-bytes")
@@ -259,7 +260,6 @@ def _idle() -> list[Directive]:
     add(Choice(("disabled", "on-empty-db", "swapdb")), "disabled", "repl-diskless-load")
     add(Choice(("no", "yes", "clients")), "no", "sanitize-dump-payload")
     add(Choice(("no", "yes", "relative", "absolute")), "no", "oom-score-adj")
-    add(Choice(("resetchannels", "allchannels")), "resetchannels", "acl-pubsub-default")
     add(Choice(("ignore", "panic", "panic-on-replicas")), "ignore", "propagation-error-behavior")
     add(Choice(("ip", "hostname", "unknown-endpoint")), "ip", "cluster-preferred-endpoint-type")
     add(Choice(("no", "yes", "optional")), "yes", "tls-auth-clients")
@@ -271,7 +271,6 @@ def _idle() -> list[Directive]:
 
 UNAVAILABLE = {
     "loadmodule": "modules cannot be loaded: extensions are Python packages here",
-    "user": _NO_ACL,
     "sentinel": "this version has no sentinel mode",
 }
 """Directives that would do something important which cannot be had: always an error."""

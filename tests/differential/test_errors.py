@@ -45,7 +45,7 @@ SKIPPED = {
     "slaveof": "makes the server another's replica",
     "sync": "makes the connection a replica's",
 }
-ABOUT_ITSELF = ("client|", "command|", "config|get", "hello", "info", "lolwut", "memory|")
+ABOUT_ITSELF = ("acl|cat", "acl|genpass", "client|", "command|", "config|get", "hello", "info", "lolwut", "memory|")
 """What the names of commands begin with that tell of the server or its connections."""
 
 NOT_NUMBERS = [b"x", b"1_0", b" 1", b"1 ", b"+1", b"01", b"1.5", b"nan", b"inf", b"-inf", b"1e400", b"0x1", b"1\0"]

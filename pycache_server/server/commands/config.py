@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +11,7 @@ from pycache_server.errors import BadSyntax, RedisError
 from pycache_server.resp.encode import HALT, OK
 from pycache_server.server import apply
 from pycache_server.server.apply import CannotListen
+from pycache_server.server.files import replace_file
 from pycache_server.settings.config import SetError
 from pycache_server.settings.table import DIRECTIVES
 from pycache_server.store.glob import compile_glob
@@ -182,20 +180,11 @@ def config_rewrite(session: Session, argv: list[bytes]) -> Any:
 
 
 def rewrite_file(path: Path, app: App) -> None:
-    """Replace the file in one step: a crash leaves the old one or the new one.
+    """Write the present settings, and the users unless they have a file of their own.
 
     Raises OSError.
     """
     text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write(app.settings.rewrite(text))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    users = [] if app.settings["aclfile"] else app.core.access.users.describe()
+    lines = [line.decode("utf-8", "surrogateescape") for line in users]
+    replace_file(path, app.settings.rewrite(text, lines).encode("utf-8", "surrogateescape"))

@@ -1,0 +1,188 @@
+"""Who may do what on a server: its users, the checks of commands, and what happens when permissions change.
+
+A user that may do everything costs nothing: its clients have the tables that there would be without users. Others have
+tables with checks in front of the commands (guards.py). Whoever runs commands past these tables, as EXEC and scripts
+do, asks ``check`` for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from pycache_server.acl.log import AclLog, Entry
+from pycache_server.acl.selector import DENIED_AUTH, DENIED_COMMAND, READ, Denial, permits_channel
+from pycache_server.acl.user import User
+from pycache_server.acl.users import Users
+from pycache_server.acl.vocabulary import Vocabulary
+from pycache_server.commands.registry import CATEGORIES, Command
+from pycache_server.errors import WrongPassword
+from pycache_server.session.describe import describe
+from pycache_server.session.guards import Guard
+from pycache_server.session.permissions import call_of, refusal
+from pycache_server.store.glob import compile_glob
+
+if TYPE_CHECKING:
+    from pycache_server.session.core import Core
+    from pycache_server.session.modes import Row
+    from pycache_server.session.session import Session
+
+
+class Access:
+    """The users of a server."""
+
+    def __init__(self, core: Core, commands: Iterable[Command]) -> None:
+        self._core = core
+        self.users = Users(Vocabulary(commands, CATEGORIES, compile_glob))
+        self.log = AclLog()
+        self._guards: dict[User, Guard | None] = {}
+        self._password = b""
+
+    @property
+    def rows(self) -> dict[str, Row]:
+        """The server's rows of all commands, by name."""
+        return self._core.tables.rows
+
+    # Who it is
+
+    def require(self, password: bytes) -> None:
+        """Let the default user have this password and no other; none, where it is empty. That is what a change of
+        requirepass means: where it is as it was, nothing happens to passwords that were given otherwise."""
+        if password != self._password:
+            self._password = password
+            default = self.users.default
+            default.apply(b"resetpass")
+            default.apply(b">" + password if password else b"nopass")
+            self.refresh(default)
+
+    def authenticate(self, session: Session, name: bytes, password: bytes, argv: list[bytes]) -> None:
+        """Log a client in; ``argv`` is the command that it does so by.
+
+        Raises WrongPassword.
+        """
+        user = self.users.find(name)
+        if user is None or not user.accepts(password):
+            self._note(session, DENIED_AUTH, argv[0], name)
+            raise WrongPassword
+        session.become(user)
+        session.authenticate()
+
+    # What it may do
+
+    def check(self, user: User, command: Command, argv: list[bytes]) -> Denial | None:
+        """What a user is not permitted of a command, None where it is all right. The number of words is that which
+        the command takes."""
+        return None if user.is_unlimited else user.check(call_of(self.users.vocabulary, command, argv))
+
+    def demand(self, session: Session, command: Command, argv: list[bytes], context: str = "") -> None:
+        """Refuse a command that a client's user may not run, and write it down.
+
+        Raises Rejection.
+        """
+        denial = self.check(session.user, command, argv)
+        if denial is not None:
+            self.note(session, command, argv, denial, context)
+            raise refusal(denial, command)
+
+    def may_read_all(self, user: User, command: Command, argv: list[bytes]) -> bool:
+        """Whether a user may run a command and let it read any key: SORT with patterns can."""
+        if user.is_unlimited:
+            return True
+        call = call_of(self.users.vocabulary, command, argv)
+        return any(each.permits_every_key(READ) and each.check(call) is None for each in user.selectors)
+
+    def guard_of(self, user: User) -> Guard | None:
+        """The checks for a user's clients; None where it may do everything."""
+        if user not in self._guards:
+            self._guards[user] = None if user.is_unlimited else Guard(self, user)
+        return self._guards[user]
+
+    # What was refused
+
+    def note(self, session: Session, command: Command, argv: list[bytes], denial: Denial, context: str = "") -> None:
+        """Write down a refusal."""
+        session.row = self.rows[command.name]
+        name = command.name.encode()
+        self._note(session, denial.kind, name if denial.kind == DENIED_COMMAND else argv[denial.place], None, context)
+
+    def _note(self, session: Session, kind: int, what: bytes, name: bytes | None, context: str = "") -> None:
+        context = context or ("multi" if session.transaction is not None else "toplevel")
+        name = session.user.name if name is None else name
+        now = int(self._core.clock.time * 1000)
+        self.log.add(Entry(kind, context, what, name, describe(session), now))
+
+    # Changes
+
+    def change(self, name: bytes, rules: Iterable[bytes]) -> list[Session]:
+        """Change a user or make a new one, all rules or none. Returns clients that listen to what they no longer may,
+        and must go.
+
+        Raises BadRule.
+        """
+        changed = self.users.changed(name, rules)
+        user = self.users.find(name)
+        if user is None:
+            self.users.add(changed)
+            return []
+        victims = self._lost_listeners(lambda session: changed if session.user is user else None)
+        user.become(changed)
+        self.refresh(user)
+        return victims
+
+    def remove(self, name: bytes) -> list[Session] | None:
+        """Remove a user, which is not the default one. Returns the clients that must go; None where there is no such
+        user."""
+        user = self.users.remove(name)
+        return None if user is None else self._orphans()
+
+    def replace(self, users: Iterable[User]) -> list[Session]:
+        """Have these users and no others. Returns the clients that must go: those of users that there are no more, and
+        those that listen to what they no longer may."""
+        successors = {user.name: user for user in users}
+        victims = self._lost_listeners(lambda session: successors.get(session.user.name))
+        self.users.replace(successors.values())
+        self._guards.clear()
+        for session in self._sessions():
+            successor = self.users.find(session.user.name)
+            if successor is not None:
+                session.become(successor)
+        self.refresh(self.users.default)
+        return victims + self._orphans()
+
+    def refresh(self, user: User) -> None:
+        """The permissions of a user have changed: let its clients feel it."""
+        self._guards.pop(user, None)
+        for session in self._sessions():
+            if session.user is user:
+                session.become(user)
+                if user is self.users.default:
+                    session.admit(user.is_open)
+
+    def _sessions(self) -> list[Session]:
+        return list(self._core.sessions.values())
+
+    def _orphans(self) -> list[Session]:
+        """The clients of users that there are no more; until they are gone they may do nothing."""
+        orphans = [session for session in self._sessions() if self.users.find(session.user.name) is not session.user]
+        for session in orphans:
+            self._guards.pop(session.user, None)
+            session.log_out()
+        return orphans
+
+    def _lost_listeners(self, successor_of: Callable[[Session], User | None]) -> list[Session]:
+        """The clients that listen to channels which their user will no longer be allowed to hear."""
+        lost: list[Session] = []
+        for session in self._sessions():
+            if session.kind() != "pubsub":
+                continue
+            changed = successor_of(session)
+            channels = session.user.lost_channels(changed) if changed is not None else None
+            if channels is not None and not self._may_hear(session, channels):
+                lost.append(session)
+        return lost
+
+    def _may_hear(self, session: Session, channels: list[bytes]) -> bool:
+        vocabulary = self.users.vocabulary
+        return all(permits_channel(vocabulary, channels, each, True) for each in session.patterns) and all(
+            permits_channel(vocabulary, channels, each, False) for each in session.subscriptions
+        )
