@@ -25,6 +25,7 @@ from pycache_server.session.pubsub import PubSub
 from pycache_server.session.room import Room
 from pycache_server.session.slowlog import SlowLog
 from pycache_server.session.stats import Rate, Stats
+from pycache_server.session.tracking import Tracking
 from pycache_server.store.clock import Clock
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.shape import Shape
@@ -79,6 +80,7 @@ class Core:
         self.blocking = Blocking(self)
         self.pubsub = PubSub()
         self.pause = Pause(self)
+        self.tracking = Tracking(self)
         self.observers = Observers(self)
         self.keyspace.observer = self.observers
         self.slowlog = SlowLog()
@@ -115,6 +117,7 @@ class Core:
         self.pubsub.forget(session)
         self.pause.forget(session)
         self.observers.forget(session)
+        self.tracking.forget(session)
 
     def flush_soon(self, session: Outlet) -> None:
         """Send what has been pushed to a session when the present batch is done."""

@@ -41,6 +41,7 @@ from pycache_server.session.transactions import refuse_transaction
 if TYPE_CHECKING:
     from pycache_server.session.blocking import Waiter
     from pycache_server.session.modes import Row, Table
+    from pycache_server.session.tracking import Tracker
     from pycache_server.session.transactions import Transaction
 
 LARGE_REPLY = 64 * 1024
@@ -78,6 +79,7 @@ class Session(Outlet):
         "silence",
         "subscriptions",
         "table",
+        "tracker",
         "transaction",
         "unix",
         "user",
@@ -106,6 +108,7 @@ class Session(Outlet):
         self.subscriptions: dict[bytes, None] = {}
         self.patterns: dict[bytes, None] = {}
         self.waiter: Waiter | None = None
+        self.tracker: Tracker | None = None
         self.silence = ""
         """CLIENT REPLY: ``off``, ``skip`` for the next command only, ``skip next`` for this one and the next, or
         nothing."""
@@ -368,6 +371,8 @@ class Session(Outlet):
             self.core.tables.failed(row, argv, isinstance(error, Rejection))
         if isinstance(error, Rejection):
             error = refuse_transaction(self, row, error)
+            if self.tracker is not None:
+                self.tracker.passed(row.command if row is not None else None)
         if isinstance(error, ProtocolError):
             self.core.host.log("verbose", f"Protocol error ({error}) from client: {describe(self)}")
             self.closing = True
@@ -408,10 +413,12 @@ class Session(Outlet):
             table = tables.detached(table)
         if "no-touch" in self.flags:
             table = tables.untouching(table)
+        if self.tracker is not None:
+            table = tables.tracked(table)
         if self.silence:
             table = tables.silent(table)
-        listens = self.resp == 3 and (self.subscriptions or self.patterns)
-        self.table = tables.listening(table) if listens else table
+        hears = self.subscriptions or self.patterns or self.tracker is not None or self.id in self.core.tracking.targets
+        self.table = tables.listening(table) if self.resp == 3 and hears else table
 
     def is_restricted(self) -> bool:
         """Whether the client listens in RESP2, where messages look like replies, so that it can do little else."""

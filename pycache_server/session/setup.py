@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pycache_server.commands
 import pycache_server.session.bigkeys
+import pycache_server.session.client_tracking
 import pycache_server.session.clients
 import pycache_server.session.connection
 import pycache_server.session.hotkeys
