@@ -45,7 +45,7 @@ SWEEP_PAUSE = 0.01
 class Tracker:
     """What a session tracks, and how it is told."""
 
-    __slots__ = ("broken", "caching", "mode", "no_loop", "pending", "prefixes", "redirect", "replied", "session")
+    __slots__ = ("broken", "caching", "mode", "no_loop", "pending", "prefixes", "redirect", "session")
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -60,14 +60,14 @@ class Tracker:
         self.caching = False
         """Whether CLIENT CACHING was given for the next command or transaction."""
         self.prefixes: set[bytes] = set()
-        self.replied = 0
-        """How many messages of the command that is running stand behind its reply already."""
         self.pending: list[bytes] = []
-        """Messages that the command which is running has caused for the client that is told."""
+        """What the session's own command, which is running, has made invalid."""
 
     def wants_what_it_reads(self) -> bool:
         """Whether the keys of a command that reads are to be remembered."""
-        return (self.caching == (self.mode == "optin")) if self.mode != "bcast" else False
+        if self.mode in ("optin", "optout"):
+            return self.caching == (self.mode == "optin")
+        return not self.mode
 
     def passed(self, what: Command | None) -> None:
         """A command has been executed, or refused: what CLIENT CACHING was given for is over, but for CLIENT itself
@@ -175,12 +175,11 @@ class Tracking:
 
     def enter(self, session: Session) -> None:
         """A session that tracks begins with a command."""
-        self.running = tracker = session.tracker
-        if tracker is not None:
-            tracker.replied = 0
+        self.running = session.tracker
 
     def leave(self, session: Session, what: Command) -> None:
-        """A session that tracked is done with a command: send what it has caused for another one."""
+        """A session that tracked is done with a command: tell what it has made invalid, behind its reply and the
+        messages that it has caused."""
         self.running = None
         tracker = session.tracker
         if tracker is not None:
@@ -261,8 +260,8 @@ class Tracking:
 
     def emptied(self) -> None:
         """All keys of a database, or of all, have gone at once: nothing that was read may be used."""
-        for tracker in list(self.trackers.values()):
-            self._tell(tracker, tracker.session.null)
+        for session, tracker in self.trackers.items():
+            self._tell(tracker, session.null)
         old, self.keys, self._cursor = self.keys, ReadKeys(), 0
         if old:
             self._core.keyspace.discard(old)
@@ -284,8 +283,8 @@ class Tracking:
     # Messages
 
     def _tell(self, tracker: Tracker, payload: bytes, before_reply: bool = False) -> None:
-        """Send a message now, or behind the reply where the session's own command has caused it."""
-        if tracker is self.running and tracker.redirect and not before_reply:
+        """Send a message now, or when the command is done that has caused it where it is the session's own."""
+        if tracker is self.running and not before_reply:
             tracker.pending.append(payload)
         else:
             self._deliver(tracker, payload, before_reply)
@@ -296,24 +295,15 @@ class Tracking:
             other = self._core.sessions.get(tracker.redirect)
             if other is None:
                 tracker.broken = True
-                if target.resp == 3:
-                    self._send(target, encode3(Push([b"tracking-redir-broken", tracker.redirect])), before_reply)
-                return
-            target = other
-        if target.resp == 3:
-            self._send(target, _PUSHED + payload, before_reply)
-        elif tracker.redirect and (target.subscriptions or target.patterns):
-            self._send(target, _PUBLISHED + payload, before_reply)
-
-    def _send(self, target: Session, wire: bytes, before_reply: bool) -> None:
-        running = self.running
-        if before_reply:
-            target.push_wire(wire)
-        elif running is not None and target is running.session:  # in front of other messages that it has caused
-            target.late.insert(running.replied, wire)
-            running.replied += 1
+                wire = encode3(Push([b"tracking-redir-broken", tracker.redirect])) if target.resp == 3 else b""
+            else:
+                target = other
+                wire = _message(target, payload)
         else:
-            target.push_message(wire)
+            wire = _PUSHED + payload if target.resp == 3 else b""
+        if wire:
+            send = target.push_wire if before_reply else target.push_message
+            send(wire)
 
     def _check(self) -> None:
         """Assert that trackers, sessions and prefixes agree."""
@@ -324,6 +314,13 @@ class Tracking:
             assert session.tracker is tracker and tracker.session is session
             assert not tracker.prefixes or tracker.mode == "bcast"
         assert self.targets == Counter(each.redirect for each in self.trackers.values() if each.redirect)
+
+
+def _message(target: Session, payload: bytes) -> bytes:
+    """What a client is told for another one; nothing where it could not tell a message from a reply."""
+    if target.resp == 3:
+        return _PUSHED + payload
+    return _PUBLISHED + payload if target.subscriptions or target.patterns else b""
 
 
 def _array(keys: list[bytes]) -> bytes:

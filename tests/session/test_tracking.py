@@ -248,10 +248,10 @@ def test_events_of_ones_own_follow_what_is_invalid(ours: Ours) -> None:
     event = "__keyevent@0__:set"
     assert told(reader) == [
         "OK",
-        invalid("a"),
-        invalid("b"),
         ["message", event, "a"],
         ["message", event, "b"],
+        invalid("a"),
+        invalid("b"),
     ]
 
 
