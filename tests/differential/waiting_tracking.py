@@ -151,7 +151,9 @@ def random_line(chance: Random, several: bool) -> str:
     options = [
         f"{mode} {loop}" for mode in ("", "OPTIN", "OPTOUT", "BCAST", f"BCAST PREFIX {one}") for loop in ("", "NOLOOP")
     ]
+    words = ["BCAST", "BCAST", "OPTIN", "OPTOUT", "NOLOOP", f"PREFIX {one}", "PREFIX", "REDIRECT 0", "REDIRECT x"]
     setting = [
+        f"CLIENT TRACKING {chance.choice(['ON', 'ON', 'off', 'maybe'])} {' '.join(chance.choices(words, k=2))}",
         *(f"CLIENT TRACKING ON {each}".strip() for each in options),
         f"CLIENT TRACKING ON REDIRECT {{{chance.choice('ABCDE')}}}" if several else "CLIENT TRACKING ON",
         "CLIENT TRACKING OFF",
