@@ -6,6 +6,7 @@ because a session received something.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -205,9 +206,12 @@ class Core:
             self.tables.refresh()
 
     def report_failure(self, what: str, error: BaseException) -> None:
-        """Something inside has failed that a client cannot be told of in detail."""
+        """Something inside has failed that a client cannot be told of in detail; the log gets all of it."""
         self.stats.unexpected_errors += 1
         self.host.log("warning", f"{what} failed: {type(error).__name__}: {error}")
+        for piece in traceback.format_exception(error):
+            for line in piece.rstrip().split("\n"):
+                self.host.log("warning", f"  {line}")
 
 
 def internal_error() -> RedisError:

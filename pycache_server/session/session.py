@@ -196,7 +196,10 @@ class Session(Outlet):
             self._source = source
             data = b""
         else:
-            data = self.encode(value)
+            try:
+                data = self.encode(value)
+            except Exception as error:
+                data = self._unencodable(argv, error)
         if out:
             data = b"".join(out) + data
         self._out = None
@@ -283,7 +286,10 @@ class Session(Outlet):
             if value is HALT:
                 self._source = source
                 break
-            encoded = self.encode(value)
+            try:
+                encoded = self.encode(value)
+            except Exception as error:
+                encoded = self._unencodable(argv, error)
             add(encoded)
             large += len(encoded)
             if large > LARGE_REPLY:
@@ -389,6 +395,11 @@ class Session(Outlet):
         name = argv[0][:64].decode("ascii", "replace")
         self.core.report_failure(f"command {name}", error)
         return self.failed(None, internal_error())
+
+    def _unencodable(self, argv: list[bytes], error: Exception) -> bytes:
+        """The reply where a command has returned something that is none."""
+        reply = self._crashed(argv, error)
+        return reply if type(reply) is Wire else b""
 
     def _exceeded(self) -> None:
         """Too much unfinished input."""
