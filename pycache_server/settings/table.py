@@ -120,7 +120,7 @@ def _acting() -> list[Directive]:
         Directive("event-loop", Choice(("auto", "asyncio", "uvloop")), "auto", acts=True, fixed=True),
         Directive("enable-protected-configs", ENABLE, "no", acts=True, fixed=True),
         Directive("enable-debug-command", ENABLE, "no", acts=True, fixed=True),
-        Directive("load-commands", Words(1), (), acts=True, fixed=True, repeated=True),
+        Directive("load-commands", Words(), (), acts=True, fixed=True, repeated=True),
         # limits
         Directive("proto-max-bulk-len", Memory(1 << 20, INT_MAX), 512 << 20, acts=True),
         Directive("client-query-buffer-limit", Memory(1 << 20, INT_MAX), 1 << 30, acts=True),
