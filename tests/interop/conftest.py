@@ -46,6 +46,14 @@ def redis_port(redis_kind: str, request: pytest.FixtureRequest) -> int:
     return server.port
 
 
+def require_command(port: int, *names: str) -> None:
+    """Skip a test of a client that sends commands which the server does not have."""
+    with Wire(("127.0.0.1", port)) as wire:
+        missing = [name for name in names if wire.call("COMMAND", "INFO", name) == [None]]
+    if missing:
+        pytest.skip(f"the server has no {' '.join(missing)}")
+
+
 @pytest.fixture
 def run_node() -> Callable[[str, str, int], None]:
     """Runs a script of tests/interop/node that needs a package, with a port; it must end with "all well"."""
