@@ -14,6 +14,7 @@ LAYERS = {
     "entry": 0,
     "settings": 0,
     "words": 0,
+    "plugins": 0,
     "resp": 1,
     "evict": 1,
     "acl": 1,

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pycache_server import REDIS_VERSION, __version__
+from pycache_server.plugins import LoadError
 from pycache_server.server.app import App
 from pycache_server.server.apply import CannotApply, CannotListen
 from pycache_server.server.log import Log
@@ -155,7 +156,11 @@ def _event_loop(wanted: str, log: Log) -> tuple[Callable[[], asyncio.AbstractEve
 async def _main(settings: Settings, log: Log, config_file: str, loop_name: str) -> int:
     """Start, wait for the end, stop."""
     pidfile = settings["pidfile"] or ("/var/run/redis.pid" if settings["daemonize"] else "")
-    app = App(settings, log, config_file, owns_process=True, loop_name=loop_name)
+    try:
+        app = App(settings, log, config_file, owns_process=True, loop_name=loop_name)
+    except LoadError as error:
+        log.write("warning", str(error))
+        return 1
     app.announce()
     stop = asyncio.Event()
     app.stop_requested = stop.set

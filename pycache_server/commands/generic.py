@@ -505,7 +505,7 @@ FLUSH_TIPS = ("request_policy:all_shards", "response_policy:all_succeeded")
 def flushdb(session: Context, argv: list[bytes]) -> Any:
     """Remove all keys of the database."""
     _check_flush_mode(argv)
-    session.db.flush()
+    session.keyspace.flush([session.db])
     return OK
 
 
@@ -520,8 +520,7 @@ def flushdb(session: Context, argv: list[bytes]) -> Any:
 def flushall(session: Context, argv: list[bytes]) -> Any:
     """Remove all keys of all databases."""
     _check_flush_mode(argv)
-    for database in session.keyspace.databases:
-        database.flush()
+    session.keyspace.flush(session.keyspace.databases)
     return OK
 
 

@@ -97,6 +97,7 @@ _GROUP_CATEGORIES = {
     "scripting": ("scripting",),
     "server": (),
     "cluster": (),
+    "module": (),
 }
 
 
@@ -166,10 +167,11 @@ REGISTRY: dict[str, Command] = {}
 
 
 class Family:
-    """Commands of one of Redis's groups."""
+    """Commands of one of Redis's groups; ``registry`` is where they are registered, by name."""
 
-    def __init__(self, group: str) -> None:
+    def __init__(self, group: str, registry: dict[str, Command] = REGISTRY) -> None:
         self.group = group
+        self.registry = registry
 
     def command(
         self,
@@ -222,7 +224,7 @@ class Family:
                 tips=tips,
                 key_flags=key_flags,
             )
-            add(command)
+            add(command, self.registry)
             return function
 
         return register
@@ -245,7 +247,8 @@ class Family:
                 categories=categories_of(frozenset(flags), ()),
                 tips=(),
                 help_since=help_since,
-            )
+            ),
+            self.registry,
         )
 
 
@@ -253,19 +256,20 @@ def _no_subcommand(session: Context, argv: list[bytes]) -> Any:
     raise AssertionError("a container's function is never called: modes.py calls the subcommand's")
 
 
-def add(command: Command) -> None:
-    """Put a command into the registry.
+def add(command: Command, registry: dict[str, Command] = REGISTRY) -> None:
+    """Put a command into a registry.
 
     Raises ValueError where the name is taken, or a subcommand's container is not there.
     """
     container, _, subcommand = command.name.partition("|")
-    table = REGISTRY
+    table = registry
     if subcommand:
-        if container not in REGISTRY:
+        if container not in registry:
             raise ValueError(f"{command.name} has no container")
-        table = REGISTRY[container].subcommands
+        table = registry[container].subcommands
     if command.name in table:
-        raise ValueError(f"command {command.name} is registered twice")
+        other = table[command.name].function.__module__
+        raise ValueError(f"command {command.name} is registered twice, the first time by {other}")
     table[command.name] = command
 
 

@@ -18,11 +18,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, ClassVar, NamedTuple
 
 from pycache_server.entry import SizedEntry
+from pycache_server.plugins import LoadError, entry_point_targets, load_target
 
 NO_EVICTION = "noeviction"
 BUILTIN = {
@@ -146,21 +145,17 @@ def load_policy(name: str) -> Policy:
 
 
 def _load(name: str) -> type[Engine]:
-    target = BUILTIN.get(name) or (name if ":" in name else None)
-    for point in entry_points(group=ENTRY_POINT_GROUP) if target is None else ():
-        if point.name == name:
-            target = point.value
+    target = BUILTIN.get(name) or (name if ":" in name else None) or entry_point_targets(ENTRY_POINT_GROUP).get(name)
     if target is None:
         raise UnknownPolicy(name)
     return _import(target)
 
 
 def _import(target: str) -> type[Engine]:
-    module, _, attribute = target.partition(":")
     try:
-        engine = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UnknownPolicy(f"{target}: {error}") from error
+        engine = load_target(target)
+    except LoadError as error:
+        raise UnknownPolicy(str(error)) from error
     if not (isinstance(engine, type) and issubclass(engine, Engine)):
         raise UnknownPolicy(f"{target} is not an Engine")
     return engine
@@ -168,6 +163,6 @@ def _import(target: str) -> type[Engine]:
 
 def policy_names() -> list[str]:
     """The names that CONFIG SET maxmemory-policy takes, but for classes of third parties."""
-    engines = [*BUILTIN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]
+    engines = [*BUILTIN, *entry_point_targets(ENTRY_POINT_GROUP)]
     names = [scope + name for scope in (VOLATILE, ALL_KEYS) for name in engines]
     return [name for name in names if name not in _SENSELESS] + [NO_EVICTION]

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pycache_server import REDIS_VERSION, __version__
+from pycache_server.commands.extensions import installed_modules, load_commands
 from pycache_server.server import apply
 from pycache_server.server.acceptor import Acceptor, open_sockets
 from pycache_server.server.aclfile import load_users
@@ -38,6 +39,8 @@ class App:
     """A server on a running event loop.
 
     ``owns_process`` says that the process is ours alone: the server then takes care of garbage collection.
+
+    Raises LoadError where the commands of others cannot be loaded.
     """
 
     def __init__(
@@ -61,7 +64,8 @@ class App:
         """What SHUTDOWN and signals call; set by whoever waits for the end."""
         self._loop = asyncio.get_running_loop()
         self.host = RealHost(self._loop, log)
-        self.core = make_core(self.host, settings["databases"], settings.renamed)
+        added = load_commands([*installed_modules(), *settings["load-commands"]])
+        self.core = make_core(self.host, settings["databases"], settings.renamed, added)
         self.core.owner = self
         self.run_id = self.host.token(40).decode()
         self.memory = MemoryGauge(self.core.keyspace, self.core.shape)

@@ -115,6 +115,11 @@ def _events(app: App) -> None:
     app.core.observers.notify_values(app.settings["notify-value-max-bytes"])
 
 
+def _tracking(app: App) -> None:
+    app.core.tracking.most_keys = app.settings["tracking-table-max-keys"]
+    app.core.tracking.trim()
+
+
 def _memory(app: App) -> None:
     name = app.settings["maxmemory-policy"]
     try:
@@ -257,6 +262,7 @@ APPLY: dict[str, Callable[[App], None]] = {
     "latency-monitor-threshold": _latency,
     "notify-keyspace-events": _events,
     "notify-value-max-bytes": _events,
+    "tracking-table-max-keys": _tracking,
     "default-ttl": _lifetimes,
     "max-ttl": _lifetimes,
     "maxmemory": _memory,

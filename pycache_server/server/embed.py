@@ -47,7 +47,8 @@ class Server:
     ``port`` 0 takes a free one. ``log`` is a path, empty for no log at all; ``manage_gc`` lets the server take care of
     the process's garbage collection, which keeps its pauses short (server/gc.py).
 
-    Raises settings.ConfigError for an option that cannot be, and OSError where the port cannot be opened.
+    Raises settings.ConfigError for an option that cannot be, and OSError where the port cannot be opened; ``start``
+    raises plugins.LoadError where the commands of others cannot be loaded.
     """
 
     def __init__(self, port: int = 0, *, log: str = "", manage_gc: bool = False, **options: object) -> None:

@@ -90,7 +90,7 @@ def _clients(app: App) -> Fields:
     yield "client_recent_max_input_buffer", max((each.parser.held() for each in sessions), default=0)
     yield "client_recent_max_output_buffer", max((each.link.buffered() for each in sessions), default=0)
     yield "blocked_clients", core.blocking.count
-    yield "tracking_clients", 0
+    yield "tracking_clients", len(core.tracking.trackers)
     yield "pubsub_clients", sum(each.kind() == "pubsub" for each in sessions)
     yield "watching_clients", sum(bool(each.watched) for each in sessions)
     yield "clients_in_timeout_table", core.blocking.count
@@ -221,8 +221,10 @@ def _stats(app: App) -> Fields:
     yield from _zeros("latest_fork_usec", "total_forks", "migrate_cached_sockets")
     yield from _zeros("slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses")
     yield from _zeros("active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time")
-    yield from _zeros("current_active_defrag_time", "tracking_total_keys", "tracking_total_items")
-    yield "tracking_total_prefixes", 0
+    yield "current_active_defrag_time", 0
+    yield "tracking_total_keys", len(core.tracking.keys)
+    yield "tracking_total_items", core.tracking.keys.items
+    yield "tracking_total_prefixes", len(core.tracking.prefixes)
     yield "unexpected_error_replies", 0
     yield "total_error_replies", stats.total_errors()
     yield "dump_payload_sanitizations", 0

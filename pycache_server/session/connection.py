@@ -149,6 +149,7 @@ def reset(session: Session, argv: list[bytes]) -> Any:
     core = session.core
     stop_monitoring(session)
     core.pubsub.forget(session)
+    core.tracking.end(session)
     end_transaction(session)
     session.flags.clear()
     if session.silence == "off":

@@ -6,6 +6,7 @@ because a session received something.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from pycache_server.session.pubsub import PubSub
 from pycache_server.session.room import Room
 from pycache_server.session.slowlog import SlowLog
 from pycache_server.session.stats import Rate, Stats
+from pycache_server.session.tracking import Tracking
 from pycache_server.store.clock import Clock
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.shape import Shape
@@ -80,6 +82,7 @@ class Core:
         self.blocking = Blocking(self)
         self.pubsub = PubSub()
         self.pause = Pause(self)
+        self.tracking = Tracking(self)
         self.observers = Observers(self)
         self.keyspace.observer = self.observers
         self.slowlog = SlowLog()
@@ -119,6 +122,7 @@ class Core:
         self.pubsub.forget(session)
         self.pause.forget(session)
         self.observers.forget(session)
+        self.tracking.forget(session)
 
     def flush_soon(self, session: Outlet) -> None:
         """Send what has been pushed to a session when the present batch is done."""
@@ -206,9 +210,12 @@ class Core:
             self.tables.refresh()
 
     def report_failure(self, what: str, error: BaseException) -> None:
-        """Something inside has failed that a client cannot be told of in detail."""
+        """Something inside has failed that a client cannot be told of in detail; the log gets all of it."""
         self.stats.unexpected_errors += 1
         self.host.log("warning", f"{what} failed: {type(error).__name__}: {error}")
+        for piece in traceback.format_exception(error):
+            for line in piece.rstrip().split("\n"):
+                self.host.log("warning", f"  {line}")
 
 
 def internal_error() -> RedisError:

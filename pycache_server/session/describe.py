@@ -50,7 +50,7 @@ def describe(session: Session) -> str:
         "events": "rw" if kept else "r",
         "cmd": row.name.decode() if row is not None else "NULL",
         "user": session.user.name.decode("utf-8", "replace"),
-        "redir": -1,
+        "redir": session.tracker.redirect if session.tracker is not None else -1,
         "resp": session.resp,
         "lib-name": session.library.decode("utf-8", "replace"),
         "lib-ver": session.library_version.decode("utf-8", "replace"),
@@ -69,6 +69,12 @@ def flags_of(session: Session) -> str:
         letters += "x"
     if session.waiter is not None:
         letters += "b"
+    if session.tracker is not None:
+        letters += "t"
+        if session.tracker.broken:
+            letters += "R"
+        if session.tracker.mode == "bcast":
+            letters += "B"
     if session.outdated:
         letters += "d"
     if session.closing:

@@ -262,12 +262,12 @@ def _document_argument(argument: Argument, keys: Iterator[int]) -> dict[bytes, A
     return found
 
 
-def add_help() -> None:
+def add_help(registry: dict[str, Command] = REGISTRY) -> None:
     """Give every container that has none a HELP, made of its subcommands' syntax and summaries."""
-    for container in list(REGISTRY.values()):
+    for container in list(registry.values()):
         name = f"{container.name}|help"
         if container.subcommands and name not in container.subcommands:
-            add(_help_of(container, name))
+            add(_help_of(container, name), registry)
 
 
 _HELP_CATEGORIES = {

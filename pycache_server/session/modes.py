@@ -150,6 +150,10 @@ class Tables:
         """The twin of a table whose commands are no access to the eviction engine."""
         return self._derive(table, _untouching)
 
+    def tracked(self, table: Table) -> Table:
+        """The twin of a table for a client that tracks: what its commands read is remembered."""
+        return self._derive(table, _tracked)
+
     def listening(self, table: Table) -> Table:
         """The twin of a table for a client that listens: messages that its commands cause follow their replies."""
         return self._derive(table, _listening)
@@ -327,6 +331,72 @@ def _listening(row: Row) -> Handler:
         return session.with_late(value) if session.late else value
 
     return run
+
+
+def _tracked(row: Row) -> Handler:
+    """A command of a client that tracks (tracking.py). EXEC's commands are remembered each in its turn."""
+    call = _counted(row)
+    if row.command.name == "exec":
+        call = _witnessed(call)
+    elif any(map(_reads_keys, (row.command, *row.command.subcommands.values()))):
+        call = _remembered(call, row.command, queues=True)
+
+    def run(session: Session, argv: list[bytes]) -> Any:
+        tracking = session.core.tracking
+        tracking.enter(session)
+        try:
+            value = call(session, argv)
+        finally:
+            tracking.leave(session, row.command)
+        if value is HALT and session.waiter is not None:
+            session.waiter.serve = tracking.followed(session.waiter, row.command, argv)
+        return value
+
+    return run
+
+
+def _reads_keys(command: Command) -> bool:
+    return Flag.READONLY in command.flags and bool(command.keys)
+
+
+def _remembered(call: Handler, command: Command, queues: bool = False) -> Handler:
+    """A command that reads: it has read, whatever came of it. One that only ``queues`` it has not, within MULTI."""
+
+    def run(session: Session, argv: list[bytes]) -> Any:
+        if queues and session.transaction is not None:
+            return call(session, argv)
+        try:
+            value = call(session, argv)
+        except Rejection:
+            raise
+        except RedisError:
+            session.core.tracking.saw(session, command, argv)
+            raise
+        session.core.tracking.saw(session, command, argv)
+        return value
+
+    return run
+
+
+def _witnessed(call: Handler) -> Handler:
+    def run(session: Session, argv: list[bytes]) -> Any:
+        if session.transaction is not None:
+            session.transaction.queued = [(witness(row), words) for row, words in session.transaction.queued]
+        return call(session, argv)
+
+    return run
+
+
+def witness(row: Row) -> Row:
+    """The twin of a row whose ``call`` remembers what it reads, for whoever calls it for a client that tracks."""
+    if not _reads_keys(row.command):
+        return row
+
+    def call(session: Session, argv: list[bytes]) -> Any:
+        row.calls += 1
+        return row.call(session, argv)
+
+    return Row(row.command, _remembered(call, row.command), row.stats)
 
 
 def _untouching(row: Row) -> Handler:

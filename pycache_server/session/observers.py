@@ -1,4 +1,4 @@
-"""Who hears of changes to keys: WATCH, blocked clients, keyspace events.
+"""Who hears of changes to keys: WATCH, blocked clients, keyspace events, clients that track.
 
 The databases tell (store/observed.py) only while one of them has a reason; each registers its own with the shape.
 """
@@ -29,6 +29,8 @@ class Observers:
         """notify-keyspace-events, as in store/events.py."""
         self.value_bytes = 0
         """notify-value-max-bytes."""
+        self.tracking = False
+        """Whether clients must hear when keys change that they have read."""
 
     # WATCH
 
@@ -95,6 +97,16 @@ class Observers:
         if self.flags & KEYEVENT:
             publish(b"__keyevent@%d__:%b" % (database.index, event.name), key)
 
+    # Tracking
+
+    def track(self, on: bool) -> None:
+        """Tell those who track of changes, or stop."""
+        self.tracking = on
+        if on:
+            self._core.shape.observe("tracking")
+        else:
+            self._core.shape.unobserve("tracking")
+
     # Observer
 
     def changed(self, database: Database, key: bytes, event: Event) -> None:
@@ -102,6 +114,8 @@ class Observers:
         place = (database.index, key)
         if place in self._watchers and event.kind & _CHANGES:
             self._touch(database, place)
+        if self.tracking and event.kind & _CHANGES:
+            self._core.tracking.changed(key, event)
         if self._core.serving:
             self._core.blocking.changed(place, event)
         if self.flags & event.kind:
@@ -121,6 +135,10 @@ class Observers:
                 self._touch(database, place)
         if self._core.serving:
             self._core.blocking.changed_all(database.index)
+
+    def emptied(self) -> None:
+        """See store/observed.py."""
+        self._core.tracking.emptied()
 
     def swapped(self, first: Database, second: Database) -> None:
         """Two databases are about to be exchanged."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pycache_server.session.blocking import Waiter
     from pycache_server.session.guards import Guard
     from pycache_server.session.modes import Row, Table
+    from pycache_server.session.tracking import Tracker
     from pycache_server.session.transactions import Transaction
 
 LARGE_REPLY = 64 * 1024
@@ -79,6 +80,7 @@ class Session(Identity):
         "silence",
         "subscriptions",
         "table",
+        "tracker",
         "transaction",
         "unix",
         "waiter",
@@ -106,6 +108,7 @@ class Session(Identity):
         self.patterns: dict[bytes, None] = {}
         self.shard_subscriptions: dict[bytes, None] = {}
         self.waiter: Waiter | None = None
+        self.tracker: Tracker | None = None
         self.silence = ""
         """CLIENT REPLY: ``off``, ``skip`` for the next command only, ``skip next`` for this one and the next, or
         nothing."""
@@ -212,7 +215,10 @@ class Session(Identity):
             self._source = source
             data = b""
         else:
-            data = self.encode(value)
+            try:
+                data = self.encode(value)
+            except Exception as error:
+                data = self._unencodable(argv, error)
         if out:
             data = b"".join(out) + data
         self._out = None
@@ -299,7 +305,10 @@ class Session(Identity):
             if value is HALT:
                 self._source = source
                 break
-            encoded = self.encode(value)
+            try:
+                encoded = self.encode(value)
+            except Exception as error:
+                encoded = self._unencodable(argv, error)
             add(encoded)
             large += len(encoded)
             if large > LARGE_REPLY:
@@ -387,6 +396,8 @@ class Session(Identity):
             self.core.tables.failed(row, argv, isinstance(error, Rejection))
         if isinstance(error, Rejection):
             error = refuse_transaction(self, row, error)
+            if self.tracker is not None:
+                self.tracker.passed(row.command if row is not None else None)
         if isinstance(error, ProtocolError):
             self.core.host.log("verbose", f"Protocol error ({error}) from client: {describe(self)}")
             self.closing = True
@@ -403,6 +414,11 @@ class Session(Identity):
         name = argv[0][:64].decode("ascii", "replace")
         self.core.report_failure(f"command {name}", error)
         return self.failed(None, internal_error())
+
+    def _unencodable(self, argv: list[bytes], error: Exception) -> bytes:
+        """The reply where a command has returned something that is none."""
+        reply = self._crashed(argv, error)
+        return reply if type(reply) is Wire else b""
 
     def _exceeded(self) -> None:
         """Too much unfinished input."""
@@ -427,9 +443,11 @@ class Session(Identity):
             table = tables.detached(table)
         if "no-touch" in self.flags:
             table = tables.untouching(table)
+        if self.tracker is not None:
+            table = tables.tracked(table)
         if self.silence:
             table = tables.silent(table)
-        if self.resp == 3 and self.listens():
+        if self.resp == 3 and (self.listens() or self.tracker is not None or self.id in self.core.tracking.targets):
             table = tables.listening(table)
         if self.guard is not None and self.authenticated:
             table = self.guard.table(table)

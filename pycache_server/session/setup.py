@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pycache_server.commands
 import pycache_server.session.acl
 import pycache_server.session.bigkeys
+import pycache_server.session.client_tracking
 import pycache_server.session.clients
 import pycache_server.session.commandlog
 import pycache_server.session.connection
@@ -18,12 +19,18 @@ import pycache_server.session.pubsub
 import pycache_server.session.replicas
 import pycache_server.session.slowlog
 import pycache_server.session.transactions  # noqa: F401
+from pycache_server.commands.api import ADDED
+from pycache_server.commands.registry import REGISTRY, Command
 from pycache_server.session.core import Core
 from pycache_server.session.host import Host
 from pycache_server.session.introspection import add_help
 
 
-def make_core(host: Host, databases: int = 16, renamed: Mapping[str, str] | None = None) -> Core:
-    """A Core with every command; ``renamed`` is rename-command: old names -> new ones, empty to take one away."""
+def make_core(
+    host: Host, databases: int = 16, renamed: Mapping[str, str] | None = None, added: Iterable[Command] = ()
+) -> Core:
+    """A Core with every command, and those that others have ``added``; ``renamed`` is rename-command: old names -> new
+    ones, empty to take one away."""
     add_help()
-    return Core(host, databases, renamed=renamed)
+    add_help(ADDED)
+    return Core(host, databases, [*REGISTRY.values(), *added], renamed)

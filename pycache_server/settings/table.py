@@ -124,6 +124,7 @@ def _acting() -> list[Directive]:
         Directive("enable-protected-configs", ENABLE, "no", acts=True, fixed=True),
         Directive("enable-debug-command", ENABLE, "no", acts=True, fixed=True),
         Directive("enable-module-command", ENABLE, "no", acts=True, fixed=True),
+        Directive("load-commands", Words(), (), acts=True, fixed=True, repeated=True),
         # limits
         Directive("proto-max-bulk-len", Memory(1 << 20, INT_MAX), 512 << 20, acts=True),
         Directive("client-query-buffer-limit", Memory(1 << 20, INT_MAX), 1 << 30, acts=True),
@@ -161,6 +162,7 @@ def _acting() -> list[Directive]:
         Directive("latency-tracking-info-percentiles", Percentiles(), (50.0, 99.0, 99.9), acts=True),
         Directive("notify-keyspace-events", Checked(_check_letters), "", acts=True),
         Directive("notify-value-max-bytes", Memory(), 0, acts=True),
+        Directive("tracking-table-max-keys", ANY, 1_000_000, acts=True),
         # encodings
         Directive("hash-max-listpack-entries", ANY, 512, alias="hash-max-ziplist-entries", acts=True),
         Directive("hash-max-listpack-value", ANY, 64, alias="hash-max-ziplist-value", acts=True),
@@ -249,7 +251,6 @@ def _idle() -> list[Directive]:
     add(ANY, 5000, "busy-reply-threshold/lua-time-limit")
     add(ANY, 15000, "cluster-node-timeout")
     add(ANY, 20480, "tls-session-cache-size")
-    add(ANY, 1000000, "tracking-table-max-keys")
     add(ANY, 10, "max-new-connections-per-cycle")
     add(ANY, 1, "max-new-tls-connections-per-cycle")
     add(Memory(1, INT_MAX), 1 << 20, "repl-backlog-size")

@@ -1,4 +1,4 @@
-"""A database while somebody listens: WATCH, blocked clients, keyspace events, later tracking.
+"""A database while somebody listens: WATCH, blocked clients, keyspace events, tracking.
 
 The same operations as Database, each of which tells ``keyspace.observer`` after its change. Which class a database has
 is decided by ``Keyspace.observe``; nothing is tested for while nobody listens.
@@ -24,6 +24,9 @@ class Observer(Protocol):
 
     def flushed(self, database: Database) -> None:
         """The database is about to be emptied."""
+
+    def emptied(self) -> None:
+        """One database or all of them are being emptied, by one command; also told while none is observed."""
 
     def swapped(self, first: Database, second: Database) -> None:
         """The contents of two databases are about to be exchanged."""

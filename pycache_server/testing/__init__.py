@@ -1,5 +1,6 @@
 """Tools for tests of servers, commands and engines: public, and used by our own tests."""
 
 from pycache_server.testing.engines import check_engine
+from pycache_server.testing.inprocess import Client, World
 
-__all__ = ["check_engine"]
+__all__ = ["Client", "World", "check_engine"]

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
 import hiredis
 
+from pycache_server.commands.extensions import load_commands
 from pycache_server.session.core import Core
 from pycache_server.session.session import Session
 from pycache_server.session.setup import make_core
@@ -180,11 +181,18 @@ class Client:
 
 
 class World:
-    """A Core with its clients, in a time of its own."""
+    """A Core with its clients, in a time of its own. ``commands`` are modules whose commands it has, too, as
+    ``load-commands`` names them."""
 
-    def __init__(self, seed: int = 1, databases: int = 16, renamed: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        seed: int = 1,
+        databases: int = 16,
+        renamed: Mapping[str, str] | None = None,
+        commands: Sequence[str] = (),
+    ) -> None:
         self.host = VirtualHost(seed)
-        self.core: Core = make_core(self.host, databases, renamed)
+        self.core: Core = make_core(self.host, databases, renamed, load_commands(commands))
         self.clients: list[Client] = []
 
     def connect(self, decode: bool = True) -> Client:

@@ -7,6 +7,7 @@ script has a line for each step::
     A: BLPOP k 0              client A sends a command; clients connect when they appear first
     B: MULTI | RPUSH k x | EXEC        several in one piece
     B: CLIENT UNBLOCK {A}     the id of another client
+    A: speak 3                another version of the protocol; the reply, in which ids are, is not compared
     A: close                  client A goes away
     wait 0.05                 time passes, in seconds
     notify KEA                from now on keyspace events are published
@@ -189,6 +190,9 @@ def play(stage: Stage, line: str) -> Received:
         stage.notify(line.removeprefix("notify "))
     elif text == "close":
         stage.close(name)
+    elif text.startswith("speak "):
+        stage.send(name, hiredis.pack_command(("HELLO", text.removeprefix("speak "))))
+        return {other: data for other, data in stage.received().items() if other != name}
     else:
         commands = [
             [str(stage.client_id(word[1:-1])) if word.startswith("{") else word for word in shlex.split(part)]
@@ -207,7 +211,7 @@ class Comparison:
         self.done: list[str] = []
         for name in names:
             for stage in self.stages:
-                play(stage, f"{name}: HELLO {resp}")
+                play(stage, f"{name}: speak {resp}")
 
     def step(self, line: str) -> None:
         """The same must be received after a step."""

@@ -40,6 +40,9 @@ class Recorder:
     def flushed(self, database: Database) -> None:
         pass
 
+    def emptied(self) -> None:
+        pass
+
     def swapped(self, first: Database, second: Database) -> None:
         pass
 
