@@ -277,6 +277,16 @@ class Node:
             found.reverse()
         return found
 
+    def ids(self, low: int, high: int) -> list[int]:
+        """The ids of the entries of which the index is below ``high`` and not below ``low``, and not deleted."""
+        base = self.start >> SEQ_BITS
+        ids = [base + ms << SEQ_BITS | seq for ms, seq in zip(self.ms[low:high], self.seq[low:high], strict=True)]
+        return ids if self.live is None else list(compress(ids, self.live[low:high]))
+
+    def narrow(self, low: int, count: int) -> tuple[int, int]:
+        """The shortest part from ``low`` on that holds ``count`` entries that are not deleted, or all."""
+        return self._narrow(max(low, self.front), len(self.ms), count, backwards=False)
+
     def _narrow(self, low: int, high: int, count: int, backwards: bool) -> tuple[int, int]:
         """The shortest part of a range that holds ``count`` entries from its beginning, or from its end."""
         if backwards:
