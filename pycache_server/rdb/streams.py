@@ -14,8 +14,9 @@ from typing import Any
 from pycache_server.rdb import listpack
 from pycache_server.rdb.kinds import STREAM_LISTPACKS_2
 from pycache_server.rdb.reader import BadData, Reader
-from pycache_server.rdb.writer import Writer
+from pycache_server.rdb.writer import Writer, encode_length, encode_time
 from pycache_server.store.encodings import Encodings
+from pycache_server.store.groups import Group
 from pycache_server.store.numbers import parse_int
 from pycache_server.store.stream import Stream
 from pycache_server.store.stream_id import LARGEST_SEQ, SEQ_BITS
@@ -25,6 +26,10 @@ _DELETED = 1
 _SAME_FIELDS = 2
 _ID_BYTES = 16
 _HALF = 1 << 63
+_LATEST = (1 << 48) - 1
+"""The latest time of a delivery, in ms since 1970."""
+_WITHOUT_ACTIVITY = 2
+"""The last form that does not tell when a consumer got something: then that is when it asked for something."""
 
 
 # Writing
@@ -37,11 +42,33 @@ def save_stream(writer: Writer, stream: Stream, limits: Encodings) -> int:
     for node in nodes:
         writer.raw(b"\x10" + node.start.to_bytes(_ID_BYTES, "big"))
         writer.string(_listpack_of(node))
-    writer.length(len(stream))
+    writer.length(stream.length)
     for number in (stream.last_id, stream.first_live_id(), stream.max_deleted_id):
         _save_id(writer, number)
-    writer.lengths(stream.added, 0)
+    groups = stream.groups_in_order()
+    writer.lengths(stream.added, len(groups))
+    for name, group in groups:
+        writer.string(name)
+        _save_id(writer, group.last_id)
+        writer.length(group.entries_read % (2 * _HALF))
+        _save_group(writer, group)
     return STREAM_LISTPACKS_2
+
+
+def _save_group(writer: Writer, group: Group) -> None:
+    """What is pending, and then the consumers, each with the ids of what is pending with it."""
+    consumers = group.in_order()
+    ids: dict[bytes, list[bytes]] = {consumer.name: [] for consumer in consumers}
+    writer.length(len(group.pending))
+    for delivery in group.pending.range():
+        number = delivery.id.to_bytes(_ID_BYTES, "big")
+        ids[delivery.consumer.name].append(number)
+        writer.raw(number + encode_time(delivery.time) + encode_length(delivery.deliveries))
+    writer.length(len(consumers))
+    for consumer in consumers:
+        writer.string(consumer.name)
+        writer.raw(encode_time(consumer.seen_time) + encode_length(consumer.pending))
+        writer.parts += ids[consumer.name]
 
 
 def _save_id(writer: Writer, number: int) -> None:
@@ -92,9 +119,52 @@ def load_stream(reader: Reader, form: int) -> Stream:
         reader.fail("a stream has another length")
     if any(one.id_at(-1) >= other.start for one, other in pairwise(nodes)) or (nodes and nodes[-1].id_at(-1) > last):
         reader.fail("the ids of a stream are not in order")
-    if reader.length():
-        reader.fail("there are no consumer groups")
-    return Stream.built(nodes, last, deleted, added)
+    stream = Stream.built(nodes, last, deleted, added)
+    for _ in range(reader.count(4)):
+        name, last = reader.string(), _load_id(reader)
+        read = reader.length() if form > 1 else stream.entries_up_to(last)
+        group = Group(last, (read + _HALF) % (2 * _HALF) - _HALF)
+        _load_group(reader, group, form)
+        if not stream.add_group(name, group):
+            reader.fail("a group is there twice")
+    return stream
+
+
+def _load_group(reader: Reader, group: Group, form: int) -> None:
+    """Read what is pending, and the consumers of it, into a new group."""
+    pending: dict[int, tuple[int, int]] = {}
+    count = reader.count(_ID_BYTES + 9)
+    for _ in range(count):
+        number = _load_raw_id(reader)
+        pending[number] = (_load_time(reader), reader.length())
+    if len(pending) < count:
+        reader.fail("an entry is pending twice")
+    owners: dict[int, bytes] = {}
+    consumers: dict[bytes, tuple[bytes, int, int]] = {}
+    for _ in range(reader.count(10)):
+        name, seen = reader.string(), reader.time()
+        if name in consumers:
+            reader.fail("a consumer is there twice")
+        consumers[name] = (name, seen, reader.time() if form > _WITHOUT_ACTIVITY else seen)
+        for _ in range(reader.count(_ID_BYTES)):
+            number = _load_raw_id(reader)
+            if number in owners or number not in pending:
+                reader.fail("an entry is pending with two consumers, or is not")
+            owners[number] = name
+    if len(owners) < count:
+        reader.fail("an entry is pending with no consumer")
+    group.rebuild(consumers.values(), ((number, owners[number], *pending[number]) for number in sorted(pending)))
+
+
+def _load_raw_id(reader: Reader) -> int:
+    return int.from_bytes(reader.raw(_ID_BYTES), "big")
+
+
+def _load_time(reader: Reader) -> int:
+    found = reader.time()
+    if not 0 <= found <= _LATEST:
+        reader.fail(f"an entry was delivered at {found}")
+    return found
 
 
 def _load_id(reader: Reader) -> int:
