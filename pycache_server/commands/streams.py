@@ -14,7 +14,7 @@ from pycache_server.commands.args import Options, integer, option_of, timeout_ms
 from pycache_server.commands.context import NOT_READY, Context
 from pycache_server.commands.registry import BLOCKING, DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.commands.syntax import KeySpec
-from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, bad_subcommand, wrong_arity
+from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, wrong_arity
 from pycache_server.resp.encode import NULL_ARRAY, OK, Entries, Pairs
 from pycache_server.store.events import STREAM, Event
 from pycache_server.store.stream import NoIdLeft, Stream
@@ -353,7 +353,7 @@ def xrevrange(session: Context, argv: list[bytes]) -> Any:
 
 
 def _range_generic(session: Context, argv: list[bytes], low: bytes, high: bytes, backwards: bool) -> Any:
-    start, end = _start_of(low), _end_of(high)
+    start, end = start_of(low), end_of(high)
     count = _count_of(argv) if len(argv) > 4 else None
     stream = checked(session.db.read(argv[1]))
     if stream is None:
@@ -376,31 +376,35 @@ def _count_of(argv: list[bytes]) -> int | None:
     return count
 
 
-def _start_of(word: bytes) -> int:
+def start_of(word: bytes) -> int:
     """The first id of a range; behind ``(`` an id that does not belong to it."""
     if word == b"-":
         return 0
     if word[:1] != b"(" or len(word) == 1:
-        return _bound(word, 0)
+        return bound_of(word, 0)
     number = id_of(word[1:])
     if number == LARGEST_ID:
         raise RedisError(b"ERR invalid start ID for the interval")
     return number + 1
 
 
-def _end_of(word: bytes) -> int:
+def end_of(word: bytes) -> int:
     """The last id of a range; behind ``(`` an id that does not belong to it."""
     if word == b"+":
         return LARGEST_ID
     if word[:1] != b"(" or len(word) == 1:
-        return _bound(word, LARGEST_SEQ)
+        return bound_of(word, LARGEST_SEQ)
     number = id_of(word[1:], LARGEST_SEQ)
     if number == 0:
         raise RedisError(b"ERR invalid end ID for the interval")
     return number - 1
 
 
-def _bound(word: bytes, missing: int) -> int:
+def bound_of(word: bytes, missing: int) -> int:
+    """An id, or one of its ends: ``-`` or ``+``.
+
+    Raises BadId.
+    """
     if word == b"-":
         return 0
     return LARGEST_ID if word == b"+" else id_of(word, missing)
@@ -479,51 +483,3 @@ def _read_behind(session: Context, keys: list[bytes], after: list[int], count: i
         if stream is not None and stream.last_id > number and stream.last_live_id() > number:
             found.append((key, Entries(stream.range(number + 1, count=count))))
     return found
-
-
-# XINFO
-
-family.container("XINFO", since="5.0.0", summary="Commands that look into a stream.")
-
-
-@command("XINFO STREAM key [FULL [COUNT count]]", READONLY, since="5.0.0", keys="RO ACCESS")
-def xinfo_stream(session: Context, argv: list[bytes]) -> dict[bytes, Any]:
-    """Tell what a stream holds and remembers."""
-    stream = checked(session.db.read(argv[2]))
-    if stream is None:
-        raise NoSuchKey
-    count = _full_count(argv)
-    known: dict[bytes, Any] = {
-        b"length": stream.length,
-        b"radix-tree-keys": len(stream.nodes),
-        b"radix-tree-nodes": stream.tree_nodes,
-        b"last-generated-id": format_id(stream.last_id),
-        b"max-deleted-entry-id": format_id(stream.max_deleted_id),
-        b"entries-added": stream.added,
-        b"recorded-first-entry-id": format_id(stream.first_live_id()),
-    }
-    if count is None:
-        first, last = stream.range(count=1), stream.range(count=1, backwards=True)
-        known[b"groups"] = 0
-        known[b"first-entry"] = first[0] if first else None
-        known[b"last-entry"] = last[0] if last else None
-    else:
-        known[b"entries"] = Entries(stream.range(count=count or None))
-        known[b"groups"] = []
-    return known
-
-
-def _full_count(argv: list[bytes]) -> int | None:
-    """How many entries XINFO STREAM FULL is to show, 0 for all; None without FULL.
-
-    Raises RedisError.
-    """
-    options = list(map(option_of, argv[3:]))
-    if not options:
-        return None
-    if options == [b"FULL"]:
-        return 10
-    if len(options) != 3 or options[:2] != [b"FULL", b"COUNT"]:
-        raise bad_subcommand(argv)
-    count = integer(argv[5])
-    return count if count >= 0 else 10

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pycache_server.commands.context import NOT_READY
 from pycache_server.errors import RedisError
 from pycache_server.resp.encode import HALT
-from pycache_server.store.events import KEY_MISS, LIST, NEW_KEY, ZSET, Event
+from pycache_server.store.events import KEY_MISS, LIST, NEW_KEY, QUIET, ZSET, Event
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Place = tuple[int, bytes]
 """A key of a database, by its index."""
-_WAKES_NOBODY = LIST | ZSET | KEY_MISS  # the kinds of events that do not, unless the key is new
+_WAKES_NOBODY = LIST | ZSET | KEY_MISS | QUIET  # the kinds of events that do not, unless the key is new
 
 
 class Waiter:

@@ -274,6 +274,7 @@ _HELP_CATEGORIES = {
     "object": ("keyspace",),
     "client": ("connection",),
     "command": ("connection",),
+    "xgroup": ("stream",),
     "xinfo": ("stream",),
 }
 

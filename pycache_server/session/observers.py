@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.store.database import Database
-from pycache_server.store.events import KEY_MISS, KEYEVENT, KEYSPACE, NEW, Event
+from pycache_server.store.events import KEY_MISS, KEYEVENT, KEYSPACE, NEW, QUIET, WAKING, Event
 from pycache_server.store.strings import STRING_TYPES, as_bytes
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
     from pycache_server.session.session import Session
 
-_CHANGES = ~(KEY_MISS | NEW)
-"""Events that change a value."""
+_NO_CHANGES = KEY_MISS | NEW | QUIET | WAKING
+"""Events that do not change a value, as WATCH sees it."""
 
 
 class Observers:
@@ -112,7 +112,7 @@ class Observers:
     def changed(self, database: Database, key: bytes, event: Event) -> None:
         """See store/observed.py."""
         place = (database.index, key)
-        if place in self._watchers and event.kind & _CHANGES:
+        if place in self._watchers and event.kind and not event.kind & _NO_CHANGES:
             self._touch(database, place)
         if self.tracking and event.kind & _CHANGES:
             self._core.tracking.changed(key, event)

@@ -22,6 +22,10 @@ STREAM: Final = 1 << 10
 KEY_MISS: Final = 1 << 11
 MODULE: Final = 1 << 12
 NEW: Final = 1 << 13
+QUIET: Final = 1 << 14
+"""With another class: it is announced, but neither ends a WATCH nor wakes a blocked client."""
+WAKING: Final = 1 << 15
+"""Wakes blocked clients, and nothing else."""
 
 LETTERS: Final = {
     "g": GENERIC,

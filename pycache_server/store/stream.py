@@ -9,7 +9,8 @@ have. Such entries wait in two lists, and are packed together when they are enou
 got at by ``nodes``, which packs what waits. It surely belongs to the last node, because ``_bound`` is never less than
 the bytes that Redis would compare with its limit.
 
-A stream may be empty: it remembers its last id. Consumer groups have a slot of their own, None where there are none.
+A stream may be empty: it remembers its last id. Its consumer groups are in groups.py; the account of all of them is
+right but for the one that was looked up last, which ``memory`` counts anew.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from pycache_server.errors import RedisError
+from pycache_server.store.groups import UNKNOWN, Group, Names, put_name
 from pycache_server.store.memory import size_of
 from pycache_server.store.radix import nodes_added, nodes_of
 from pycache_server.store.stream_id import LARGEST_ID, LARGEST_SEQ, SEQ_BITS
 from pycache_server.store.stream_node import Node, Record
+from pycache_server.store.table import size_of_buckets
 from pycache_server.store.value import bytes_of
 
 if TYPE_CHECKING:
@@ -63,6 +66,8 @@ class Stream:
         "_counted",
         "_field",
         "_fields",
+        "_grouped",
+        "_latest",
         "_nodes",
         "_packed",
         "_texts",
@@ -88,7 +93,10 @@ class Stream:
         self._nodes: list[Node] = []
         self.starts: list[int] = []
         """The first id of each node."""
-        self.groups: None = None
+        self.groups: Names | None = None
+        """The consumer groups by their names; None where there have never been any."""
+        self._latest: Group | None = None  # the group that was looked up last
+        self._grouped = 0  # what groups are counted for, in bytes, in sum
         self.tree_nodes = 1
         """How many nodes Redis's radix tree has in which these nodes are."""
         self._counted = 0  # what nodes are counted for, in bytes, in sum
@@ -99,8 +107,27 @@ class Stream:
         self._bound = 0  # no fewer bytes than the last node's, with what waits and the counts
         self._packed = 0  # the last node's entries without those
 
+    @classmethod
+    def built(cls, nodes: list[Node], last_id: int, max_deleted_id: int, added: int) -> Stream:
+        """A stream of sealed nodes that are in order."""
+        made = cls()
+        made.last_id, made.max_deleted_id, made.added = last_id, max_deleted_id, added
+        made.length = sum(node.alive for node in nodes)
+        for before, node in pairwise(nodes):
+            if node.fields == before.fields:
+                node.fields = before.fields
+        made._fields = sum(map(_bytes_of_fields, {id(node.fields): node.fields for node in nodes}.values()))
+        made._nodes, made.starts = nodes, [node.start for node in nodes]
+        made.tree_nodes = nodes_of(made.starts)
+        for node in nodes:
+            made._recount(node)
+        if nodes:
+            nodes[-1].open()
+        return made
+
     def __len__(self) -> int:
-        return self.length
+        """Entries, and what groups hold: all that is to be freed."""
+        return self.length + (sum(len(group) + 1 for group in self.groups.values()) if self.groups else 0)
 
     # Adding
 
@@ -240,6 +267,33 @@ class Stream:
                 break
         return found
 
+    def read_behind(self, number: int, count: int | None) -> tuple[list[int], list[Record]]:
+        """The entries behind an id, or the first ``count`` of them: their ids, and what clients get."""
+        numbers: list[int] = []
+        found: list[Record] = []
+        nodes, wanted = self.nodes, self.length if count is None else count
+        for place in range(max(bisect_right(self.starts, number) - 1, 0), len(nodes)):
+            node = nodes[place]
+            low, high = node.narrow(node.place_of(number + 1) if number >= node.start else 0, wanted - len(found))
+            numbers += node.ids(low, high)
+            found += node.entries(low, high, high - low, backwards=False)
+            if len(found) >= wanted:
+                break
+        return numbers, found
+
+    def has(self, number: int) -> bool:
+        """Whether there is an entry with an id."""
+        place = bisect_right(self.starts, number) - 1
+        return place >= 0 and self.nodes[place].find(number) is not None
+
+    def get(self, number: int) -> Record | None:
+        """The entry with an id, None where it is not there."""
+        place = bisect_right(self.starts, number) - 1
+        index = self.nodes[place].find(number) if place >= 0 else None
+        if index is None:
+            return None
+        return self.nodes[place].entries(index, index + 1, 1, backwards=False)[0]
+
     def __iter__(self) -> Iterator[Record]:
         return chain.from_iterable(node.entries(0, len(node), len(node), backwards=False) for node in self.nodes)
 
@@ -247,6 +301,13 @@ class Stream:
 
     def delete(self, number: int) -> bool:
         """Delete the entry with an id. Whether it was there."""
+        if not self.take_out(number):
+            return False
+        self.max_deleted_id = max(self.max_deleted_id, number)
+        return True
+
+    def take_out(self, number: int) -> bool:
+        """Remove the entry with an id, as if it were trimmed. Whether it was there."""
         place = bisect_right(self.starts, number) - 1
         index = self.nodes[place].find(number) if place >= 0 else None
         if index is None:
@@ -254,7 +315,6 @@ class Stream:
         node = self.nodes[place]
         node.delete(index)
         self.length -= 1
-        self.max_deleted_id = max(self.max_deleted_id, number)
         if node.alive:
             self._recount(node)
         else:
@@ -316,6 +376,67 @@ class Stream:
         if self.nodes and place == len(self.nodes):
             self.nodes[-1].open()
 
+    # Groups
+
+    def group(self, name: bytes) -> Group | None:
+        """The group of a name, which may be changed then."""
+        if self.groups is None:
+            return None
+        group: Group | None = self.groups.get(name)
+        if group is not self._latest:
+            self.settle(group)
+        return group
+
+    def add_group(self, name: bytes, group: Group) -> bool:
+        """Put in a group. False where there is one of that name."""
+        if self.groups is None:
+            self.groups = {}
+        if self.groups.get(name) is not None:
+            return False
+        self.groups = put_name(self.groups, name, group)
+        self._grouped += bytes_of(name)
+        self.settle(group)
+        return True
+
+    def remove_group(self, name: bytes) -> Group | None:
+        """Take out a group, which is to be freed; None where there is none of that name."""
+        group: Group | None = None if self.groups is None else self.groups.pop(name, None)
+        if group is not None:
+            self._grouped -= bytes_of(name) + group.counted
+            self._latest = None if self._latest is group else self._latest
+        return group
+
+    def groups_in_order(self) -> list[tuple[bytes, Group]]:
+        """The groups in the order of their names, which may be changed then, each before the next is had."""
+        return [] if self.groups is None else [(name, self.groups[name]) for name in sorted(self.groups)]
+
+    def settle(self, following: Group | None = None) -> None:
+        """Count the group that has been looked up, and perhaps changed; ``following`` is the next one to be."""
+        group = self._latest
+        if group is not None:
+            size = group.memory()
+            self._grouped += size - group.counted
+            group.counted = size
+        self._latest = following
+
+    def tombstone(self) -> int:
+        """The greatest id that was deleted by itself, -1 where none was, or nothing is left of it to be seen."""
+        return self.max_deleted_id if self.length and self.max_deleted_id else -1
+
+    def entries_up_to(self, number: int) -> int:
+        """How many entries the stream has had up to an id; UNKNOWN but for the last one and for what is at the
+        beginning, where no entry was deleted by itself behind it."""
+        if not self.added:
+            return 0
+        if not self.length and number <= self.last_id:
+            return self.added
+        if number >= self.last_id:
+            return self.added if number == self.last_id else UNKNOWN
+        first = self.first_live_id()
+        if number > first or 0 < first <= self.max_deleted_id:
+            return UNKNOWN
+        return self.added - self.length + (number == first)
+
     # The account
 
     def _recount(self, node: Node) -> None:
@@ -344,7 +465,11 @@ class Stream:
         if nodes:
             self._recount(nodes[-1])
         lists = size_of(nodes) + size_of(self.starts) + _EMPTY_LISTS
-        return size_of(self) + _NUMBERS_BYTES + lists + self._counted + self._fields
+        held = size_of(self) + _NUMBERS_BYTES + lists + self._counted + self._fields
+        if self.groups is not None:
+            self.settle(self._latest)
+            held += size_of_buckets(self.groups) + self._grouped
+        return held
 
     def free(self, budget: int) -> int:
         """See value.py."""
@@ -353,6 +478,13 @@ class Stream:
             node = self.nodes.pop()
             self.length -= node.alive
             done += len(node)
+        groups = self.groups
+        while groups and done < budget:
+            name = next(iter(groups))
+            freed = groups[name].free(budget - done)
+            done += freed + 1
+            if not freed:
+                groups.pop(name)
         return done
 
     def copy(self) -> Stream:
@@ -364,6 +496,10 @@ class Stream:
         twin._nodes = [node.copy() for node in nodes]
         twin._waiting, twin._texts = [], []
         twin.starts = self.starts[:]
+        twin.groups = twin._latest = None
+        twin._grouped = 0
+        for title, group in self.groups_in_order():
+            twin.add_group(title, group.copy())
         return twin
 
     def digest_parts(self) -> Iterator[bytes]:
@@ -389,6 +525,10 @@ class Stream:
             map(_bytes_of_fields, {id(node.fields): node.fields for node in self.nodes}.values())
         )
         assert self.tree_nodes == nodes_of(self.starts)
+        groups = self.groups_in_order()
+        for _, group in groups:
+            group._check()
+        assert self._grouped == sum(bytes_of(name) + group.memory() for name, group in groups)
 
 
 def _is_full(node: Node, size: int, limits: Encodings) -> bool:

@@ -20,6 +20,7 @@ from pycache_server.commands.registry import REGISTRY, Flag
 from pycache_server.store.memory import free_slice
 from pycache_server.testing.inprocess import World
 from tests.differential.replies import agree, canonical, is_misled, show
+from tests.differential.times import Moment
 from tests.differential.versions import Command, Version, is_expected
 
 _NOTHING = object()
@@ -201,15 +202,6 @@ READERS: dict[bytes, tuple[bytes, ...]] = {
 LISTPACKS_IN_LISTS_AND_SETS = (7, 2)
 
 
-class Moment(int):
-    """A time in ms that equals another within ten seconds: the servers are not asked at the same instant."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Moment) and self - other in range(-9999, 10000) and (self < 0) == (other < 0)
-
-    __hash__ = int.__hash__
-
-
 def state(server: Real | Ours, version: Version) -> Iterator[tuple[bytes, Any]]:
     """Everything in all databases: for each key its type, encoding, expiry to ten seconds, and content."""
     for database in server.used_databases():
@@ -228,4 +220,8 @@ def _state_of(call: Any, key: bytes, version: Version) -> Any:
     verb, *rest = READERS[kind]
     argv = [verb, key, *rest]
     due = Moment(call([b"PEXPIRETIME", key]))
-    return kind, encoding, due, canonical(argv, call(argv), version)
+    content = canonical(argv, call(argv), version)
+    if kind == b"stream":
+        argv = [b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"]
+        content = [content, canonical(argv, call(argv), version)]
+    return kind, encoding, due, content
