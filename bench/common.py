@@ -114,32 +114,32 @@ def pack(words: Iterable[bytes]) -> bytes:
     return b"*%d\r\n" % len(found) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in found)
 
 
-def fill(server: ServerProcess, commands: Iterable[bytes], show: str = "") -> None:
-    """Send packed commands in pipelines and wait until all are answered with one line each."""
+def fill(server: ServerProcess, commands: Iterable[bytes], show: str = "", lines: int = 1) -> None:
+    """Send packed commands in pipelines and wait until all are answered with so many lines each."""
     with server.connect() as connection:
         batch: list[bytes] = []
         total = 0
         for command in commands:
             batch.append(command)
             if len(batch) == 1000:
-                total += _exchange(connection, batch)
+                total += _exchange(connection, batch, lines)
                 batch = []
                 if show and total % 100_000 == 0:
                     progress(f"{server.name}: {total:,} {show}")
         if batch:
-            _exchange(connection, batch)
+            _exchange(connection, batch, lines)
     if show:
         progress("")
 
 
-def _exchange(connection: socket.socket, batch: list[bytes]) -> int:
+def _exchange(connection: socket.socket, batch: list[bytes], lines: int) -> int:
     connection.sendall(b"".join(batch))
-    lines = 0
-    while lines < len(batch):
+    missing = len(batch) * lines
+    while missing > 0:
         data = connection.recv(1 << 16)
         if not data:
             raise ConnectionError("the server closed the connection")
-        lines += data.count(b"\n")
+        missing -= data.count(b"\n")
     return len(batch)
 
 

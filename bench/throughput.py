@@ -1,7 +1,7 @@
 """Requests per second, server CPU per command and latency, beside redis-server, with redis-benchmark as the client.
 
     python -m bench.throughput                    # GET, SET, INCR at depths 1, 16 and 100 with 50 clients
-    python -m bench.throughput --all              # redis-benchmark's whole default set at depths 1 and 16
+    python -m bench.throughput --all              # redis-benchmark's whole default set and a queue, at depths 1 and 16
     python -m bench.throughput --clients 1,50,500
     python -m bench.throughput --loop asyncio     # without uvloop
 
@@ -21,18 +21,33 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from bench.common import ServerProcess, geometric_mean, our_server, plot_bars, progress, redis_server, save, table
+from bench.common import (
+    ServerProcess,
+    fill,
+    geometric_mean,
+    our_server,
+    pack,
+    plot_bars,
+    progress,
+    redis_server,
+    save,
+    table,
+)
 
 CORE = ("get", "set", "incr")
 DEFAULT_SET = (
     "ping_inline", "ping_mbulk", "set", "get", "incr", "lpush", "rpush", "lpop", "rpop", "sadd", "hset", "spop", "zadd",
     "zpopmin", "lrange_100", "lrange_300", "lrange_500", "lrange_600", "mset", "xadd",
 )  # fmt: skip
+QUEUE = ("xreadgroup", "xreadgroup_10", "xack")
 REQUESTS = {1: 50_000, 16: 250_000, 100: 400_000}
-HEAVY = {"lrange_100": 10, "lrange_300": 25, "lrange_500": 40, "lrange_600": 50, "mset": 5}
+HEAVY = {"lrange_100": 10, "lrange_300": 25, "lrange_500": 40, "lrange_600": 50, "mset": 5, "xreadgroup_10": 10}
 """Tests that do more per request, and by how much fewer requests make a run as long."""
 CUSTOM = {
     "xadd": "XADD mystream * myfield xxx",
+    "xreadgroup": "XREADGROUP GROUP mygroup worker COUNT 1 STREAMS mystream >",
+    "xreadgroup_10": "XREADGROUP GROUP mygroup worker COUNT 10 STREAMS mystream >",
+    "xack": "XACK mystream mygroup __rand_int__-1",
     "lrange_100": "LRANGE mylist 0 99",
     "lrange_300": "LRANGE mylist 0 299",
     "lrange_500": "LRANGE mylist 0 499",
@@ -103,6 +118,18 @@ def prepare(server: ServerProcess, test: str, arguments: argparse.Namespace) -> 
         server.call("DEL", "mystream" if test == "xadd" else "mylist")
 
 
+def prepare_queue(server: ServerProcess, test: str, entries: int) -> None:
+    """A stream of so many entries, of which a group has read none; or all, and acknowledged none."""
+    entries += -entries % 100
+    server.call("DEL", "mystream")
+    numbers = range(entries)
+    fill(server, (pack((b"XADD", b"mystream", b"%d-1" % each, b"myfield", b"xxx")) for each in numbers), lines=2)
+    server.call("XGROUP", "CREATE", "mystream", "mygroup", "0")
+    if test == "xack":
+        words = b"XREADGROUP GROUP mygroup worker COUNT 100 STREAMS mystream >".split()
+        fill(server, (pack(words) for _ in range(0, entries, 100)), lines=5 + 8 * 100)
+
+
 def measure(
     servers: list[ServerProcess],
     tests: tuple[str, ...],
@@ -116,13 +143,16 @@ def measure(
         for depth in depths:
             for test in tests:
                 requests = int(REQUESTS.get(depth, 100_000) * arguments.scale) // HEAVY.get(test, 1)
+                keys = requests if test == "xack" else arguments.keys
                 runs: dict[str, list[Run]] = {server.name: [] for server in servers}
                 for server in servers:
                     prepare(server, test, arguments)
                 for number in range(arguments.rounds + 1):
                     for server in servers if number % 2 else servers[::-1]:
+                        if test in QUEUE:
+                            prepare_queue(server, test, 10 * requests if test == "xreadgroup_10" else requests)
                         progress(f"{test} depth {depth} clients {count}: round {number}, {server.name}")
-                        found = run(server, test, depth, count, arguments.keys, arguments.size, max(requests, 1000))
+                        found = run(server, test, depth, count, keys, arguments.size, max(requests, 1000))
                         if number:
                             runs[server.name].append(found)
                 rows.append(_row(test, depth, count, runs))
@@ -167,7 +197,7 @@ def show(rows: list[dict[str, Any]], names: list[str]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--all", action="store_true", help="redis-benchmark's whole default set")
+    parser.add_argument("--all", action="store_true", help="redis-benchmark's whole default set, and a queue")
     parser.add_argument("--tests", help="names of tests of redis-benchmark, with commas")
     parser.add_argument("--depths", help="pipeline depths, with commas")
     parser.add_argument("--clients", default="50", help="numbers of clients, with commas")
@@ -180,7 +210,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if shutil.which("redis-benchmark") is None:
         sys.exit("redis-benchmark is not installed")
-    tests = tuple(arguments.tests.split(",")) if arguments.tests else DEFAULT_SET if arguments.all else CORE
+    tests = tuple(arguments.tests.split(",")) if arguments.tests else (*DEFAULT_SET, *QUEUE) if arguments.all else CORE
     depths = [int(word) for word in (arguments.depths or ("1,16" if arguments.all else "1,16,100")).split(",")]
     clients = [int(word) for word in arguments.clients.split(",")]
     with redis_server() as redis, our_server(loop=arguments.loop) as ours:

@@ -36,7 +36,11 @@ def _find_group(session: Context, key: bytes, name: bytes) -> tuple[Stream, Grou
 
     Raises WrongType, RedisError.
     """
-    stream = checked(session.db.read(key))
+    return _group_in(session.db.read(key), key, name)
+
+
+def _group_in(value: Any, key: bytes, name: bytes) -> tuple[Stream, Group]:
+    stream = checked(value)
     group = None if stream is None else stream.group(name)
     if stream is None or group is None:
         raise no_such_group(key, name)
@@ -208,6 +212,7 @@ def xautoclaim(session: Context, argv: list[bytes]) -> list[Any]:
     """Let entries that have been pending for long be pending with a consumer; return where to go on, those entries, and
     which of the others have been deleted."""
     key, now = argv[1], session.keyspace.clock.now()
+    value = session.db.read(key)  # which Redis does before it looks at the arguments
     least = max(_number(argv[4], b"Invalid min-idle-time argument for XAUTOCLAIM"), 0)
     start = start_of(argv[5])
     claim, wanted = _Claim(), 100
@@ -219,7 +224,7 @@ def xautoclaim(session: Context, argv: list[bytes]) -> list[Any]:
             claim.just_id = True
         else:
             options.fail()
-    stream, group = _find_group(session, key, argv[2])
+    stream, group = _group_in(value, key, argv[2])
     if wanted >= _FEWER_CLAIMS:
         raise RedisError(b"ERR Insufficient memory, failed allocating transient memory, COUNT too high.")
     consumer = consumer_of(session, key, group, argv[3])

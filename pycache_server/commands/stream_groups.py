@@ -223,14 +223,16 @@ class _Request:
 
     __slots__ = ("consumer", "count", "group", "keys", "noack", "places", "timeout")
 
-    def __init__(self) -> None:
-        self.group: bytes | None = None
-        self.consumer = b""
-        self.count: int | None = None
+    def __init__(
+        self, group: bytes, consumer: bytes, count: int | None, keys: list[bytes], places: list[bytes]
+    ) -> None:
+        self.group = group
+        self.consumer = consumer
+        self.count = count
+        self.keys = keys
+        self.places = places
         self.timeout: float | None = None
         self.noack = False
-        self.keys: list[bytes] = []
-        self.places: list[bytes] = []
 
 
 @command(
@@ -253,17 +255,20 @@ def xreadgroup(session: Context, argv: list[bytes]) -> Any:
 
 
 def _parse_request(session: Context, argv: list[bytes]) -> _Request:
-    request = _Request()
+    if len(argv) == 9 and argv[1] in _GROUP and argv[4] in _COUNT and argv[6] in _STREAMS:  # what is sent most
+        return _Request(argv[2], argv[3], _count_of(argv[5]), argv[7:8], argv[8:])
+    group: bytes | None = None
+    consumer, count, timeout, noack = b"", None, None, False
     options = Options(argv, 1)
     while (option := options.take()) != b"STREAMS" or not options.left():
         if option == b"GROUP" and options.left() > 1:
-            request.group, request.consumer = options.values(2)
+            group, consumer = options.values(2)
         elif option == b"COUNT" and options.left():
-            request.count = max(integer(options.value()), 0) or None
+            count = _count_of(options.value())
         elif option == b"BLOCK" and options.left():
-            request.timeout = timeout_ms(options.value(), session.keyspace.clock.now())
+            timeout = timeout_ms(options.value(), session.keyspace.clock.now())
         elif option == b"NOACK":
-            request.noack = True
+            noack = True
         else:
             raise BadSyntax
     words = options.values(options.left())
@@ -272,16 +277,24 @@ def _parse_request(session: Context, argv: list[bytes]) -> _Request:
         raise RedisError(
             b"ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified."
         )
-    if request.group is None:
+    if group is None:
         raise RedisError(b"ERR Missing GROUP option for XREADGROUP")
-    request.keys, request.places = words[:half], words[half:]
+    request = _Request(group, consumer, count, words[:half], words[half:])
+    request.timeout, request.noack = timeout, noack
     return request
+
+
+_GROUP, _COUNT, _STREAMS = ({word, word.lower()} for word in (b"GROUP", b"COUNT", b"STREAMS"))
+
+
+def _count_of(word: bytes) -> int | None:
+    count = integer(word)
+    return count if count > 0 else None
 
 
 def _read(session: Context, request: _Request) -> list[Any]:
     """What a request gets now, as a reply: streams with their entries; those that hold none for it are left out."""
     db, name = session.db, request.group
-    assert name is not None
     asked: list[tuple[bytes, Stream, int | None]] = []
     for key, place in zip(request.keys, request.places, strict=True):
         stream = checked(db.read(key))
@@ -354,7 +367,6 @@ def _serve(session: Context, request: _Request, key: bytes) -> Any:
     stream = session.db.find(key)
     if type(stream) is not Stream:
         raise RedisError(b"UNBLOCKED the stream key no longer exists")
-    assert request.group is not None
     if stream.group(request.group) is None:
         raise RedisError(b"NOGROUP the consumer group this client was blocked on no longer exists")
     return _read(session, request) or NOT_READY

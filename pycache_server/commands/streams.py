@@ -1,7 +1,6 @@
 """Streams: XADD, XREAD and their relatives.
 
-Contents: XADD XDEL XLEN XRANGE XREAD XREVRANGE XSETID XTRIM and XINFO STREAM. What an id is made of is told in
-store/stream_id.py.
+Contents: XADD XDEL XLEN XRANGE XREAD XREVRANGE XSETID XTRIM. What an id is made of is told in store/stream_id.py.
 """
 
 from __future__ import annotations
@@ -16,7 +15,9 @@ from pycache_server.commands.registry import BLOCKING, DENYOOM, FAST, READONLY, 
 from pycache_server.commands.syntax import KeySpec
 from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, wrong_arity
 from pycache_server.resp.encode import NULL_ARRAY, OK, Entries, Pairs
-from pycache_server.store.events import STREAM, Event
+from pycache_server.store.events import QUIET, STREAM, Event
+from pycache_server.store.references import REFS, Refs
+from pycache_server.store.references import trim as trim_referenced
 from pycache_server.store.stream import NoIdLeft, Stream
 from pycache_server.store.stream_id import LARGEST_ID, LARGEST_SEQ, SEQ_BITS, format_id, parse_id
 
@@ -26,7 +27,7 @@ command = family.command
 XADD = Event(STREAM, b"xadd")
 XTRIM = Event(STREAM, b"xtrim")
 XDEL = Event(STREAM, b"xdel")
-XSETID = Event(STREAM, b"xsetid")
+XSETID = Event(STREAM | QUIET, b"xsetid")
 
 
 class BadId(RedisError):
@@ -60,16 +61,19 @@ def id_of(word: bytes, missing: int = 0) -> int:
 class _Trim:
     """MAXLEN or MINID: how much of a stream shall be left."""
 
-    __slots__ = ("approximate", "by_id", "limit", "threshold")
+    __slots__ = ("approximate", "by_id", "limit", "refs", "threshold")
 
     def __init__(self, by_id: bool, approximate: bool, threshold: int) -> None:
         self.by_id = by_id
         self.approximate = approximate
         self.threshold = threshold
         self.limit = 0
+        self.refs = Refs.KEEP
 
     def apply(self, stream: Stream) -> int:
         """Trim a stream; returns how many entries that cost."""
+        if self.refs is not Refs.KEEP and stream.groups:
+            return trim_referenced(stream, self.refs, self.by_id, self.threshold, self.approximate, self.limit)
         trim = stream.trim_before if self.by_id else stream.trim_to_length
         return trim(self.threshold, self.approximate, self.limit)
 
@@ -103,7 +107,8 @@ _BY_TIME = _Addition()
 
 
 @command(
-    "XADD key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
+    "XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id>"
+    " field value [field value ...]",
     WRITE,
     DENYOOM,
     FAST,
@@ -158,7 +163,7 @@ def _parse_addition(session: Context, argv: list[bytes]) -> tuple[_Addition, lis
         addition.trim = _Trim(False, True, _length_of(argv[4]))  # what is sent most, without a walk
         addition.trim.limit = _usual_limit(session)
         return addition, argv[6:]
-    limit = None
+    limit = refs = None
     options = Options(argv, 2)
     while (option := options.take()) is not None:
         if option == b"*":
@@ -169,17 +174,19 @@ def _parse_addition(session: Context, argv: list[bytes]) -> tuple[_Addition, lis
             limit = _parse_limit(options)
         elif option == b"NOMKSTREAM":
             addition.create = False
+        elif option in REFS and refs is None:
+            refs = REFS[option]
         else:
             first, _, second = options.word().partition(b"-")
             addition.in_ms = second == b"*"
             addition.id = id_of(first if addition.in_ms else options.word())
             break
-    _set_limit(session, addition.trim, limit)
+    _set_limit(session, addition.trim, limit, refs)
     return addition, options.values(options.left())
 
 
 @command(
-    "XTRIM key <<MAXLEN | MINID> [= | ~] threshold [LIMIT count]>",
+    "XTRIM key <<MAXLEN | MINID> [= | ~] threshold [LIMIT count]> [KEEPREF | DELREF | ACKED]",
     WRITE,
     since="5.0.0",
     complexity="O(N), N = entries removed",
@@ -188,18 +195,20 @@ def _parse_addition(session: Context, argv: list[bytes]) -> tuple[_Addition, lis
 )
 def xtrim(session: Context, argv: list[bytes]) -> int:
     """Remove the oldest entries of a stream, down to a length or up to an id."""
-    trim = limit = None
+    trim = limit = refs = None
     options = Options(argv, 2)
     while (option := options.take()) is not None:
         if option in (b"MAXLEN", b"MINID") and options.left():
             trim = _parse_trim(options, option, trim)
         elif option == b"LIMIT" and options.left():
             limit = _parse_limit(options)
+        elif option in REFS and refs is None:
+            refs = REFS[option]
         else:
             options.fail()
     if trim is None and not limit:
         raise RedisError(b"ERR syntax error, XTRIM must be called with a trimming strategy")
-    _set_limit(session, trim, limit)
+    _set_limit(session, trim, limit, refs)
     stream = checked(session.db.find(argv[1]))
     if stream is None or trim is None:
         return 0
@@ -238,13 +247,16 @@ def _parse_limit(options: Options) -> int:
     return limit
 
 
-def _set_limit(session: Context, trim: _Trim | None, limit: int | None) -> None:
-    """Let a trimming go no further than ``limit``, or than a hundred nodes where none was given.
+def _set_limit(session: Context, trim: _Trim | None, limit: int | None, refs: Refs | None) -> None:
+    """Let a trimming go no further than ``limit``, or than a hundred nodes where none was given, and do with references
+    what ``refs`` says.
 
     Raises RedisError where a limit makes no sense.
     """
     if limit and trim is None:
         raise RedisError(b"ERR syntax error, LIMIT cannot be used without specifying a trimming strategy")
+    if trim is not None and refs is not None:
+        trim.refs = refs
     if trim is None or not trim.approximate:
         if limit is not None:
             raise RedisError(b"ERR syntax error, LIMIT cannot be used without the special ~ option")

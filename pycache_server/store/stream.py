@@ -269,16 +269,22 @@ class Stream:
 
     def read_behind(self, number: int, count: int | None) -> tuple[list[int], list[Record]]:
         """The entries behind an id, or the first ``count`` of them: their ids, and what clients get."""
+        nodes, wanted = self.nodes, self.length if count is None else count
+        place = bisect_right(self.starts, number) - 1
+        low = nodes[place].place_of(number + 1) if place >= 0 else 0
+        place = max(place, 0)
         numbers: list[int] = []
         found: list[Record] = []
-        nodes, wanted = self.nodes, self.length if count is None else count
-        for place in range(max(bisect_right(self.starts, number) - 1, 0), len(nodes)):
-            node = nodes[place]
-            low, high = node.narrow(node.place_of(number + 1) if number >= node.start else 0, wanted - len(found))
-            numbers += node.ids(low, high)
-            found += node.entries(low, high, high - low, backwards=False)
-            if len(found) >= wanted:
-                break
+        while wanted > 0 and place < len(nodes):
+            ids, entries = nodes[place].take(low, wanted)
+            if not numbers:
+                numbers, found = ids, entries
+            else:
+                numbers += ids
+                found += entries
+            wanted -= len(ids)
+            low = 0
+            place += 1
         return numbers, found
 
     def has(self, number: int) -> bool:

@@ -283,9 +283,10 @@ class Node:
         ids = [base + ms << SEQ_BITS | seq for ms, seq in zip(self.ms[low:high], self.seq[low:high], strict=True)]
         return ids if self.live is None else list(compress(ids, self.live[low:high]))
 
-    def narrow(self, low: int, count: int) -> tuple[int, int]:
-        """The shortest part from ``low`` on that holds ``count`` entries that are not deleted, or all."""
-        return self._narrow(max(low, self.front), len(self.ms), count, backwards=False)
+    def take(self, low: int, count: int) -> tuple[list[int], list[Record]]:
+        """The first ``count`` entries from an index on that are not deleted, or all: their ids, and themselves."""
+        low, high = self._narrow(max(low, self.front), len(self.ms), count, backwards=False)
+        return self.ids(low, high), self.entries(low, high, high - low, backwards=False)
 
     def _narrow(self, low: int, high: int, count: int, backwards: bool) -> tuple[int, int]:
         """The shortest part of a range that holds ``count`` entries from its beginning, or from its end."""

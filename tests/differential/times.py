@@ -1,7 +1,7 @@
 """Times in replies about consumer groups: they are equal if they are nearly so.
 
-Since 7.2 consumers tell when they were active, and there is one as soon as anybody asks in its name; before that, it had
-to get something. So what older servers tell is compared for the consumers that have something.
+Since 7.2 consumers tell when they were active, and there is one as soon as anybody asks in its name; before that, it
+had to get something. So what older servers tell is compared for the consumers that have something.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _map(fields: dict[Any, Any], version: tuple[int, ...]) -> Any:
     if version < ACTIVITY:
         if (b"idle" in fields or b"seen-time" in fields) and not fields.get(b"pending"):
             return None
-        fields = {
-            name: value for name, value in fields.items() if name not in (b"inactive", b"active-time", b"consumers")
-        } | {name: value for name, value in fields.items() if name == b"consumers" and isinstance(value, list)}
+        fields = {name: fields[name] for name in fields if name not in (b"inactive", b"active-time")}
+        if isinstance(fields.get(b"consumers"), int):
+            del fields[b"consumers"]
     return {name: Moment(value) if name in _TIMES else without_times(value, version) for name, value in fields.items()}

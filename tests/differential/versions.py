@@ -117,6 +117,39 @@ CHANGES = (
         lambda argv, theirs, mine: _error(mine) == "ERR timeout is out of range",
     ),
     Change(
+        "xreadgroup",
+        "the command is called 'xreadgroup' in the error text for unbalanced streams, and > is what may be specified",
+        before(7, 2),
+        _texts(
+            "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
+            "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified.",
+        ),
+    ),
+    Change(
+        "xreadgroup",
+        "the id + has an error of its own",
+        before(7, 4),
+        lambda argv, theirs, mine: b"+" in argv and _error(theirs).startswith("ERR Invalid stream ID"),
+    ),
+    Change(
+        "xreadgroup xclaim xautoclaim",
+        "a consumer is created even where it gets nothing",
+        before(7, 2),
+        lambda argv, theirs, mine: theirs == mine,
+    ),
+    Change(
+        "xgroup",
+        "a consumer is there already since it has got nothing",
+        before(7, 2),
+        lambda argv, theirs, mine: (theirs, mine) == (1, 0) and _holds(argv, b"CREATECONSUMER"),
+    ),
+    Change(
+        "xreadgroup",
+        "reading what is pending already is a change",
+        since(7, 2),
+        lambda argv, theirs, mine: theirs == mine and argv[-1] != b">",
+    ),
+    Change(
         "lpos",
         "LPOS RANK does not take the smallest integer, which has no opposite",
         before(7, 2),
