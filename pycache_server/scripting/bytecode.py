@@ -3,7 +3,8 @@
 ``return redis.call(...)`` is a tail call, which takes the place of the function that makes it: an error in redis.call
 would know nothing of the script's line. In Redis it does, because there redis.call is written in C, and a tail call of
 a C function is none. Ours is written in Lua; so the instruction is replaced by that of a plain call, which does the
-same but keeps the caller. Functions that are in variables (recursion is always that: globals cannot be made) are
+same but keeps the caller. So is a function that a call has
+returned (coroutine.wrap). Functions that are in variables (recursion is always that: globals cannot be made) are
 tail-called as ever, so that loops written as recursion need no stack.
 
 The format is that of ``string.dump`` on the machine that this runs on: 12 bytes of header, in which the sizes of
@@ -87,5 +88,5 @@ def _is_named(words: list[int], place: int) -> bool:
     for before in range(place - 1, -1, -1):
         operation = words[before] & 0x3F
         if words[before] >> 6 & 0xFF == register and operation not in _WRITES_NOTHING:
-            return operation in (_GETGLOBAL, _GETTABLE, _SELF)
+            return operation in (_GETGLOBAL, _GETTABLE, _SELF, _CALL)
     return False

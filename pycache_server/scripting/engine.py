@@ -107,6 +107,7 @@ class Engine:
                 raise LuaFailure(chunk[1].decode("utf-8", "replace"))
             chunk(host)
         self.run0, self.run1, self.run = host[b"run0"], host[b"run1"], host[b"run"]
+        self.run_function0, self.run_function1 = host[b"run_function0"], host[b"run_function1"]
         self.run_function, self._load_library = host[b"run_function"], host[b"load_library"]
         self._compile_script, self._compile_library = host[b"compile_script"], host[b"compile_library"]
 

@@ -18,7 +18,7 @@ from pycache_server.commands.registry import (
     Family,
 )
 from pycache_server.errors import RedisError, bad_subcommand, c_string
-from pycache_server.resp.encode import OK, SetReply
+from pycache_server.resp.encode import OK, SetReply, status
 from pycache_server.scripting.commands import NEGATIVE_KEYS, TOO_MANY_KEYS
 from pycache_server.scripting.library import Function, Library
 from pycache_server.scripting.running import NOT_BUSY, Scripts, scripts_of
@@ -221,7 +221,7 @@ def _describe(library: Library, with_code: bool) -> dict[bytes, Any]:
 
 
 def _describe_function(function: Function) -> dict[bytes, Any]:
-    flags = SetReply(flag.encode() for flag in function.flag_names())
+    flags = SetReply(status(flag.encode()) for flag in function.flag_names())
     return {b"name": function.name, b"description": function.description, b"flags": flags}
 
 

@@ -173,9 +173,14 @@ class Scripts:
         self.is_function = True
         self._begin = self._ticks()
         self.session = session
-        make = engine.make_table
         try:
-            value = engine.run_function(function.chunk, make(argv[3 : 3 + keys]), make(argv[3 + keys :]))
+            if len(argv) > FEW or keys > 1:
+                make = engine.make_table
+                value = engine.run_function(function.chunk, make(argv[3 : 3 + keys]), make(argv[3 + keys :]))
+            elif keys:
+                value = engine.run_function1(function.chunk, *argv[3:])
+            else:
+                value = engine.run_function0(function.chunk, *argv[3:])
         except Exception as error:
             raise self._failed(error) from None
         finally:

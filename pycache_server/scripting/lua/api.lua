@@ -166,6 +166,7 @@ local DEEPEST = 7990
 
 local function integer(value)
     if value ~= value or value >= LIMIT or value < -LIMIT then return ':-9223372036854775808\r\n' end
+    if value > -1 and value < 1 then return ':0\r\n' end
     return format(':%.0f\r\n', value >= 0 and lua.math.floor(value) or lua.math.ceil(value))
 end
 
@@ -333,6 +334,14 @@ function host.run_function(chunk, keys, arguments)
     begin()
     pending, pending_keys, pending_arguments = chunk, keys, arguments
     return finish(xpcall(run_pending, handle))
+end
+
+function host.run_function0(chunk, ...)
+    return host.run_function(chunk, {}, {...})
+end
+
+function host.run_function1(chunk, key, ...)
+    return host.run_function(chunk, {key}, {...})
 end
 
 -- Libraries of functions ----------------------------------------------------------------------------------------------

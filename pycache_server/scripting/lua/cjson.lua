@@ -353,16 +353,16 @@ local function new()
 
     local function integer(name, number, count, value, low, high)
         local found = tonumber(value)
-        if not found then expected(number, name, 'number', count, value) end
+        if not found then expected(number, name, 'number', count, value, 1) end
         found = found >= 0 and floor(found) or -floor(-found)
         if found < low or found > high then
-            bad_argument(number, name, format('expected integer between %d and %d', low, high))
+            bad_argument(number, name, format('expected integer between %d and %d', low, high), 1)
         end
         return found
     end
 
     local function too_many(name, count, most)
-        if count > most then bad_argument(most + 1, name, 'found too many arguments') end
+        if count > most then bad_argument(most + 1, name, 'found too many arguments', 1) end
     end
 
     local MOST = 2147483647
@@ -398,8 +398,8 @@ local function new()
         if value == 'off' then return false end
         if value == 'on' then return true end
         if more and value == more then return more end
-        if type(value) ~= 'string' and type(value) ~= 'number' then expected(1, name, 'string', 1, value) end
-        bad_argument(1, name, "invalid option '" .. tostring(value) .. "'")
+        if type(value) ~= 'string' and type(value) ~= 'number' then expected(1, name, 'string', 1, value, 1) end
+        bad_argument(1, name, "invalid option '" .. tostring(value) .. "'", 1)
     end
 
     function cjson.encode_sparse_array(...)

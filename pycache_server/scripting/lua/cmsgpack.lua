@@ -209,7 +209,7 @@ local INT_MAX = 2147483647
 local function integer(name, position, count, value, default)
     if value == nil and default then return default end
     local found = tonumber(value)
-    if not found then expected(position, name, 'number', count, value) end
+    if not found then expected(position, name, 'number', count, value, 1) end
     return found >= 0 and floor(found) or -floor(-found)
 end
 

@@ -49,7 +49,7 @@ function bit.tohex(...)
     local value = tonumber(first)
     if not value then expected(1, 'tohex', 'number', count, first) end
     local digits = 8
-    if second ~= nil then
+    if count > 1 then
         digits = tonumber(second)
         if not digits then expected(2, 'tohex', 'number', count, second) end
         digits = bits('bit', digits)
@@ -195,7 +195,6 @@ function struct.unpack(...)
         position = tonumber(from)
         if not position then expected(3, 'unpack', 'number', count, from) end
         position = position >= 0 and floor(position) or -floor(-position)
-        if position < 1 then bad_argument(3, 'unpack', 'offset must be 1 or greater') end
         position = position - 1
     end
     local values, found, at, order, alignment, length = {}, 0, 1, '<', 1, #data
@@ -204,7 +203,9 @@ function struct.unpack(...)
         local size
         size, at = size_of(option, text, at + 1)
         position = position + padding(position, alignment, option, size)
-        if size > length or position > length - size then bad_argument(2, 'unpack', 'data string too short') end
+        if size > length or position < 0 or position > length - size then
+            bad_argument(2, 'unpack', 'data string too short')
+        end
         if INTEGERS[option] then
             found = found + 1
             values[found] = integer_of(sub(data, position + 1, position + size), order, SIGNED[option] or false)

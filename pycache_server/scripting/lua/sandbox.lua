@@ -76,22 +76,24 @@ local function make_globals(content)
     return proxy
 end
 
--- Complain about an argument as a function of Lua's library does: level 3 is who has called the function.
-local function complain(number, name, what)
-    if getinfo(3, 'n').namewhat == 'method' then
+-- Complain about an argument as a function of Lua's library does, on the line that has called the function that calls
+-- this; ``deeper`` tells how many more functions are in between.
+local function complain(number, name, what, deeper)
+    local level = 4 + (deeper or 0)
+    if getinfo(level - 1, 'n').namewhat == 'method' then
         number = number - 1
-        if number == 0 then error(format("calling '%s' on bad self (%s)", name, what), 4) end
+        if number == 0 then error(format("calling '%s' on bad self (%s)", name, what), level) end
     end
-    error(format("bad argument #%d to '%s' (%s)", number, name, what), 4)
+    error(format("bad argument #%d to '%s' (%s)", number, name, what), level)
 end
 
-local function bad_argument(number, name, what)
-    complain(number, name, what)
+local function bad_argument(number, name, what, deeper)
+    complain(number, name, what, deeper)
 end
 
-local function expected(number, name, wanted, count, value)
+local function expected(number, name, wanted, count, value, deeper)
     local got = count < number and 'no value' or type(value)
-    complain(number, name, format('%s expected, got %s', wanted, got))
+    complain(number, name, format('%s expected, got %s', wanted, got), deeper)
 end
 
 local base = {}
@@ -192,6 +194,8 @@ local OTHER_OPTIONS = {stop = true, restart = true, setpause = true, setstepmul 
 function base.collectgarbage(option, argument)
     if option == nil then option = 'collect' end
     if KEEPS_NO_STATE[option] then return lua.collectgarbage(option, tonumber(argument) or 0) end
+    if type(option) == 'number' then option = tostring(option) end
+    if type(option) ~= 'string' then expected(1, 'collectgarbage', 'string', 1, option) end
     if OTHER_OPTIONS[option] then return 0 end -- what they set would outlive the script
     bad_argument(1, 'collectgarbage', "invalid option '" .. tostring(option) .. "'")
 end
