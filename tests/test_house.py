@@ -19,19 +19,20 @@ LAYERS = {
     "acl": 1,
     "election": 1,
     "store": 2,
-    "persist": 2,
+    "rdb": 3,
+    "persist": 4,
     "repl": 2,
-    "commands": 3,
-    "scripting": 4,
-    "session": 4,
-    "server": 5,
-    "coordinator": 5,
-    "testing": 5,
-    "cli": 6,
-    "__main__": 7,
+    "commands": 4,
+    "scripting": 5,
+    "session": 5,
+    "server": 6,
+    "coordinator": 6,
+    "testing": 6,
+    "cli": 7,
+    "__main__": 8,
 }
 IO_MODULES = {"asyncio", "socket", "time", "random", "os", "threading", "subprocess", "signal", "selectors", "ssl"}
-IO_FROM = 5
+IO_FROM = 6
 LONGEST_FILE = 600
 
 

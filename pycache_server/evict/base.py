@@ -104,6 +104,11 @@ class Engine(ABC):
         """How often the entry is accessed, as OBJECT FREQ counts; None where the engine does not know."""
         return None
 
+    def was_accessed(self, entry: Any, idle: int | None, frequency: int | None) -> None:  # noqa: B027
+        """A key that has just been admitted comes from elsewhere, where it was last accessed ``idle`` seconds ago and
+        as often as ``frequency`` tells on the scale of OBJECT FREQ; None is not known. An engine that answers neither
+        question need not remember."""
+
     def report(self) -> dict[str, int | float | str]:
         """What the engine has learned, in words for an operator: fields of INFO."""
         return {}

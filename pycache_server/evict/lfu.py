@@ -163,6 +163,13 @@ class Lfu(Engine):
         steps = (sqrt(1 + 2 * factor * hits) - 1) / factor if factor > 0 else hits
         return min(255, _INITIAL + int(steps))
 
+    def was_accessed(self, entry: LfuEntry, idle: int | None, frequency: int | None) -> None:
+        if frequency is not None and frequency > _INITIAL:
+            factor = self.surroundings.log_factor
+            steps = frequency - _INITIAL + 0.5  # what is in the middle reads back as it was
+            entry.hits = ((steps * factor + 1) ** 2 - 1) / (2 * factor) if factor > 0 else steps
+            self._raise(entry, entry.hits)
+
     def report(self) -> dict[str, int | float | str]:
         return {
             "on_trial": self._trial.size,

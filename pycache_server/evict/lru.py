@@ -13,7 +13,7 @@ IBM Systems Journal 1966.
 from __future__ import annotations
 
 from pycache_server.evict.base import Engine, Surroundings
-from pycache_server.evict.ring import LinkedEntry, Ring
+from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry, Ring
 
 
 class LruEntry(LinkedEntry):
@@ -59,6 +59,19 @@ class Lru(Engine):
 
     def idle_seconds(self, entry: LruEntry) -> int | None:
         return max(0, int(self.now() - entry.used))
+
+    def was_accessed(self, entry: LruEntry, idle: int | None, frequency: int | None) -> None:
+        """The entry goes where it belongs among the LONGEST_WALK oldest ones, or behind those."""
+        if not idle:
+            return
+        entry.used -= idle
+        self._ring.remove(entry)
+        younger = self._head.newer
+        for _ in range(LONGEST_WALK):
+            if younger is self._head or younger.used > entry.used:
+                break
+            younger = younger.newer
+        self._ring.push_before(entry, younger)
 
     def _check(self) -> None:
         self._ring._check()

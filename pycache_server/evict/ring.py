@@ -50,6 +50,13 @@ class Ring(Generic[E]):
         newest.newer = head.older = entry
         self.size += 1
 
+    def push_before(self, entry: E, younger: E) -> None:
+        """Put in an entry that is in no ring, as the one that is next older than another."""
+        older = younger.older
+        entry.older, entry.newer = older, younger
+        older.newer = younger.older = entry
+        self.size += 1
+
     def remove(self, entry: E) -> None:
         """Take out an entry that is in."""
         newer, older = entry.newer, entry.older

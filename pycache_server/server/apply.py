@@ -63,6 +63,7 @@ def _encodings(app: App) -> None:
     encodings = app.core.keyspace.encodings
     for name in encodings.__slots__:
         setattr(encodings, name, app.settings[name.replace("_", "-")])
+    app.core.keyspace.compress = app.settings["rdbcompression"]
 
 
 def _input_limits(app: App) -> None:
@@ -258,6 +259,7 @@ APPLY: dict[str, Callable[[App], None]] = {
             "hash-max-listpack-entries",
             "hash-max-listpack-value",
             "list-max-listpack-size",
+            "rdbcompression",
             "set-max-intset-entries",
             "set-max-listpack-entries",
             "set-max-listpack-value",

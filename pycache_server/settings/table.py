@@ -161,6 +161,7 @@ def _acting() -> list[Directive]:
         Directive("zset-max-listpack-value", ANY, 64, alias="zset-max-ziplist-value", acts=True),
         Directive("stream-node-max-bytes", Memory(0, INT_MAX), 4096, acts=True),
         Directive("stream-node-max-entries", ANY, 100, acts=True),
+        Directive("rdbcompression", YES_NO, True, acts=True),
         # what cannot be had yet
         Directive("save", SavePoints(), (), acts=True, repeated=True, refuses=_refuses(bool, _NO_PERSISTENCE)),
         Directive("appendonly", YES_NO, False, acts=True, refuses=_refuses(bool, _NO_PERSISTENCE)),
@@ -200,7 +201,7 @@ def _idle() -> list[Directive]:
     add(YES_NO, True, "activerehashing", "aof-load-truncated", "aof-rewrite-incremental-fsync", "aof-use-rdb-preamble")
     add(YES_NO, True, "cluster-allow-pubsubshard-when-down", "cluster-allow-replica-migration")
     add(YES_NO, True, "cluster-require-full-coverage", "crash-log-enabled", "crash-memcheck-enabled", "dynamic-hz")
-    add(YES_NO, True, "jemalloc-bg-thread", "rdbcompression", "rdb-save-incremental-fsync", "repl-diskless-sync")
+    add(YES_NO, True, "jemalloc-bg-thread", "rdb-save-incremental-fsync", "repl-diskless-sync")
     add(YES_NO, True, "replica-announced", "replica-ignore-maxmemory/slave-ignore-maxmemory")
     add(YES_NO, True, "replica-read-only/slave-read-only", "replica-serve-stale-data/slave-serve-stale-data")
     add(YES_NO, True, "stop-writes-on-bgsave-error", "tls-session-caching")

@@ -305,6 +305,9 @@ class Database:
     def announce(self, key: bytes, event: Event) -> None:
         """Something more has happened to ``key`` in a change that has been told already."""
 
+    def was_accessed(self, key: bytes, idle: int | None, frequency: int | None) -> None:
+        """Tell the engine of accesses before ``key`` came here: see ``Engine.was_accessed``."""
+
     def delete(self, key: bytes, event: Event) -> bool:
         """Remove ``key``. Whether it was there."""
         value = self.buckets[hash(key) & SLOT_MASK].pop(key, None)

@@ -161,6 +161,14 @@ class EvictingDatabase(Database):
     def increment(self, key: bytes, delta: int, event: Event) -> int:
         return self._increment_any(key, self.find(key), delta, event)
 
+    def was_accessed(self, key: bytes, idle: int | None, frequency: int | None) -> None:
+        entry = self.stored_entry(key)
+        if self.candidates is None or not isinstance(entry, SizedEntry):
+            return
+        engine = self.candidates.engine_of(entry)
+        if engine is not None:
+            engine.was_accessed(entry, idle, frequency)
+
     def flush(self) -> int:
         removed = super().flush()
         if self.candidates is not None:

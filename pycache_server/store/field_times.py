@@ -75,6 +75,13 @@ class FieldTimes(Entry):
                 order.remove((old, field))
             order.add((when, field))
 
+    def fill(self, times: dict[bytes, int]) -> None:
+        """Let some fields expire, where none does yet."""
+        self.at = times if len(times) <= SMALL else Table(times)
+        self.held = sum(map(bytes_of, times)) + _SHARED_INT * len(times)
+        if len(times) > FEW:
+            self.order = SortedList((when, field) for field, when in times.items())
+
     def forget(self, field: bytes) -> None:
         """Let a field not expire."""
         when = self.at.pop(field, None)

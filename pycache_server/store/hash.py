@@ -53,6 +53,14 @@ class Hash:
         self.timed = False
         """Whether somebody has ever asked for a field to expire."""
 
+    @classmethod
+    def of(cls, fields: dict[bytes, bytes]) -> Hash:
+        """A hash of these fields, which it may keep."""
+        made = cls()
+        made.fields = fields if len(fields) <= SMALL else Table(fields)
+        made.held = sum([len(text) + 48 & -16 for text in chain(fields, fields.values())])
+        return made
+
     def __len__(self) -> int:
         return len(self.fields)
 

@@ -36,6 +36,8 @@ class Keyspace:
         """What finds out how other policies would do (simulation.py)."""
         self.longest_string = 512 * 1024 * 1024
         """proto-max-bulk-len, in bytes."""
+        self.compress = True
+        """rdbcompression: whether strings are compressed where values are made into bytes."""
         self.discarded: list[Any] = []
         """Values, and lists of buckets, to be freed in slices (memory.py)."""
         self.freed = 0

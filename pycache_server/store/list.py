@@ -51,6 +51,13 @@ class List(list[bytes]):
             value._lengthen().state.settle(fill)
         return value
 
+    @classmethod
+    def of_nodes(cls, nodes: list[tuple[list[bytes], bool]], fill: int) -> LongList:
+        """A quicklist of nodes that are given: the elements of each, and whether it is a plain one."""
+        value = LongList()
+        value.state = Quicklist.of_nodes(nodes, fill)
+        return value
+
     # The ends
 
     def push_head(self, element: bytes, fill: int) -> int:
@@ -354,6 +361,16 @@ class LongList(List):
             self.extend(quick)
             self.state = quick.held
         return quick.count
+
+    def settled(self, fill: int) -> List:
+        """The list, which has been made as a whole, as a listpack if it fits into one."""
+        quick: Quicklist = self.state
+        quick.shrink(fill, 1)
+        if quick.fill is None and quick.held <= SHORT:
+            self.__class__ = List  # type: ignore[assignment]
+            self.extend(quick)
+            self.state = quick.held
+        return self
 
     def memory(self) -> int:
         return 64 + int(self.state.memory())

@@ -95,11 +95,29 @@ class Quicklist:
         while len(self.nodes[0]) > LONGEST_NODE:
             self._split(0, len(self.nodes[0]) - LONGEST_NODE)
 
-    def shrink(self, fill: int) -> None:
-        """Elements have been removed: become a listpack if little enough is left."""
+    @classmethod
+    def of_nodes(cls, nodes: list[tuple[list[bytes], bool]], fill: int) -> Quicklist:
+        """A quicklist of nodes that are given: the elements of each, and whether it is a plain one."""
+        made = cls([], 0)
+        made._become_quicklist(fill)
+        for elements, plain in nodes:
+            for start in range(0, len(elements), LONGEST_NODE):
+                part = elements[start : start + LONGEST_NODE]
+                held = held_by(part)
+                made.nodes.append(Node(part, PLAIN if plain else FRAME + listpack_bytes(part), held))
+                made.held += held
+            made.count += len(elements)
+        return made
+
+    def shrink(self, fill: int, share: int = 2) -> None:
+        """Elements have been removed: become a listpack if no more is left than half of what it may hold, or another
+        share of that."""
         if self.fill is None or len(self.nodes) != 1 or self.nodes[0].size == PLAIN:
             return
-        fits = self.nodes[0].size <= _LEVELS[min(-fill, 5) - 1] // 2 if fill < 0 else self.count <= max(fill, 1) // 2
+        if fill < 0:
+            fits = self.nodes[0].size <= _LEVELS[min(-fill, 5) - 1] // share
+        else:
+            fits = self.count <= max(fill, 1) // share
         if fits:
             self.fill = None
             self.room = 0

@@ -99,6 +99,24 @@ class Stream:
         self._bound = 0  # no fewer bytes than the last node's, with what waits and the counts
         self._packed = 0  # the last node's entries without those
 
+    @classmethod
+    def built(cls, nodes: list[Node], last_id: int, max_deleted_id: int, added: int) -> Stream:
+        """A stream of sealed nodes that are in order."""
+        made = cls()
+        made.last_id, made.max_deleted_id, made.added = last_id, max_deleted_id, added
+        made.length = sum(node.alive for node in nodes)
+        for before, node in pairwise(nodes):
+            if node.fields == before.fields:
+                node.fields = before.fields
+        made._fields = sum(map(_bytes_of_fields, {id(node.fields): node.fields for node in nodes}.values()))
+        made._nodes, made.starts = nodes, [node.start for node in nodes]
+        made.tree_nodes = nodes_of(made.starts)
+        for node in nodes:
+            made._recount(node)
+        if nodes:
+            nodes[-1].open()
+        return made
+
     def __len__(self) -> int:
         return self.length
 

@@ -78,6 +78,42 @@ class Node:
         self.frame = _frame_bytes(len(fields))
         """Bytes that an entry takes there besides its id and its values."""
 
+    @classmethod
+    def packed(
+        cls,
+        start: int,
+        fields: tuple[bytes, ...],
+        ms: list[int],
+        seq: list[int],
+        texts: list[bytes],
+        marks: list[int] | None,
+        live: bytearray,
+        size: int,
+    ) -> Node:
+        """A sealed node of entries that are given as it keeps them, with 1 in ``live`` for each that is not deleted;
+        ``size`` is how long its listpack is."""
+        node = cls(start, fields)
+        node.ms, node.seq = _extended(node.ms, ms), _extended(node.seq, seq)
+        node.ends = _extended(node.ends, list(accumulate(map(len, texts))))
+        node.data = b"".join(texts)
+        node.alive = live.count(1)
+        node.front = live.index(1) if node.alive else len(live)
+        node.live = live if node.alive < len(live) - node.front else None
+        node.marks = None if marks is None else array("I", marks)
+        node.body = size - integer_bytes(node.alive) - integer_bytes(len(live) - node.alive)
+        node._copy_arrays()
+        return node
+
+    def packed_entries(self) -> Iterator[tuple[int, int, bool, bool, list[bytes]]]:
+        """All entries as the node keeps them: the first part of the id from that of ``start`` on, the second part,
+        whether the entry is not deleted, whether it has fields of its own, and its texts."""
+        step = 2 * len(self.fields)
+        marks = range(0, step * len(self), step) if self.marks is None else self.marks
+        texts = self._texts(0, len(self.ends))
+        for index, (mark, following) in enumerate(pairwise([*marks, 2 * len(texts)])):
+            live = index >= self.front and self._is_live(index)
+            yield self.ms[index], self.seq[index], live, bool(mark & 1), texts[mark >> 1 : following >> 1]
+
     def __len__(self) -> int:
         return len(self.ms)
 
