@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from pycache_server import REDIS_VERSION, __version__
 from pycache_server.commands.extensions import installed_modules, load_commands
@@ -19,6 +20,7 @@ from pycache_server.server import apply
 from pycache_server.server.acceptor import Acceptor, open_sockets
 from pycache_server.server.aclfile import load_users
 from pycache_server.server.apply import CannotListen
+from pycache_server.server.attend import Attendant
 from pycache_server.server.cron import Cron
 from pycache_server.server.gc import Collector
 from pycache_server.server.host import RealHost
@@ -62,15 +64,17 @@ class App:
         self.socket_path: str = settings["unixsocket"]
         self.stop_requested: Callable[[], None] = lambda: None
         """What SHUTDOWN and signals call; set by whoever waits for the end."""
-        self._loop = asyncio.get_running_loop()
-        self.host = RealHost(self._loop, log)
+        self.loop = asyncio.get_running_loop()
+        self.host = RealHost(self.loop, log)
         added = load_commands([*installed_modules(), *settings["load-commands"]])
         self.core = make_core(self.host, settings["databases"], settings.renamed, added)
         self.core.owner = self
         self.run_id = self.host.token(40).decode()
         self.memory = MemoryGauge(self.core.keyspace, self.core.shape)
-        self.upkeep = Upkeep(self.core, self._loop, self.memory.step)
-        self.cron = Cron(self, self.core, self._loop)
+        self.upkeep = Upkeep(self.core, self.loop, self.memory.step)
+        self.cron = Cron(self, self.core, self.loop)
+        attendant = Attendant(self)
+        self.host.attend, self.host.attend_no_more = attendant.poll, attendant.end
         self.embedded = embedded
         """Whether the process belongs to another program: then port 0 is one of the system's choice."""
         self.replication_id = self.host.token(40).decode()
@@ -89,7 +93,7 @@ class App:
         Raises CannotListen, and apply.CannotApply for a setting or users that cannot be had.
         """
         if not self.embedded:
-            self._loop.set_exception_handler(self._on_loop_exception)
+            self.loop.set_exception_handler(self._on_loop_exception)
         apply.check_renames(self)
         apply.apply_all(self)
         load_users(self)
@@ -115,8 +119,8 @@ class App:
         await self.close_listeners()
         for session in list(self.core.sessions.values()):
             session.close()
-        deadline = self._loop.time() + DRAIN_TIMEOUT
-        while self.core.sessions and self._loop.time() < deadline:
+        deadline = self.loop.time() + DRAIN_TIMEOUT
+        while self.core.sessions and self.loop.time() < deadline:
             await asyncio.sleep(0.005)
         for session in list(self.core.sessions.values()):
             session.abort()
@@ -164,9 +168,9 @@ class App:
         host = {"*": "0.0.0.0", "::*": "::"}.get(host, host)
         try:
             if self.loop_name == "uvloop":
-                found = await open_sockets(self._loop, host, port, self.settings["tcp-backlog"])
-                return [Acceptor(self._loop, each, self._connection, self._on_accept_error) for each in found]
-            listener = await self._loop.create_server(
+                found = await open_sockets(self.loop, host, port, self.settings["tcp-backlog"])
+                return [Acceptor(self.loop, each, self._connection, self._on_accept_error) for each in found]
+            listener = await self.loop.create_server(
                 self._connection,
                 host,
                 port,
@@ -184,6 +188,17 @@ class App:
     def _connection(self) -> Connection:
         return Connection(self, self.core)
 
+    def listening_descriptors(self) -> list[int]:
+        """The file descriptors of all sockets that clients can connect to."""
+        unix = [] if self._unix_listener is None else [self._unix_listener]
+        return [each.fileno() for listener in (*self._listeners, *unix) for each in listener.sockets]
+
+    def run_soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let a coroutine run when the loop goes on."""
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
     async def close_listeners(self) -> None:
         """Close the TCP listeners; connections stay."""
         for listener in self._listeners:
@@ -193,12 +208,12 @@ class App:
     async def _listen_unix(self) -> None:
         if not self.socket_path:
             return
-        if not hasattr(self._loop, "create_unix_server"):
+        if not hasattr(self.loop, "create_unix_server"):
             raise CannotListen("this system has no unix sockets")
         with contextlib.suppress(OSError):
             Path(self.socket_path).unlink()
         try:
-            self._unix_listener = await self._loop.create_unix_server(
+            self._unix_listener = await self.loop.create_unix_server(
                 self._connection, self.socket_path, backlog=self.settings["tcp-backlog"]
             )
             if self.settings["unixsocketperm"]:

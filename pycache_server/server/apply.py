@@ -167,6 +167,13 @@ def _eviction(app: App) -> None:
     app.core.room.seconds = seconds_of(app.settings["maxmemory-eviction-tenacity"])
 
 
+def _scripting(app: App) -> None:
+    app.core.busy_threshold = max(app.settings["busy-reply-threshold"], 0) / 1000 or NEVER
+    app.core.lua_memory = app.settings["lua-max-memory"]
+    if app.core.scripts is not None:
+        app.core.scripts.engine.limit(app.core.lua_memory)
+
+
 def _lifetimes(app: App) -> None:
     default, longest = (
         Scoped([(_scope(app, scope, which), seconds * 1000) for scope, which, seconds in app.settings[name]])
@@ -273,6 +280,8 @@ APPLY: dict[str, Callable[[App], None]] = {
         ("maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "maxmemory-eviction-tenacity"), _eviction
     ),
     "maxclients": _maxclients,
+    "busy-reply-threshold": _scripting,
+    "lua-max-memory": _scripting,
     "proc-title-template": _title,
     **dict.fromkeys(
         (

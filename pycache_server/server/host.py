@@ -15,6 +15,10 @@ _time = time.time
 _ticks = time.perf_counter
 
 
+def _nothing() -> None:
+    """There is nobody to be served."""
+
+
 class RealHost:
     """The Host of a server that runs on an event loop."""
 
@@ -24,6 +28,8 @@ class RealHost:
     def __init__(self, loop: asyncio.AbstractEventLoop, log: Log) -> None:
         self._loop = loop
         self._log = log
+        self.attend: Callable[[], None] = _nothing
+        self.attend_no_more: Callable[[], None] = _nothing
 
     def choose(self, limit: int) -> int:
         """A random integer from 0 to ``limit`` - 1, fast and not for secrets."""

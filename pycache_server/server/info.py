@@ -19,6 +19,7 @@ from pycache_server.evict.base import NO_EVICTION
 from pycache_server.store.limits import LimitedDatabase
 
 if TYPE_CHECKING:
+    from pycache_server.session.core import Core
     from pycache_server.server.app import App
 
 Fields = Iterator[tuple[str, Any]]
@@ -125,15 +126,7 @@ def _memory(app: App) -> Fields:
     for name in ("allocator_allocated", "allocator_active", "allocator_resident", "allocator_muzzy"):
         yield name, 0
     yield from _sizes("total_system_memory", app.memory.system)
-    yield "used_memory_lua", 0
-    yield "used_memory_vm_eval", 0
-    yield "used_memory_lua_human", "0B"
-    yield "used_memory_scripts_eval", 0
-    for name in ("number_of_cached_scripts", "number_of_functions", "number_of_libraries", "used_memory_vm_functions"):
-        yield name, 0
-    yield from _sizes("used_memory_vm_total", 0)
-    yield "used_memory_functions", 0
-    yield from _sizes("used_memory_scripts", 0)
+    yield from _scripts(core)
     yield from _sizes("maxmemory", limit)
     yield "maxmemory_policy", app.settings["maxmemory-policy"]
     yield "allocator_frag_ratio", "0.00"
@@ -156,6 +149,26 @@ def _memory(app: App) -> Fields:
     yield "active_defrag_running", 0
     yield "lazyfree_pending_objects", len(core.keyspace.discarded)
     yield "lazyfreed_objects", core.keyspace.freed
+
+
+def _scripts(core: Core) -> Fields:
+    """Scripts and functions share one Lua state here: it counts as that of scripts."""
+    scripts = core.scripts
+    there = scripts is not None
+    state = scripts.engine.used() if there else 0
+    cached = scripts.script_bytes() if there else 0
+    functions = scripts.function_bytes() if there else 0
+    yield "used_memory_lua", state
+    yield "used_memory_vm_eval", state
+    yield "used_memory_lua_human", _human(state)
+    yield "used_memory_scripts_eval", cached
+    yield "number_of_cached_scripts", len(scripts.bodies) if there else 0
+    yield "number_of_functions", len(scripts.functions) if there else 0
+    yield "number_of_libraries", len(scripts.libraries) if there else 0
+    yield "used_memory_vm_functions", 0
+    yield from _sizes("used_memory_vm_total", state)
+    yield "used_memory_functions", functions
+    yield from _sizes("used_memory_scripts", cached + functions)
 
 
 def _sizes(name: str, size: int) -> Fields:
@@ -209,7 +222,7 @@ def _stats(app: App) -> Fields:
     yield "expire_cycle_cpu_milliseconds", int(app.upkeep.expire_seconds * 1000)
     yield "evicted_keys", core.keyspace.evicted
     yield "evicted_clients", stats.evicted_clients
-    yield "evicted_scripts", 0
+    yield "evicted_scripts", core.scripts.evicted if core.scripts is not None else 0
     exceeded = core.room.exceeded_seconds()
     yield "total_eviction_exceeded_time", int(exceeded[0] * 1000)
     yield "current_eviction_exceeded_time", int(exceeded[1] * 1000)

@@ -90,6 +90,18 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.session.on_relief()
 
+    def go_on(self, transport: asyncio.BaseTransport, unsent: bytes) -> None:
+        """Continue by another transport; ``unsent`` is what the old one has left."""
+        self._transport = connected = cast("asyncio.Transport", transport)
+        self.write = connected.write
+        if unsent:
+            connected.write(unsent)
+
+    def write_at_once(self, wanted: bool) -> None:
+        """Let the transport try to send whatever it is given in the same moment, or when it likes to."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.set_write_buffer_limits(high=0 if wanted else None)
+
     # Link
 
     def buffered(self) -> int:

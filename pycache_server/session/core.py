@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import REGISTRY, Command, Handler
-from pycache_server.errors import RedisError
+from pycache_server.errors import RedisError, Rejection
 from pycache_server.resp.exact import InputLimits
 from pycache_server.session.access import Access
 from pycache_server.session.blocking import Blocking
@@ -95,6 +95,16 @@ class Core:
         self.precise = False
         """Whether every command is timed at every call."""
         self.peak_memory = 0
+        self.scripts: Any = None
+        """The scripting of the server (scripting/running.py), once there is some."""
+        self.lua_memory = 0
+        """lua-max-memory in bytes, 0 for none."""
+        self.busy_threshold = 5.0
+        """busy-reply-threshold in seconds."""
+        self.busy: Rejection | None = None
+        """What most commands are answered while a script runs for long."""
+        self.make_session: Callable[[], Session]
+        """Makes a session that is nobody's connection; set by setup.py."""
         self.owner: Any = None
         """The server that this is the core of (server/app.py), for commands of that layer."""
         self._next_client = 0
@@ -201,6 +211,11 @@ class Core:
         self.rates["output"].sample(self.stats.output_bytes, now)
         busy = not self.precise and self.rates["commands"].value() > BUSY_RATE
         self.stats.sample_mask = SAMPLE_EVERY - 1 if busy else 0
+
+    def become_busy(self, answer: Rejection | None) -> None:
+        """Answer most commands with an error from now on, or none any more."""
+        self.busy = answer
+        self.tables.refresh()
 
     def refresh_precision(self) -> None:
         """Time every command where somebody wants to hear of short calls."""

@@ -86,6 +86,12 @@ class Host(Protocol):
     def call_later(self, delay: float, call: Callable[[], None]) -> Timer:
         """Call after ``delay`` seconds."""
 
+    def attend(self) -> None:
+        """Serve what other clients have sent, while a script does not let the event loop go on."""
+
+    def attend_no_more(self) -> None:
+        """The script has ended: the event loop goes on."""
+
     def log(self, level: str, message: str) -> None:
         """Write a line; ``level`` is one of debug, verbose, notice, warning."""
 

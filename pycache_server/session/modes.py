@@ -227,6 +227,8 @@ class Tables:
 
     def _gate_of(self, command: Command) -> Gate | None:
         core = self._core
+        if core.busy is not None and Flag.ALLOW_BUSY not in command.flags:
+            return _busy_gate
         gates: list[Gate] = []
         limited = core.keyspace.maxmemory or core.shape.limited
         if limited and (command.flags & {Flag.DENYOOM, Flag.WRITE} or command.name == "exec"):
@@ -246,7 +248,7 @@ _RUN_IN_MULTI = frozenset(("exec", "discard", "multi", "watch", "quit", "reset")
 _RUN_SUBSCRIBED = frozenset(
     ("subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe", "ping", "quit", "reset")
 )
-_MAY_WRITE = frozenset(("exec", "swapdb", "flushall", "flushdb", "debug"))
+_MAY_WRITE = frozenset(("exec", "swapdb", "flushall", "flushdb", "debug", "eval", "evalsha", "fcall"))
 _UNMONITORED = frozenset((Flag.SKIP_MONITOR, Flag.ADMIN))
 _MAY_CHANGE = frozenset((Flag.WRITE, Flag.MAY_REPLICATE))
 _TOUCHES_KEYS = _MAY_CHANGE | {Flag.READONLY}
@@ -533,6 +535,12 @@ def _have_room(session: Session, row: Row, argv: list[bytes]) -> bool:
     """Whether the keys of a command are in no part of the keyspace that is full and gives up nothing."""
     places = row.command.find_keys(argv) or []
     return not session.core.room.is_full(session.db, [argv[index] for index, _ in places])
+
+
+def _busy_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
+    """Refuse a command while a script runs for long."""
+    assert session.core.busy is not None
+    raise session.core.busy
 
 
 def _pause_gate(session: Session, row: Row, argv: list[bytes]) -> Any:

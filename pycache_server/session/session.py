@@ -87,12 +87,21 @@ class Session(Identity):
         "watched",
     )
 
-    def __init__(self, core: Core, link: Link, address: str = "", local_address: str = "", unix: bool = False) -> None:
+    def __init__(
+        self,
+        core: Core,
+        link: Link,
+        address: str = "",
+        local_address: str = "",
+        unix: bool = False,
+        hidden: bool = False,
+    ) -> None:
+        """``hidden``: it is no client, but who runs commands for a script."""
         super().__init__(core, link)
         self.address = address
         self.local_address = local_address
         self.unix = unix
-        self.id = core.connect(self)
+        self.id = 0 if hidden else core.connect(self)
         self.name = b""
         self.library = b""
         self.library_version = b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 import pycache_server.commands
 import pycache_server.session.acl
@@ -22,8 +23,9 @@ import pycache_server.session.transactions  # noqa: F401
 from pycache_server.commands.api import ADDED
 from pycache_server.commands.registry import REGISTRY, Command
 from pycache_server.session.core import Core
-from pycache_server.session.host import Host
+from pycache_server.session.host import NO_LINK, Host
 from pycache_server.session.introspection import add_help
+from pycache_server.session.session import Session
 
 
 def make_core(
@@ -33,4 +35,6 @@ def make_core(
     ones, empty to take one away."""
     add_help()
     add_help(ADDED)
-    return Core(host, databases, [*REGISTRY.values(), *added], renamed)
+    core = Core(host, databases, [*REGISTRY.values(), *added], renamed)
+    core.make_session = partial(Session, core, NO_LINK, hidden=True)
+    return core

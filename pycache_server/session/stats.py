@@ -129,6 +129,10 @@ class Stats:
         """An error reply is sent."""
         self.errors[code] = self.errors.get(code, 0) + 1
 
+    def uncount_error(self, code: str) -> None:
+        """An error reply that has been counted is going to be counted again."""
+        self.errors[code] = self.errors.get(code, 1) - 1
+
     def total_errors(self) -> int:
         return sum(self.errors.values())
 

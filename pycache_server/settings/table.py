@@ -125,6 +125,9 @@ def _acting() -> list[Directive]:
         Directive("enable-debug-command", ENABLE, "no", acts=True, fixed=True),
         Directive("enable-module-command", ENABLE, "no", acts=True, fixed=True),
         Directive("load-commands", Words(), (), acts=True, fixed=True, repeated=True),
+        # scripts
+        Directive("busy-reply-threshold", SIGNED, 5000, alias="lua-time-limit", acts=True),
+        Directive("lua-max-memory", Memory(0, INT_MAX), 512 << 20, acts=True),
         # limits
         Directive("proto-max-bulk-len", Memory(1 << 20, INT_MAX), 512 << 20, acts=True),
         Directive("client-query-buffer-limit", Memory(1 << 20, INT_MAX), 1 << 30, acts=True),
@@ -249,7 +252,6 @@ def _idle() -> list[Directive]:
     add(ANY, 1000, "active-defrag-max-scan-fields")
     add(Memory(0, INT_MAX), 3000, "hll-sparse-max-bytes")
     add(ANY, 3600, "repl-backlog-ttl")
-    add(ANY, 5000, "busy-reply-threshold/lua-time-limit")
     add(ANY, 15000, "cluster-node-timeout")
     add(ANY, 20480, "tls-session-cache-size")
     add(ANY, 10, "max-new-connections-per-cycle")

@@ -17,6 +17,7 @@ from typing import Any
 
 import hiredis
 
+import pycache_server.scripting.setup  # noqa: F401
 from pycache_server.commands.extensions import load_commands
 from pycache_server.session.core import Core
 from pycache_server.session.session import Session
@@ -50,6 +51,8 @@ class VirtualHost:
         self.now = START
         self.random = Random(seed)
         self.messages: list[tuple[str, str]] = []
+        self.meanwhile: list[Callable[[], None]] = []
+        """What happens while a script runs for long: one of them whenever it looks."""
         self._deferred: deque[Callable[[], None]] = deque()
         self._planned: list[PlannedCall] = []
         self._number = 0
@@ -74,6 +77,13 @@ class VirtualHost:
         planned = PlannedCall(self.now + delay, self._number, call)
         heapq.heappush(self._planned, planned)
         return planned
+
+    def attend(self) -> None:
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+
+    def attend_no_more(self) -> None:
+        pass
 
     def log(self, level: str, message: str) -> None:
         self.messages.append((level, message))

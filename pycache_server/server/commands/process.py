@@ -61,6 +61,8 @@ def shutdown(session: Session, argv: list[bytes]) -> Any:
     app = session.core.owner
     app.log.write("notice", "User requested shutdown...")
     app.stop_requested()
+    if session.core.scripts is not None:
+        session.core.scripts.abandon()
     session.closing = True
     return HALT
 

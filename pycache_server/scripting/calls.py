@@ -1,0 +1,234 @@
+"""redis.call: a script's way to the commands.
+
+``Calls.invoke`` is called by Lua for each redis.call and redis.pcall. It is a hot path: the row of a command is found
+in a table that has only those which may run in the present state of things (``normal``, ``read_only``, ``full``), with
+their names as they are mostly written; whatever is not that simple is left to ``_resolve``, which checks what Redis
+checks, in its order. The rows' ``call`` is what runs, as in EXEC: the command with statistics, slow log, MONITOR.
+
+Commands run for a session of their own, which has the caller's database at first, speaks RESP2 until redis.setresp, is
+nobody to be served, and answers at once where others would wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pycache_server.commands.registry import Flag
+from pycache_server.errors import OutOfMemory, RedisError
+from pycache_server.resp.encode import NULL_ARRAY, OK, Texts, Wire
+from pycache_server.scripting.replies import from_wire
+
+if TYPE_CHECKING:
+    from pycache_server.session.core import Core
+    from pycache_server.session.modes import Row
+    from pycache_server.session.session import Session
+
+STATUS, FAILED, REFUSED, NO_MEMORY = 1, 2, 3, 4
+"""What kind of value Lua gets, where it is not just one: the text of a status, that of an error of a command, that of
+an error in how the function was called, nothing for want of memory."""
+ALL = 3
+LARGE = 64 * 1024
+"""Bytes of a value from which on it is looked whether Lua has room for it."""
+_ELEMENT = 64
+"""About the bytes that an element of a table takes in Lua, beside its text."""
+_TEXTS = ({bytes}, set())
+
+NOT_TEXTS = b"Lua redis lib command arguments must be strings or integers"
+NO_WORDS = b"Please specify at least one argument for this redis lib call"
+
+
+class Refusal(RedisError):
+    """A script may not call a command."""
+
+
+UNKNOWN = b"ERR Unknown Redis command called from script"
+WRONG_ARITY = b"ERR Wrong number of args calling Redis command from script"
+NOT_ALLOWED = b"ERR This Redis command is not allowed from script"
+READ_ONLY = b"ERR Write commands are not allowed from read-only scripts."
+
+Rows = dict[bytes, tuple["Row", bool]]
+"""Rows by the names of their commands, each with whether it writes."""
+
+
+class Calls:
+    """What scripts of a server call. ``make_table`` and ``has_room`` are of the Lua state."""
+
+    def __init__(self, core: Core, make_table: Callable[..., Any], has_room: Callable[[int], bool]) -> None:
+        self._core = core
+        self._make_table = make_table
+        self._has_room = has_room
+        self.client: Session = _internal_session(core)
+        self.normal = _rows(core, frozenset())
+        self.read_only = _rows(core, frozenset((Flag.WRITE, Flag.MAY_REPLICATE)))
+        self.full = _rows(core, frozenset((Flag.DENYOOM,)))
+        """The tables for a script that may do everything, for one that may not write, and for the time when maxmemory
+        is exceeded."""
+        self.rows = self.normal
+        self.wrote = False
+        """Whether the present script has called a command that writes."""
+        self.replicated = ALL
+        """redis.set_repl: what of the writes goes to the append-only file (1) and to replicas (2)."""
+        self.time = 0.0
+        """The time of the present script's begin: it stands still while it runs."""
+
+    def begin(self, session: Session, read_only: bool, full: bool) -> None:
+        """A script begins, for a session."""
+        client = self.client
+        client.db = session.db
+        client.user = session.user
+        if client.resp != 2:
+            client.speak(2)
+        self.wrote = False
+        self.replicated = ALL
+        self.time = self._core.clock.time
+        self.rows = self.read_only if read_only else self.full if full else self.normal
+
+    def invoke(self, *words: Any) -> Any:
+        """Run a command for the script. What Lua gets: a value, or a pair of a value and what kind it is."""
+        # hot
+        argv: list[bytes] | None = list(words)
+        for word in words:
+            if type(word) is not bytes:
+                argv = _texts(words)
+                if argv is None:
+                    return NOT_TEXTS, REFUSED
+                break
+        core = self._core
+        try:
+            row, writes = self.rows[argv[0]]  # type: ignore[index]
+            count = len(argv)  # type: ignore[arg-type]
+            if count != row.least and (count < row.least or not row.open):
+                raise KeyError
+        except (KeyError, IndexError):
+            if not argv:
+                return NO_WORDS, REFUSED
+            try:
+                row, writes = self._resolve(argv)
+            except Refusal as refusal:
+                core.stats.count_error(refusal.code)
+                return refusal.text, FAILED
+        if writes:
+            self.wrote = True
+        client = self.client
+        core.clock.time = self.time
+        row.calls += 1
+        try:
+            value = row.call(client, argv)
+        except RedisError as error:
+            row.stats.failed += 1
+            core.stats.count_error(error.code)
+            return error.wire[1:-2], FAILED
+        except Exception as error:
+            core.report_failure(f"command {row.command.name} in a script", error)
+            return b"ERR internal error, see the server's log", FAILED
+        kind = type(value)
+        if kind is bytes:
+            return value if len(value) < LARGE or self._has_room(len(value)) else (None, NO_MEMORY)
+        if value is OK:
+            return b"OK", STATUS
+        if kind is int:
+            return value
+        return self._to_lua(value)
+
+    def _to_lua(self, value: Any) -> Any:
+        """A value that is neither a string nor an integer nor OK, for Lua."""
+        client = self.client
+        if value is None or value is NULL_ARRAY:
+            return False if client.resp == 2 else None
+        kind = type(value)
+        if kind is Texts or (kind in (list, tuple) and set(map(type, value)) in _TEXTS):
+            if not self._has_room(sum(map(len, value)) + _ELEMENT * len(value)):
+                return None, NO_MEMORY
+            return self._make_table(value)
+        data = value if kind is Wire else client.encode(value)
+        if data[:1] == b"+" and data.find(b"\r\n") == len(data) - 2:
+            return data[1:-2], STATUS
+        if data[:1] == b"-":
+            return data[1:-2], FAILED
+        if not self._has_room(len(data) + _ELEMENT * data.count(b"\r\n")):
+            return None, NO_MEMORY
+        return from_wire(data, self._make_table)
+
+    def _resolve(self, argv: list[bytes]) -> tuple[Row, bool]:
+        """The row of a command that is not in the present table under that name.
+
+        Raises Refusal.
+        """
+        row = self.find(argv)
+        if row is None:
+            raise Refusal(UNKNOWN)
+        if not row.accepts(len(argv)):
+            raise self._refused(row, WRONG_ARITY)
+        flags = row.command.flags
+        if Flag.NOSCRIPT in flags:
+            raise self._refused(row, NOT_ALLOWED)
+        if self.rows is self.read_only and flags & {Flag.WRITE, Flag.MAY_REPLICATE}:
+            raise self._refused(row, READ_ONLY)
+        if self.rows is self.full and Flag.DENYOOM in flags and not self.wrote:
+            raise self._refused(row, OutOfMemory.text)
+        return row, Flag.WRITE in flags
+
+    def find(self, argv: list[bytes]) -> Row | None:
+        """The row of a command or subcommand, if there is one of that name."""
+        row = self._core.row(argv[0])
+        if row is not None and row.subrows and len(argv) > 1:
+            row = row.subrows.get(argv[1].lower())
+        return row
+
+    def _refused(self, row: Row, text: bytes) -> Refusal:
+        row.stats.rejected += 1
+        return Refusal(text)
+
+    def speak(self, version: int) -> None:
+        """redis.setresp."""
+        self.client.speak(version)
+
+    def may_call(self, *words: Any) -> Any:
+        """redis.acl_check_cmd: whether the script's user may run a command; a pair with a complaint where it is no
+        command."""
+        if not words:
+            return None, NO_WORDS
+        argv = _texts(words)
+        if argv is None:
+            return None, NOT_TEXTS
+        return True if self.find(argv) is not None else (None, b"Invalid command passed to redis.acl_check_cmd()")
+
+
+def _texts(words: tuple[Any, ...]) -> list[bytes] | None:
+    """The arguments of a command, of which some are no strings: numbers are written as Redis does; None where there
+    are others."""
+    argv: list[bytes] = []
+    for word in words:
+        kind = type(word)
+        if kind is bytes:
+            argv.append(word)
+        elif kind is int:
+            argv.append(b"%d" % word if -(10**17) < word < 10**17 else b"%.17g" % word)
+        elif kind is float:
+            argv.append(_number(word))
+        else:
+            return None
+    return argv
+
+
+def _number(value: float) -> bytes:
+    """A number that is not whole, or very large, as C's ``%.17g`` writes it."""
+    return b"-nan" if value != value else b"%.17g" % value
+
+
+def _internal_session(core: Core) -> Session:
+    session = core.make_session()
+    session.executing = session.deny_blocking = True
+    return session
+
+
+def _rows(core: Core, without: frozenset[Flag]) -> Rows:
+    """The rows of all commands that scripts may call but those with one of some flags."""
+    rows: Rows = {}
+    without |= {Flag.NOSCRIPT}
+    for spelling, row in core.tables.normal.items():
+        flags = row.command.flags
+        if not row.subrows and not flags & without:
+            rows[spelling] = row, Flag.WRITE in flags
+    return rows
