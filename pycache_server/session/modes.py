@@ -337,7 +337,7 @@ def _listening(row: Row) -> Handler:
 
 def _tracked(row: Row) -> Handler:
     """A command of a client that tracks (tracking.py). EXEC's commands are remembered each in its turn."""
-    call = _counted(row)
+    call = counted(row)
     if row.command.name == "exec":
         call = _witnessed(call)
     elif any(map(_reads_keys, (row.command, *row.command.subcommands.values()))):

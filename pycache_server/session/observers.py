@@ -112,9 +112,10 @@ class Observers:
     def changed(self, database: Database, key: bytes, event: Event) -> None:
         """See store/observed.py."""
         place = (database.index, key)
-        if place in self._watchers and event.kind and not event.kind & _NO_CHANGES:
+        changes = event.kind and not event.kind & _NO_CHANGES
+        if changes and place in self._watchers:
             self._touch(database, place)
-        if self.tracking and event.kind & _CHANGES:
+        if changes and self.tracking:
             self._core.tracking.changed(key, event)
         if self._core.serving:
             self._core.blocking.changed(place, event)

@@ -36,6 +36,7 @@ from pycache_server.session.core import Core, internal_error
 from pycache_server.session.describe import describe
 from pycache_server.session.host import NO_LINK, Link
 from pycache_server.session.identity import Identity
+from pycache_server.session.stance import table_for
 from pycache_server.session.transactions import refuse_transaction
 
 if TYPE_CHECKING:
@@ -439,28 +440,7 @@ class Session(Identity):
 
     def choose_table(self) -> None:
         """Take the table that the client's state asks for."""
-        tables = self.core.tables
-        if not self.authenticated:
-            table = tables.locked
-        elif self.transaction is not None:
-            table = tables.queueing
-        elif self.is_restricted():
-            table = tables.subscribed
-        else:
-            table = tables.normal
-        if "monitor" in self.flags and (table is tables.normal or table is tables.queueing):
-            table = tables.detached(table)
-        if "no-touch" in self.flags:
-            table = tables.untouching(table)
-        if self.tracker is not None:
-            table = tables.tracked(table)
-        if self.silence:
-            table = tables.silent(table)
-        if self.resp == 3 and (self.listens() or self.tracker is not None or self.id in self.core.tracking.targets):
-            table = tables.listening(table)
-        if self.guard is not None and self.authenticated:
-            table = self.guard.table(table)
-        self.table = table
+        self.table = table_for(self)
 
     def listens(self) -> bool:
         """Whether the client has subscribed to anything."""

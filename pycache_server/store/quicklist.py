@@ -102,9 +102,8 @@ class Quicklist:
         for elements, plain in nodes:
             for start in range(0, len(elements), LONGEST_NODE):
                 part = elements[start : start + LONGEST_NODE]
-                held = held_by(part)
-                made.nodes.append(Node(part, PLAIN if plain else FRAME + listpack_bytes(part), held))
-                made.held += held
+                made.nodes.append(Node(part, PLAIN if plain else FRAME + listpack_bytes(part)))
+                made.held += held_by(part)
             made.count += len(elements)
         return made
 
