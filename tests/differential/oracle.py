@@ -141,6 +141,9 @@ class Pair:
         if compare and is_misled(argv, theirs, mine):
             self.real.call(NO_NUMBER)
             theirs = self.real.call(argv)
+        if argv[0].upper() == b"DBSIZE" and show(theirs) != show(mine):
+            self._remove_expired()
+            theirs = self.real.call(argv)
         if compare and not agree(argv, theirs, mine, self.version, (self.real.raw, self.ours.raw)):
             raise Difference(f"{argv}\n  redis: {_cut(theirs, self.real.raw)}\n  ours:  {_cut(mine, self.ours.raw)}")
         if argv[0].upper() == b"SPOP" and isinstance(mine, (bytes, list, set)):
@@ -151,6 +154,14 @@ class Pair:
     def is_expected(self, argv: Command, theirs: Any, mine: Any) -> bool:
         """Whether the version explains a difference."""
         return is_expected(self.version, argv, theirs, mine)
+
+    def _remove_expired(self) -> None:
+        """Let the real server find the keys that have expired, which it counts until then."""
+        other = Real(self.real.port, 2)
+        for number in other.used_databases():
+            other.call([b"SELECT", b"%d" % number])
+            other.call([b"SCAN", b"0", b"COUNT", b"100000"])
+        other.close()
 
     def _pop_the_same(self, key: bytes, theirs: Any, mine: Any) -> None:
         """Let ours lose what a SPOP has taken from the other, and not what it took itself."""
