@@ -348,8 +348,8 @@ def sintercard(session: Context, argv: list[bytes]) -> int:
     return _count(_intersection(_read_all(session, keys)), limit)
 
 
-def _parse_card(argv: list[bytes], *ignored: bytes) -> tuple[list[bytes], int]:
-    """The keys and the limit, 0 for none, of SINTERCARD and its like; options that are ``ignored`` may be there.
+def _parse_card(argv: list[bytes], *allowed: bytes) -> tuple[list[bytes], int]:
+    """The keys and the limit, 0 for none, of SINTERCARD and its like; options that are ``allowed`` may be there, too.
 
     Raises RedisError.
     """
@@ -361,7 +361,7 @@ def _parse_card(argv: list[bytes], *ignored: bytes) -> tuple[list[bytes], int]:
     while (option := options.take()) is not None:
         if option == b"LIMIT" and options.left():
             limit = positive(options.value(), b"ERR LIMIT can't be negative")
-        elif option not in ignored:
+        elif option not in allowed:
             options.fail()
     return argv[2 : 2 + number], limit
 

@@ -7,6 +7,7 @@ Events here: ``command``, ``fast-command``, ``expire-cycle``, ``eviction-cycle``
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, STALE, Family
@@ -86,16 +87,16 @@ def latency_latest(session: Session, argv: list[bytes]) -> list[Any]:
     complexity="O(N), N = commands",
     tips=("nondeterministic_output", "request_policy:all_nodes", "response_policy:special"),
 )
-def latency_histogram(session: Session, argv: list[bytes]) -> dict[bytes, Any]:
-    """Return how long the calls of some commands took, or of all."""
+def latency_histogram(session: Session, argv: list[bytes]) -> Pairs:
+    """Return how long the calls of some commands took, or of all; once for each time that one is asked for."""
     rows = session.core.tables.rows
-    wanted = [word.decode("ascii", "replace").lower() for word in argv[2:]] or list(rows)
-    found: dict[bytes, Any] = {}
-    for name in wanted:
-        for row in _with_subcommands(rows.get(name)):
-            if row.stats.histogram:
-                calls, steps = sum(row.stats.histogram.values()), row.stats.cumulative()
-                found[row.name] = {b"calls": calls, b"histogram_usec": Pairs(steps.items())}
+    names = [word.decode("ascii", "replace").lower() for word in argv[2:]]
+    wanted = chain.from_iterable(_with_subcommands(rows.get(name)) for name in names) if names else rows.values()
+    found = Pairs()
+    for row in wanted:
+        if row.stats.histogram:
+            calls, steps = sum(row.stats.histogram.values()), row.stats.cumulative()
+            found.append((row.name, {b"calls": calls, b"histogram_usec": Pairs(steps.items())}))
     return found
 
 

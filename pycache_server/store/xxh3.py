@@ -1,8 +1,8 @@
 """XXH3 with 64 bits and no seed: the digest by which DIGEST, SET IFDEQ and DELEX IFDEQ know a string.
 
 The package ``xxhash`` (the extra ``digest``) calculates it where it is installed, at some GB/s. Where it is not, this
-file does: the same digests, in 1 to 20 us for a string of up to 240 bytes and 50 ms for one of a megabyte. Nothing else
-of the server needs them.
+file does: the same digests, in 1 to 20 us for a string of up to 240 bytes and 50 ms for one of a megabyte. It refuses
+what is LONGEST or longer, so that nobody can stop the server for long. Nothing else needs these digests.
 
 Strings of up to 16, 128 and 240 bytes and longer ones are mixed in four different ways. Numbers are unsigned with 64
 bits; ``_fold`` multiplies two of them and keeps both halves. Source: "XXH3 algorithm" of the xxHash specification.
@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from struct import unpack_from
+
+from pycache_server.errors import RedisError
 
 _MASK = (1 << 64) - 1
 _P32_1, _P32_2, _P32_3 = 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D
@@ -170,6 +172,15 @@ def _fastest() -> Callable[[bytes], int]:
 _digest = _fastest()
 
 
+LONGEST = 16 << 20
+"""From so many bytes on the package is needed."""
+
+
 def hex_digest(data: bytes) -> bytes:
-    """The digest as 16 hexadecimal digits in lower case."""
+    """The digest as 16 hexadecimal digits in lower case.
+
+    Raises RedisError where that would take too long.
+    """
+    if _digest is xxh3 and len(data) >= LONGEST:
+        raise RedisError(b"ERR a digest of so long a string needs the Python package xxhash, which is not installed")
     return b"%016x" % _digest(data)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import hiredis
 
 from pycache_server.commands.args import option_of
+from pycache_server.commands.conditions import COMPARISONS
 
 Command = list[bytes]
 Version = tuple[int, ...]
@@ -178,6 +179,14 @@ CHANGES = (
         "a negative offset of LIMIT counts from the end of a skiplist: in 7.0 there is nothing then",
         before(7, 4),
         lambda argv, theirs, mine: _holds(argv, b"LIMIT") and theirs in ([], 0),
+    ),
+    Change(
+        "set",
+        "SET has the conditions IFEQ, IFNE, IFDEQ and IFDNE",
+        before(8, 4),
+        lambda argv, theirs, mine: (
+            _error(theirs) == "ERR syntax error" and not COMPARISONS.isdisjoint(map(option_of, argv))
+        ),
     ),
     Change(
         "client",

@@ -185,3 +185,15 @@ def test_info_counts_shard_channels(running: Running, wire: Wire) -> None:
     wire.read()
     assert running.info("stats")["pubsubshard_channels"] == "2"
     assert running.info("clients")["pubsub_clients"] == "1"
+
+
+@pytest.mark.interop
+def test_statistics_of_memory_have_every_field_of_redis(real_redis: RealRedis, wire: Wire) -> None:
+    real = Real(real_redis.port, 2)
+    real.call([b"SET", b"k", b"v"])
+    theirs = real.call([b"MEMORY", b"STATS"])[::2]
+    real.close()
+    wire.call("SET", "k", "v")
+    mine = wire.call("MEMORY", "STATS")[::2]
+    assert {name.decode() for name in theirs} <= {*mine}
+    assert {"overhead.db.hashtable.lut", "db.dict.rehashing.count", "allocator.muzzy", "db.0"} <= {*mine}

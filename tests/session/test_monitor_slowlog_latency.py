@@ -293,3 +293,16 @@ def test_the_histogram_of_redis_has_the_same_steps(client: AnyClient) -> None:
 
 def test_nothing_was_called_nothing_is_counted() -> None:
     assert CommandStats().cumulative() == {}
+
+
+def test_a_histogram_is_told_once_for_each_time_that_it_is_asked_for(our_client: Client) -> None:
+    our_client.call("SET", "k", "v")
+    our_client.call("CLIENT", "ID")
+
+    def names(*words: str) -> list[str]:
+        found: list[str] = our_client.call("LATENCY", "HISTOGRAM", *words)[::2]
+        return found
+
+    assert sorted(names()) == ["client|id", "set"]
+    assert names("set", "nope", "SET") == ["set", "set"]
+    assert names("client") == names("client|id") == ["client|id"]

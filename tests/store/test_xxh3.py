@@ -8,6 +8,7 @@ from importlib import reload
 
 import pytest
 
+from pycache_server.errors import RedisError
 from pycache_server.store import xxh3 as module
 from pycache_server.store.xxh3 import hex_digest, xxh3
 
@@ -42,5 +43,7 @@ def test_without_the_package_the_digest_is_calculated_here(monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "xxhash", None)
     assert reload(module).hex_digest(b"hello") == b"9555e8555c62dcfd"
     assert module._digest is module.xxh3
+    with pytest.raises(RedisError, match="needs the Python package xxhash"):
+        module.hex_digest(bytes(module.LONGEST))
     monkeypatch.undo()
     reload(module)

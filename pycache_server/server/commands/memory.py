@@ -69,6 +69,9 @@ def memory_stats(session: Session, argv: list[bytes]) -> dict[bytes, Any]:
             }
     data = max(0, used - overhead)
     stats |= {
+        b"overhead.db.hashtable.lut": overhead,
+        b"overhead.db.hashtable.rehashing": 0,
+        b"db.dict.rehashing.count": 0,
         b"overhead.total": overhead,
         b"keys.count": keys,
         b"keys.bytes-per-key": used // keys if keys else 0,
@@ -78,6 +81,7 @@ def memory_stats(session: Session, argv: list[bytes]) -> dict[bytes, Any]:
         b"allocator.allocated": 0,
         b"allocator.active": 0,
         b"allocator.resident": 0,
+        b"allocator.muzzy": 0,
         b"allocator-fragmentation.ratio": 0.0,
         b"allocator-fragmentation.bytes": 0,
         b"allocator-rss.ratio": 0.0,
