@@ -248,6 +248,7 @@ APPLY: dict[str, Callable[[App], None]] = {
         (
             "hash-max-listpack-entries",
             "hash-max-listpack-value",
+            "hll-sparse-max-bytes",
             "list-max-listpack-size",
             "set-max-intset-entries",
             "set-max-listpack-entries",
