@@ -15,7 +15,6 @@ byte, and a checksum adds up how many registers they have.
 from __future__ import annotations
 
 import re
-from itertools import accumulate
 from typing import NamedTuple
 from zlib import adler32
 
@@ -220,8 +219,7 @@ def raise_all(text: bytearray, values: bytes, limit: int) -> None:
 
 
 def expand(text: Text) -> bytes:
-    """The values of the registers of a sparse string, a byte each. As in Redis nothing is said of runs behind the last
-    register.
+    """The values of the registers of a sparse string, a byte each.
 
     Raises CorruptedHyperLogLog.
     """
@@ -256,5 +254,11 @@ def runs(text: Text) -> list[tuple[bytes, int, int]]:
 
 
 def _has_end(text: Text) -> bool:
-    """Whether a run ends with the last register."""
-    return COUNT in accumulate(length for _, _, length in runs(text))
+    """Whether the last register is the end of a run, with nothing behind it but runs of values, which Redis does not
+    look at."""
+    total = 0
+    for _, value, length in runs(text):
+        if value and total + length > COUNT:
+            break
+        total += length
+    return total == COUNT
