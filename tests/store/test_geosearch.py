@@ -33,34 +33,34 @@ def test_a_circle_holds_what_is_near_enough_measured_or_not(around: Place, count
         radius = 10 ** random.uniform(0, 5)
         expected = {member for member, place in places.items() if distance(middle, place) <= radius}
         circle = Circle(middle, radius)
-        measured, chosen = circle.search(zset, 0, True), circle.search(zset, 0, False)
+        measured, chosen = circle.search(zset, 0, True, True), circle.search(zset, 0, False, False)
         assert measured.members == chosen.members
         assert set(measured.members) == expected
         assert measured.distances == [distance(middle, places[member]) for member in measured.members]
-        assert chosen.distances == []
-        assert list(measured.scores) == [zset.score(member) for member in measured.members]
+        assert chosen.distances == chosen.scores == []
+        assert measured.scores == [zset.score(member) for member in measured.members]
 
 
 def test_a_box_has_sides_of_its_own() -> None:
     zset = set_of([(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5)])
-    assert sorted(Box((0.0, 0.0), 70_000.0, 70_000.0, 99_000.0).search(zset, 0, False).members) == [
+    assert sorted(Box((0.0, 0.0), 70_000.0, 70_000.0, 99_000.0).search(zset, 0, False, False).members) == [
         b"0",
         b"1",
         b"2",
         b"3",
     ]
-    assert sorted(Box((0.0, 0.0), 70_000.0, 100.0, 70_000.0).search(zset, 0, False).members) == [b"0", b"1"]
-    assert sorted(Box((0.0, 0.0), 100.0, 70_000.0, 70_000.0).search(zset, 0, False).members) == [b"0", b"2"]
+    assert sorted(Box((0.0, 0.0), 70_000.0, 100.0, 70_000.0).search(zset, 0, False, False).members) == [b"0", b"1"]
+    assert sorted(Box((0.0, 0.0), 100.0, 70_000.0, 70_000.0).search(zset, 0, False, False).members) == [b"0", b"2"]
 
 
 def test_a_limited_search_gives_the_beginning_of_the_whole_one() -> None:
     random = Random(4)
     zset = set_of([place_near(random, (10.0, 50.0), 0.5) for _ in range(5000)])
     circle = Circle((10.0, 50.0), 60_000.0)
-    whole = circle.search(zset, 0, True)
+    whole = circle.search(zset, 0, True, True)
     assert len(whole.members) > 1000
     for limit in (1, 10, 700):
-        some = circle.search(zset, limit, True)
+        some = circle.search(zset, limit, False, True)
         assert (some.members, some.distances) == (whole.members[:limit], whole.distances[:limit])
 
 
@@ -68,5 +68,7 @@ def test_a_limited_search_gives_the_beginning_of_the_whole_one() -> None:
 def test_no_radius_is_too_small_or_too_large(radius: float) -> None:
     zset = set_of([(0.0, 0.0), (179.9, 85.0), (-180.0, -LATITUDE), (179.0, 0.0)])
     place = decode([encode(0.0, 0.0)])[0]
-    assert len(Circle(place, radius).search(zset, 0, False).members) == (4 if radius > 1 else 1)
-    assert len(Box(place, radius, radius, radius).search(zset, 0, False).members) in ((2, 3, 4) if radius > 1 else (1,))
+    assert len(Circle(place, radius).search(zset, 0, False, False).members) == (4 if radius > 1 else 1)
+    assert len(Box(place, radius, radius, radius).search(zset, 0, False, False).members) in (
+        (2, 3, 4) if radius > 1 else (1,)
+    )
