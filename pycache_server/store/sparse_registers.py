@@ -15,6 +15,7 @@ byte, and a checksum adds up how many registers they have.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 from zlib import adler32
 
@@ -232,25 +233,28 @@ def expand(text: Text) -> bytes:
 def expand_all(text: Text) -> bytes:
     """The same of all runs there are, or of more than enough to see that there are too many registers."""
     parts: list[bytes] = []
+    total = 0
     for token in _TOKENS.finditer(text, HEADER):
-        if token[1] is None:
-            parts.append(bytes(_long_length(token[0])))
-        else:
-            parts += map(_EXPANDED.__getitem__, token[1][: COUNT + 1])
-        if len(parts) > COUNT:
+        found = bytes(_long_length(token[0])) if token[1] is None else _expand_short(token[1])
+        parts.append(found)
+        total += len(found)
+        if total > COUNT:
             break
     return b"".join(parts)
 
 
-def runs(text: Text) -> list[tuple[bytes, int, int]]:
+def _expand_short(text: bytes) -> bytes:
+    return b"".join(map(_EXPANDED.__getitem__, text[: COUNT + 1]))
+
+
+def runs(text: Text) -> Iterator[tuple[bytes, int, int]]:
     """The runs: the letter under which PFDEBUG shows their kind, the value, and how many registers they have."""
-    found: list[tuple[bytes, int, int]] = []
     for token in _TOKENS.finditer(text, HEADER):
         if token[1] is None:
-            found.append((b"Z", 0, _long_length(token[0])))
+            yield b"Z", 0, _long_length(token[0])
         else:
-            found += [(b"v" if byte & 0x80 else b"z", _value(byte), _length(byte)) for byte in token[1]]
-    return found
+            for byte in token[1]:
+                yield b"v" if byte & 0x80 else b"z", _value(byte), _length(byte)
 
 
 def _has_end(text: Text) -> bool:
@@ -258,7 +262,7 @@ def _has_end(text: Text) -> bool:
     look at."""
     total = 0
     for _, value, length in runs(text):
-        if value and total + length > COUNT:
+        if total > COUNT or (value and total + length > COUNT):
             break
         total += length
     return total == COUNT
