@@ -1,7 +1,8 @@
 """Requests per second, server CPU per command and latency, beside redis-server, with redis-benchmark as the client.
 
     python -m bench.throughput                    # GET, SET, INCR at depths 1, 16 and 100 with 50 clients
-    python -m bench.throughput --all              # redis-benchmark's whole default set and a queue, at depths 1 and 16
+    python -m bench.throughput --all              # redis-benchmark's whole default set at depths 1 and 16
+    python -m bench.throughput --more             # queues on streams, places, and scripts
     python -m bench.throughput --clients 1,50,500
     python -m bench.throughput --loop asyncio     # without uvloop
 
@@ -19,6 +20,7 @@ import statistics
 import subprocess
 import sys
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from bench.common import (
@@ -41,7 +43,8 @@ DEFAULT_SET = (
 )  # fmt: skip
 QUEUE = ("xreadgroup", "xreadgroup_10", "xack")
 REQUESTS = {1: 50_000, 16: 250_000, 100: 400_000}
-HEAVY = {"lrange_100": 10, "lrange_300": 25, "lrange_500": 40, "lrange_600": 50, "mset": 5, "xreadgroup_10": 10}
+HEAVY = {"geosearch": 10, "lrange_100": 10, "lrange_300": 25, "lrange_500": 40, "lrange_600": 50, "mset": 5}
+HEAVY["xreadgroup_10"] = 10
 """Tests that do more per request, and by how much fewer requests make a run as long."""
 CUSTOM = {
     "xadd": "XADD mystream * myfield xxx",
@@ -52,7 +55,11 @@ CUSTOM = {
     "lrange_300": "LRANGE mylist 0 299",
     "lrange_500": "LRANGE mylist 0 499",
     "lrange_600": "LRANGE mylist 0 599",
+    "geoadd": "GEOADD places __rand_int__e-5 __rand_int__e-5 member:__rand_int__",
+    "geosearch": "GEOSEARCH towns FROMLONLAT __rand_int__e-5 __rand_int__e-5 BYRADIUS 4.4 km",
 }
+TOWNS = 10_000
+"""Places in one degree by one, of which a search finds 50."""
 
 
 @dataclass
@@ -114,6 +121,12 @@ def prepare(server: ServerProcess, test: str, arguments: argparse.Namespace) -> 
             capture_output=True,
             check=True,
         )
+    if test == "geosearch":
+        chance, towns = Random(1), []
+        for number in range(TOWNS):
+            place = f"{chance.random():.6f} {chance.random():.6f}"
+            towns.append(pack(f"GEOADD towns {place} town:{number}".encode().split()))
+        fill(server, towns)
     if test in ("lpush", "rpush", "xadd"):
         server.call("DEL", "mystream" if test == "xadd" else "mylist")
 

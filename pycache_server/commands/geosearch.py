@@ -18,6 +18,7 @@ from pycache_server.commands.registry import DENYOOM, READONLY, WRITE
 from pycache_server.commands.syntax import KeySpec
 from pycache_server.commands.zsets import read_zset
 from pycache_server.errors import RedisError, c_string
+from pycache_server.resp.encode import Texts
 from pycache_server.store.events import DEL, ZSET, Event
 from pycache_server.store.geohash import Place, decode
 from pycache_server.store.geosearch import Box, Circle, Hits, Shape
@@ -335,8 +336,9 @@ def _find(zset: SortedSet, query: Query) -> Hits:
     """What is asked for, in the order and number that it is asked for."""
     count = query.count
     in_order = query.sorted or (count > 0 and not query.any)
+    scored = query.with_hash or query.with_place or query.target is not None
     measured = in_order or query.with_distance or query.distances
-    hits = query.shape().search(zset, count if query.any else 0, measured)
+    hits = query.shape().search(zset, count if query.any else 0, scored, measured)
     if in_order:
         hits.take(partial_sort(hits.distances, count or len(hits.distances), query.descending))
     return hits
@@ -354,12 +356,12 @@ def _answer(session: Context, zset: SortedSet | None, query: Query) -> Any:
         columns.append(list(map(int, hits.scores)))
     if query.with_place:
         columns.append(list(map(coordinates, decode(map(int, hits.scores)))))
-    return list(zip(*columns, strict=True)) if len(columns) > 1 else members
+    return list(zip(*columns, strict=True)) if len(columns) > 1 else Texts(members)
 
 
 def _store(session: Context, key: bytes, zset: SortedSet | None, query: Query, event: Event) -> int:
     db = session.db
-    hits = Hits() if zset is None else _find(zset, query)
+    hits = Hits(False, False) if zset is None else _find(zset, query)
     if not hits.members:
         db.delete(key, DEL)
         return 0

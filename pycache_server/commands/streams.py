@@ -13,7 +13,7 @@ from pycache_server.commands.args import Options, integer, option_of, timeout_ms
 from pycache_server.commands.context import NOT_READY, Context
 from pycache_server.commands.registry import BLOCKING, DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.commands.syntax import KeySpec
-from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, wrong_arity
+from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, bad_subcommand, c_string, wrong_arity
 from pycache_server.resp.encode import NULL_ARRAY, OK, Entries, Pairs
 from pycache_server.store.events import QUIET, STREAM, Event
 from pycache_server.store.references import REFS, Refs
@@ -417,9 +417,10 @@ def bound_of(word: bytes, missing: int) -> int:
 
     Raises BadId.
     """
-    if word == b"-":
+    sign = c_string(word)
+    if sign == b"-":
         return 0
-    return LARGEST_ID if word == b"+" else id_of(word, missing)
+    return LARGEST_ID if sign == b"+" else id_of(word, missing)
 
 
 @command(

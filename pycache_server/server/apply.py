@@ -287,6 +287,7 @@ APPLY: dict[str, Callable[[App], None]] = {
         (
             "hash-max-listpack-entries",
             "hash-max-listpack-value",
+            "hll-sparse-max-bytes",
             "list-max-listpack-size",
             "rdbcompression",
             "set-max-intset-entries",

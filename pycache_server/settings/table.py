@@ -169,6 +169,7 @@ def _acting() -> list[Directive]:
         # encodings
         Directive("hash-max-listpack-entries", ANY, 512, alias="hash-max-ziplist-entries", acts=True),
         Directive("hash-max-listpack-value", ANY, 64, alias="hash-max-ziplist-value", acts=True),
+        Directive("hll-sparse-max-bytes", Memory(0, INT_MAX), 3000, acts=True),
         Directive("list-max-listpack-size", SIGNED, -2, alias="list-max-ziplist-size", acts=True),
         Directive("set-max-intset-entries", ANY, 512, acts=True),
         Directive("set-max-listpack-entries", ANY, 128, acts=True),
@@ -250,7 +251,6 @@ def _idle() -> list[Directive]:
     add(SIGNED, 100, "replica-priority/slave-priority")
     add(ANY, 300, "tls-session-cache-timeout")
     add(ANY, 1000, "active-defrag-max-scan-fields")
-    add(Memory(0, INT_MAX), 3000, "hll-sparse-max-bytes")
     add(ANY, 3600, "repl-backlog-ttl")
     add(ANY, 15000, "cluster-node-timeout")
     add(ANY, 20480, "tls-session-cache-size")

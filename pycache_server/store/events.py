@@ -94,6 +94,8 @@ COPY_TO: Final = Event(GENERIC, b"copy_to")
 NEW_KEY: Final = Event(NEW, b"new")
 UNHEARD: Final = Event(0, b"")
 """What nobody has to hear of, or is told by other events."""
+REWRITTEN: Final = Event(1 << 14, b"")
+"""A value has changed for those who watch it, but nobody is told."""
 MISSED: Final = Event(KEY_MISS, b"keymiss")
 EXPIRED_KEY: Final = Event(EXPIRED, b"expired")
 FIELDS_EXPIRED: Final = Event(HASH, b"hexpired")

@@ -53,8 +53,8 @@ _CHUNK = 13
 _SPREAD = list(map(_spread, range((1 << _CHUNK) + 1)))
 _LOW = (1 << _CHUNK) - 1
 _HEX = b"0123456789abcdef"
-_ROW_NIBBLES = bytes(_HEX[int(f"{byte & 0x55:x}".replace("4", "2").replace("5", "3"), 4)] for byte in range(256))
-_COLUMN_NIBBLES = bytes(_ROW_NIBBLES[byte >> 1] for byte in range(256))
+ROW_NIBBLES = bytes(_HEX[int(f"{byte & 0x55:x}".replace("4", "2").replace("5", "3"), 4)] for byte in range(256))
+COLUMN_NIBBLES = bytes(ROW_NIBBLES[byte >> 1] for byte in range(256))
 """The four bits of a row, or of a column, that a byte of a number has, as a hexadecimal digit."""
 
 
@@ -73,7 +73,7 @@ def deinterleave(numbers: Iterable[int]) -> tuple[array[int], array[int]]:
         data.byteswap()
     raw = data.tobytes()
     found = []
-    for nibbles in (_COLUMN_NIBBLES, _ROW_NIBBLES):
+    for nibbles in (COLUMN_NIBBLES, ROW_NIBBLES):
         part = array("I", bytes.fromhex(raw.translate(nibbles).decode("ascii")))
         if byteorder == "little":
             part.byteswap()

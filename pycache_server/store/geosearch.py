@@ -1,10 +1,10 @@
 """Which members of a sorted set of geohashes lie within a shape, and how far from its middle.
 
 Redis looks into up to nine cells of a grid, one after the other, and measures the distance of everything there; so its
-answers come in the order of the cells, and of numbers within each. We fetch the same cells, decode all numbers at once
-(geohash.py), and measure only what is within a window of columns and rows around the shape. Where nobody wants to know
-distances, those within a small circle are not measured either, but for what is close to its edge: there the Earth is
-flat enough to count in columns and rows, with an error that is known.
+answers come in the order of the cells, and of numbers within each. We fetch the same cells, but measure only what is
+within a window of columns and rows around the shape (geowindow.py). Where nobody wants to know distances, those within
+a small circle are not measured either, but for what is close to its edge: there the Earth is flat enough to count in
+columns and rows, with an error that is known.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterable
-from math import asin, cos, inf, isfinite, nan, pi, sin, sqrt, tan, trunc
+from math import asin, cos, inf, isfinite, nan, pi, sin, sqrt, tan
 
 from pycache_server.store.geohash import (
     CELL_HEIGHT,
@@ -27,39 +27,39 @@ from pycache_server.store.geohash import (
     Edges,
     Place,
     cells_around,
-    deinterleave,
     distance,
     middle,
 )
+from pycache_server.store.geowindow import AT_ONCE, Window
 from pycache_server.store.zset import SortedSet
 
-_AT_ONCE = 512
+_FEW = 512
 """Candidates that a search for any members looks at in one go."""
 _ROUNDING = 1e-9
 """By so much, in degrees and of the whole, the window is larger than it must be."""
-_AROUND = SIDE - 1
-"""Columns are counted modulo 2^26."""
-
 Chosen = tuple[list[int], list[float]]
 """The places of what is chosen, and its distances in metres, if those are wanted."""
 
 
 class Hits:
-    """What a search has found: parallel lists of members, scores, and distances in metres if those were wanted."""
+    """What a search has found: parallel lists of members, and where that is wanted of their scores, and of their
+    distances in metres."""
 
-    __slots__ = ("distances", "members", "scores")
+    __slots__ = ("distances", "measured", "members", "scored", "scores")
 
-    def __init__(self) -> None:
+    def __init__(self, scored: bool, measured: bool) -> None:
+        self.scored = scored
+        self.measured = measured
         self.members: list[bytes] = []
-        self.scores = array("d")
+        self.scores: list[float] = []
         self.distances: list[float] = []
 
     def take(self, places: Iterable[int]) -> None:
         """Keep those at some places, in that order."""
         places = list(places)
         self.members = [self.members[place] for place in places]
-        self.scores = array("d", [self.scores[place] for place in places])
-        self.distances = [self.distances[place] for place in places]
+        self.scores = [self.scores[place] for place in places] if self.scored else []
+        self.distances = [self.distances[place] for place in places] if self.measured else []
 
 
 class Shape(ABC):
@@ -71,7 +71,7 @@ class Shape(ABC):
         self.width = width
         self.height = height
         self.reach = reach
-        self._set_window()
+        self.window = self._window()
 
     @abstractmethod
     def extent(self) -> float:
@@ -79,10 +79,10 @@ class Shape(ABC):
         any longitude."""
 
     @abstractmethod
-    def measure(self, columns: array[int], rows: array[int]) -> Chosen:
+    def measure(self, columns: list[int], rows: list[int]) -> Chosen:
         """Choose those cells of the finest grid whose middles are within the shape, with their distances."""
 
-    def choose(self, columns: array[int], rows: array[int]) -> list[int]:
+    def choose(self, columns: list[int], rows: list[int]) -> list[int]:
         """The same without distances."""
         return self.measure(columns, rows)[0]
 
@@ -95,54 +95,56 @@ class Shape(ABC):
         width = self.width / EARTH_RADIUS / cos(parallel * RADIANS) / RADIANS if isfinite(parallel) else nan
         return longitude - width, latitude - height, longitude + width, latitude + height
 
-    def _set_window(self) -> None:
-        """Find columns and rows outside of which nothing is within the shape."""
+    def _window(self) -> Window:
+        """Columns and rows outside of which nothing is within the shape."""
         longitude, latitude = self.place
         height = self.height / EARTH_RADIUS / RADIANS * (1 + _ROUNDING) + _ROUNDING
         width = self.extent() * (1 + _ROUNDING) + _ROUNDING
-        self._first_row = int(max(latitude - height + LATITUDE, 0) // CELL_HEIGHT) - 1
-        self._last_row = int(min(latitude + height + LATITUDE, 2 * LATITUDE) // CELL_HEIGHT) + 1
-        self._first_column = self._columns = 0
-        if width < LONGITUDE - 1:
-            self._first_column = int((longitude - width + LONGITUDE) // CELL_WIDTH) - 1
-            self._columns = int((longitude + width + LONGITUDE) // CELL_WIDTH) + 1 - self._first_column
-        else:
-            self._columns = SIDE
+        first_row = int(max(latitude - height + LATITUDE, 0) // CELL_HEIGHT) - 1
+        last_row = int(min(latitude + height + LATITUDE, 2 * LATITUDE) // CELL_HEIGHT) + 1
+        if width >= LONGITUDE - 1:
+            return Window(0, SIDE, first_row, last_row)
+        first_column = int((longitude - width + LONGITUDE) // CELL_WIDTH) - 1
+        last_column = int((longitude + width + LONGITUDE) // CELL_WIDTH) + 1
+        return Window(first_column, last_column - first_column, first_row, last_row)
 
-    def search(self, zset: SortedSet, limit: int, measured: bool) -> Hits:
+    def search(self, zset: SortedSet, limit: int, scored: bool, measured: bool) -> Hits:
         """The members within the shape, in Redis's order; the first ``limit`` of them where that is not 0."""
-        hits = Hits()
+        hits = Hits(scored, measured)
         cells = cells_around(self.place, self.reach, self.bounds())
         if limit:
-            self._look_for_some(zset, cells, hits, limit, measured)
+            self._look_for_some(zset, cells, hits, limit)
         else:
-            self._look_at(*zset.gather(cells), hits, measured)
+            members, scores = zset.gather(cells)
+            for start in range(0, len(members), AT_ONCE):
+                end = start + AT_ONCE
+                self._look_at(members[start:end], scores[start:end], cells, hits)
         return hits
 
-    def _look_for_some(
-        self, zset: SortedSet, cells: list[tuple[int, int]], hits: Hits, limit: int, measured: bool
-    ) -> None:
+    def _look_for_some(self, zset: SortedSet, cells: list[tuple[int, int]], hits: Hits, limit: int) -> None:
         """Look into cells, a part at a time, until there are ``limit`` hits."""
         for cell in cells:
             start, stop = (zset.below(number, False) for number in cell)
             while start < stop:
-                end = min(start + _AT_ONCE, stop)
-                self._look_at(*zset.between(start, end), hits, measured)
+                end = min(start + _FEW, stop)
+                self._look_at(*zset.between(start, end), [cell], hits)
                 if len(hits.members) >= limit:
                     del hits.members[limit:], hits.scores[limit:], hits.distances[limit:]
                     return
                 start = end
 
-    def _look_at(self, members: list[bytes], scores: array[float], hits: Hits, measured: bool) -> None:
-        """Add those of some members to the hits that are within the shape."""
-        columns, rows = deinterleave(map(trunc, scores))  # takes half of the time of int
-        if measured:
+    def _look_at(self, members: list[bytes], scores: array[float], cells: list[tuple[int, int]], hits: Hits) -> None:
+        """Add those of some members of cells to the hits that are within the shape."""
+        places, columns, rows = self.window.choose(scores, cells)
+        if hits.measured:
             chosen, distances = self.measure(columns, rows)
             hits.distances += distances
         else:
             chosen = self.choose(columns, rows)
-        hits.members += [members[place] for place in chosen]
-        hits.scores.extend([scores[place] for place in chosen])
+        places = [places[place] for place in chosen]
+        hits.members += [members[place] for place in places]
+        if hits.scored:
+            hits.scores += [scores[place] for place in places]
 
 
 class Circle(Shape):
@@ -158,17 +160,14 @@ class Circle(Shape):
             return inf
         return asin(sin(angle) / cos(latitude)) / RADIANS
 
-    def measure(self, columns: array[int], rows: array[int]) -> Chosen:
+    def measure(self, columns: list[int], rows: list[int]) -> Chosen:
         """Hot: what ``middle`` and ``distance`` do stands here once more, 0.5 us instead of 1.1 for each."""
         chosen: list[int] = []
         distances: list[float] = []
         radius = self.reach
         longitude, latitude = self.place[0] * RADIANS, self.place[1] * RADIANS
         cosine = cos(latitude)
-        first, count, lowest, highest = self._first_column, self._columns, self._first_row, self._last_row
         for place, column, row in zip(range(len(rows)), columns, rows, strict=True):
-            if not lowest <= row <= highest or column - first & _AROUND > count:
-                continue
             if column < SIDE and row < SIDE:
                 other_longitude = column * CELL_WIDTH + FIRST_MIDDLE
                 other_latitude = (row * CELL_HEIGHT - LATITUDE + ((row + 1) * CELL_HEIGHT - LATITUDE)) / 2
@@ -187,36 +186,35 @@ class Circle(Shape):
                 distances.append(metres)
         return chosen, distances
 
-    def choose(self, columns: array[int], rows: array[int]) -> list[int]:
+    def choose(self, columns: list[int], rows: list[int]) -> list[int]:
         """Count in columns and rows where the Earth is flat enough: then a place takes 0.2 us."""
         error = self._flatness()
         if error > _FLAT:
             return self.measure(columns, rows)[0]
         chosen: list[int] = []
         longitude, latitude = self.place
-        first, count, lowest, highest = self._first_column, self._columns, self._first_row, self._last_row
-        across = (longitude + LONGITUDE) / CELL_WIDTH - 0.5 - first
-        up = (latitude + LATITUDE) / CELL_HEIGHT - 0.5
+        middle_column = (longitude + LONGITUDE) / CELL_WIDTH - 0.5
+        middle_row = (latitude + LATITUDE) / CELL_HEIGHT - 0.5
         wide = (CELL_WIDTH / 2 * RADIANS * cos(latitude * RADIANS)) ** 2
         high = (CELL_HEIGHT / 2 * RADIANS) ** 2
         square = sin(self.reach / DIAMETER) ** 2
         surely, perhaps = square * (1 - error), square * (1 + error)
         for place, column, row in zip(range(len(rows)), columns, rows, strict=True):
-            if lowest <= row <= highest and (x := column - first & _AROUND) <= count:
-                east = x - across
-                north = row - up
-                square = east * east * wide + north * north * high
-                if square < surely or (square < perhaps and not distance(self.place, middle(column, row)) > self.reach):
-                    chosen.append(place)
+            east = column - middle_column
+            north = row - middle_row
+            square = east * east * wide + north * north * high
+            if square < surely or (square < perhaps and not distance(self.place, middle(column, row)) > self.reach):
+                chosen.append(place)
         return chosen
 
     def _flatness(self) -> float:
         """By which part the square of a distance may be wrong that is calculated on a plane."""
-        longitude, latitude = self.place
-        if self.reach < _CELLS or longitude == LONGITUDE or latitude == LATITUDE or self._columns == SIDE:
+        latitude = self.place[1]
+        first, count, *_ = self.window
+        if self.reach < _CELLS or latitude == LATITUDE or first < 0 or first + count >= SIDE:
             return inf
         angle = self.reach / EARTH_RADIUS
-        width = self._columns * CELL_WIDTH * RADIANS
+        width = count * CELL_WIDTH * RADIANS
         return 2 * (tan(abs(latitude) * RADIANS + angle) * angle + angle * angle + width * width) + _ROUNDING
 
 
@@ -235,14 +233,11 @@ class Box(Shape):
             return inf
         return 2 * asin(sine) / RADIANS
 
-    def measure(self, columns: array[int], rows: array[int]) -> Chosen:
+    def measure(self, columns: list[int], rows: list[int]) -> Chosen:
         chosen: list[int] = []
         distances: list[float] = []
         longitude, latitude = self.place
-        first, count, lowest, highest = self._first_column, self._columns, self._first_row, self._last_row
         for place, (column, row) in enumerate(zip(columns, rows, strict=True)):
-            if not lowest <= row <= highest or column - first & _AROUND > count:
-                continue
             other = middle(column, row)
             if EARTH_RADIUS * abs(other[1] * RADIANS - latitude * RADIANS) > self.height:
                 continue

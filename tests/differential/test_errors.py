@@ -36,6 +36,7 @@ SKIPPED = {
     "failover": "makes the server another's replica",
     "migrate": "waits for a server that is not there",
     "monitor": "shows the commands of the test between its replies",
+    "pfselftest": "takes a real server half a second",
     "psync": "makes the connection a replica's",
     "quit": "ends the connection",
     "replconf": "makes the connection a replica's",
@@ -59,10 +60,20 @@ HOLDERS = {
     b"zset": [b"ZADD", b"zset", b"1", b"a", b"2", b"b"],
     b"hash": [b"HSET", b"hash", b"a", b"1", b"b", b"x"],
     b"stream": [b"XADD", b"stream", b"1-1", b"a", b"1"],
+    b"geo": [b"GEOADD", b"geo", b"13.361389", b"38.115556", b"a", b"15.087269", b"37.502669", b"b"],
+    b"hll": [b"PFADD", b"hll", b"a", b"b"],
 }
 """Keys of every type that we have, and how they are made."""
 KEYS = [key for key, words in HOLDERS.items() if words[0].decode().lower() in REGISTRY]
-KEY_OF_GROUP = {"list": b"list", "set": b"set", "sorted-set": b"zset", "hash": b"hash", "stream": b"stream"}
+KEY_OF_GROUP = {
+    "list": b"list",
+    "set": b"set",
+    "sorted-set": b"zset",
+    "hash": b"hash",
+    "stream": b"stream",
+    "geo": b"geo",
+    "hyperloglog": b"hll",
+}
 MOST_LINES = 900
 """Of so many command lines one in several is tried unless ``--slow`` is given."""
 

@@ -198,7 +198,9 @@ CHANGES = (
         "hello",
         "HELLO looks at all of its options before it sets the name",
         before(7, 4),
-        lambda argv, theirs, mine: bool(_error(theirs) and _error(mine)) and _holds(argv, b"SETNAME"),
+        lambda argv, theirs, mine: (
+            bool(_error(theirs) and _error(mine)) and (_holds(argv, b"SETNAME") or _holds(argv, b"AUTH"))
+        ),
     ),
     Change(
         "command",

@@ -1,0 +1,129 @@
+"""Which geohashes are within a window of columns and rows: many at once, without a step of Python for each.
+
+The scores of a cell are doubles that have the same exponent, unless the cell is the first one: so the bits of their
+numbers are those of their fractions, all moved by the same count, and can be taken from the bytes of an array as it is.
+The translation of bytes takes columns and rows apart (geohash.py), and puts each into a lane of 32 bits of one long
+integer. Long integers are subtracted, shifted and masked at once: a bit that stays above each lane says whether it is
+not less than a bound. That takes 0.1 us for each score; to ask each one for its bits takes 0.5.
+"""
+
+from __future__ import annotations
+
+from array import array
+from functools import cache
+from itertools import compress
+from math import trunc
+from struct import pack
+from sys import byteorder
+from typing import NamedTuple
+
+from pycache_server.store.geohash import COLUMN_NIBBLES, ROW_NIBBLES, SIDE, deinterleave
+
+AT_ONCE = 4096
+"""Most scores that are looked at together."""
+_LANE = 32
+_ONES = ((1 << _LANE * AT_ONCE) - 1) // ((1 << _LANE) - 1)
+"""A one in each lane."""
+_GUARD = 1 << _LANE - 1
+_FRACTION = 52
+"""Bits of the fraction of a double."""
+_AROUND = SIDE - 1
+"""Columns are counted modulo 2^26."""
+
+Cells = tuple[list[int], list[int], list[int]]
+"""Places among the scores, and the columns and the rows of these."""
+
+
+class Window(NamedTuple):
+    """So many columns behind the first one, around the world, and rows from the first to the last."""
+
+    first_column: int
+    columns: int
+    first_row: int
+    last_row: int
+
+    def choose(self, scores: array[float], ranges: list[tuple[int, int]]) -> Cells:
+        """The scores that are within; all of them are numbers from one up to below another of some ranges."""
+        size = min(ranges)[0].bit_length()
+        last = self.first_column + self.columns
+        if (
+            size == (max(ranges)[1] - 1).bit_length()
+            and 2 < size <= _FRACTION + 1
+            and 0 <= self.first_column <= last <= SIDE
+        ):
+            return self._choose_alike(scores, _layout_of(size - 1))
+        columns, rows = deinterleave(map(trunc, scores))
+        first, count, lowest, highest = self
+        places = [
+            place
+            for place, column, row in zip(range(len(rows)), columns, rows, strict=True)
+            if lowest <= row <= highest and column - first & _AROUND <= count
+        ]
+        return places, [columns[place] for place in places], [rows[place] for place in places]
+
+    def _choose_alike(self, scores: array[float], layout: tuple[Layout, Layout]) -> Cells:
+        """The same of scores that have the same exponent."""
+        count = len(scores)
+        ones = _ONES >> _LANE * (AT_ONCE - count)
+        data = array("Q", scores.tobytes())
+        if byteorder == "little":
+            data.byteswap()
+        raw = data.tobytes()
+        columns = layout[0].lanes(raw, ones)
+        rows = layout[1].lanes(raw, ones)
+        guards = ones * _GUARD
+        within = (
+            (columns | guards) - ones * self.first_column
+            & (guards | ones * (self.first_column + self.columns)) - columns
+            & (rows | guards) - ones * max(self.first_row, 0)
+            & (guards | ones * self.last_row) - rows
+            & guards
+        )
+        chosen = (within >> _LANE - 1).to_bytes(4 * count, "big")[3::4]
+        return (
+            list(compress(range(count), chosen)),
+            list(compress(_numbers(columns, count), chosen)),
+            list(compress(_numbers(rows, count), chosen)),
+        )
+
+
+class Layout(NamedTuple):
+    """Where the bits of columns, or of rows, are in doubles of an exponent."""
+
+    nibbles: bytes
+    """The table that takes them out of bytes."""
+    exponent: int
+    """What it takes out of the exponent."""
+    shift: int
+    """By how much they are moved."""
+    first: int
+    """What the leading bit of the number is, which a fraction does not have."""
+
+    def lanes(self, raw: bytes, ones: int) -> int:
+        """The columns, or rows, of doubles in big-endian bytes: the first one is in the highest lane."""
+        found = int.from_bytes(bytes.fromhex(raw.translate(self.nibbles).decode("ascii")), "big")
+        found = (found ^ ones * self.exponent) >> self.shift
+        return found & ones * ((1 << _LANE - self.shift) - 1) | ones * self.first
+
+
+@cache
+def _layout_of(exponent: int) -> tuple[Layout, Layout]:
+    """The layouts of columns and rows in the doubles from 2^exponent up to the double of that."""
+    moved = _FRACTION - exponent
+    tables = (ROW_NIBBLES, COLUMN_NIBBLES) if moved & 1 else (COLUMN_NIBBLES, ROW_NIBBLES)
+    shifts = (moved + 1) // 2, moved // 2
+    least = pack(">d", 2.0**exponent)
+    columns, rows = deinterleave((1 << exponent,))
+    first, second = (
+        Layout(table, int(least.translate(table), 16), shift, leading)
+        for table, shift, leading in zip(tables, shifts, (columns[0], rows[0]), strict=True)
+    )
+    return first, second
+
+
+def _numbers(lanes: int, count: int) -> array[int]:
+    """What is in each lane, the highest one first."""
+    found = array("I", lanes.to_bytes(4 * count, "big"))
+    if byteorder == "little":
+        found.byteswap()
+    return found
