@@ -72,7 +72,13 @@ class Access:
     def check(self, user: User, command: Command, argv: list[bytes]) -> Denial | None:
         """What a user is not permitted of a command, None where it is all right. The number of words is that which
         the command takes."""
-        return None if user.is_unlimited else user.check(call_of(self.users.vocabulary, command, argv))
+        guard = self.guard_of(user)
+        if guard is None:
+            return None
+        test = guard.test(command)
+        if test is None or test(argv):
+            return None
+        return user.check(call_of(self.users.vocabulary, command, argv))
 
     def demand(self, session: Session, command: Command, argv: list[bytes], context: str = "") -> None:
         """Refuse a command that a client's user may not run, and write it down.
@@ -93,9 +99,11 @@ class Access:
 
     def guard_of(self, user: User) -> Guard | None:
         """The checks for a user's clients; None where it may do everything."""
-        if user not in self._guards:
-            self._guards[user] = None if user.is_unlimited else Guard(self, user)
-        return self._guards[user]
+        try:
+            return self._guards[user]
+        except KeyError:
+            guard = self._guards[user] = None if user.is_unlimited else Guard(self, user)
+            return guard
 
     # What was refused
 
