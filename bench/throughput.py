@@ -5,8 +5,9 @@
     python -m bench.throughput --clients 1,50,500
     python -m bench.throughput --loop asyncio     # without uvloop
 
-Each figure is the median over interleaved rounds; ratios are medians of the rounds' ratios. "CPU" is microseconds of
-server CPU per command: what the server costs, whatever the client and the machine are busy with.
+Each figure is the median over interleaved rounds, after one that warms both servers up and does not count; ratios are
+medians of the rounds' ratios. "CPU" is microseconds of server CPU per command: what the server costs, whatever the
+client and the machine are busy with.
 """
 
 from __future__ import annotations
@@ -118,12 +119,12 @@ def measure(
                 runs: dict[str, list[Run]] = {server.name: [] for server in servers}
                 for server in servers:
                     prepare(server, test, arguments)
-                for number in range(arguments.rounds):
+                for number in range(arguments.rounds + 1):
                     for server in servers if number % 2 else servers[::-1]:
-                        progress(f"{test} depth {depth} clients {count}: round {number + 1}, {server.name}")
-                        runs[server.name].append(
-                            run(server, test, depth, count, arguments.keys, arguments.size, max(requests, 1000))
-                        )
+                        progress(f"{test} depth {depth} clients {count}: round {number}, {server.name}")
+                        found = run(server, test, depth, count, arguments.keys, arguments.size, max(requests, 1000))
+                        if number:
+                            runs[server.name].append(found)
                 rows.append(_row(test, depth, count, runs))
     progress("")
     return rows

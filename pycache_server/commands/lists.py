@@ -321,11 +321,16 @@ def llen(session: Context, argv: list[bytes]) -> int:
 def lrange(session: Context, argv: list[bytes]) -> Any:
     """Return the elements of a list from one index to another."""
     start, stop = integer(argv[2]), integer(argv[3])
-    value = list_of(session.db.read(argv[1]))
+    value = session.db.read(argv[1])
+    if isinstance(value, List):
+        if start < 0 or stop < 0:
+            start, stop = index_range(start, stop, len(value))
+        else:
+            stop += 1
+        return Texts(value.part(start, stop))
     if value is None:
         return EMPTY_ARRAY
-    start, stop = index_range(start, stop, len(value))
-    return Texts(value.part(start, stop))
+    raise WrongType
 
 
 @command(

@@ -16,6 +16,7 @@ from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Fam
 from pycache_server.entry import NEVER
 from pycache_server.errors import NotAFloat, RedisError, StringTooLong, WrongType, wrong_arity
 from pycache_server.resp.encode import OK, Wire
+from pycache_server.store.bulk import put_all
 from pycache_server.store.events import DEL, EXPIRE, PERSIST, STRING, Event
 from pycache_server.store.numbers import INT_MIN, format_long_double, parse_long_double, round_long_double
 from pycache_server.store.strings import STRING_TYPES, EmbeddedString, as_bytes, editable, grow, readable
@@ -294,9 +295,7 @@ def mset(session: Context, argv: list[bytes]) -> Any:
     """Set some keys to strings, all or none."""
     if len(argv) % 2 == 0:
         raise wrong_arity(b"mset")
-    put = session.db.put
-    for index in range(1, len(argv), 2):
-        put(argv[index], argv[index + 1], SET)
+    put_all(session.db, argv[1::2], argv[2::2], SET)
     return OK
 
 

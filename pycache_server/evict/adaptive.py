@@ -40,7 +40,7 @@ from pycache_server.evict.mapped_history import MappedHistory
 
 PAGE = 256
 SAMPLES, BATCH, POOL = 48, 2, 14
-REMEMBERED, LEAST_REMEMBERED = 3, 8192
+REMEMBERED, LEAST_REMEMBERED = 3, 4096
 """Slots of the history: for each entry, and at least."""
 LEAST_STEP, STEPS_A_TURN = 50, 80
 """Ticks from one step of learning to the next: at least, and how many steps while the cache turns over."""

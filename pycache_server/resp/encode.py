@@ -193,8 +193,8 @@ def encode_texts(values: Sequence[bytes]) -> bytes:
     sizes = list(map(len, values))
     size = sizes[0]
     if sizes.count(size) == count:
-        joint = b"\r\n$%d\r\n" % size
-        return b"*%d%b%b\r\n" % (count, joint, joint.join(values))
+        joint = _joint(size) if size < HEADERS_UP_TO else b"\r\n$%d\r\n" % size
+        return b"".join((b"*%d" % count, joint, joint.join(values), CRLF))
     if max(sizes) >= HEADERS_UP_TO:
         return b"*%d\r\n" % count + b"".join(map(encode_bulk, values))
     parts: list[bytes] = [CRLF] * (2 * count)

@@ -61,6 +61,7 @@ _PAUSE = object()
 _LONG_HEADER = re.compile(rb"[*~>%|]\d{5}")
 _PLAIN_LINES = re.compile(rb"""[^*\0"']{1,%d}(?<=\n)""" % PIECE)
 """Whole inline commands without a quote, an array among them, or the NUL at which Redis ends a line."""
+_LF = b"\n"
 _STAR = 0x2A
 _NEWLINE = 0x0A
 
@@ -304,7 +305,9 @@ class Parser:
 
     def _feed_lines(self, data: bytes) -> Source:
         """Inline commands that are no more than words."""
-        commands: list[Any] = [words for line in data.split(b"\n") if (words := line.split())]
+        if data.find(_LF) == len(data) - 1 and (words := data.split()):
+            return [NOTHING, words].pop
+        commands: list[Any] = [words for line in data.split(_LF) if (words := line.split())]
         commands.append(NOTHING)
         commands.reverse()
         return commands.pop

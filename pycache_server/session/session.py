@@ -139,7 +139,9 @@ class Session(Identity):
             return
         if not reads & stats.sample_mask:
             self._run_sampled(source)
-        elif data.find(ARRAY, 1) < 0 and source is self.parser.gets:
+        elif source is self.parser.gets and (
+            (star := data.find(ARRAY, 1)) < 0 or data[star + 1 : star + 2] == b"\r"  # an argument: XADD's id
+        ):
             self._run_short(source)
         else:
             self._run(source)
@@ -176,9 +178,13 @@ class Session(Identity):
             count = len(argv)
             parser = self.parser
             has_data = parser.has_data
-            if count != row.least or count > 3 or has_data() or parser.more:
+            if has_data() or parser.more or (count != row.least and (count < row.least or not row.open)):
                 raise _NotSimple
-            if type(argv[-1]) is not bytes or type(argv[-count + 1]) is not bytes:
+            if count > 3:
+                for argument in argv:
+                    if type(argument) is not bytes:
+                        raise _NotSimple
+            elif type(argv[-1]) is not bytes or type(argv[-count + 1]) is not bytes:
                 raise _NotSimple
         except Exception as error:
             failure = error if argv is _UNREAD else None

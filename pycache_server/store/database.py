@@ -240,7 +240,7 @@ class Database:
         if old is None:
             self.size += 1
         elif type(old) is not bytes:
-            self._replaced(key, old)
+            self.replaced(key, old)
 
     def put_until(self, key: bytes, value: Any, expires: int, event: Event) -> None:
         """Set ``key`` to a new value that expires at ``expires``."""
@@ -259,7 +259,7 @@ class Database:
         if old is None:
             self.size += 1
         elif type(old) is not bytes:
-            self._replaced(key, old)
+            self.replaced(key, old)
         self.wheel.add(entry)
 
     def update(self, key: bytes, value: Any, event: Event) -> None:
@@ -520,7 +520,7 @@ class Database:
         """An entry has been given up."""
         self.keyspace.evicted += 1
 
-    def _replaced(self, key: bytes, old: Any) -> None:
+    def replaced(self, key: bytes, old: Any) -> None:
         """What was stored under ``key`` has been overwritten."""
         if isinstance(old, Entry) and old.expires <= self.clock.now():
             self._has_expired(old)

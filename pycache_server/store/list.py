@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SHORT = 4096
 """Most bytes of a short list's elements, as CPython takes them: their listpack takes less, and no limit is lower."""
+_NO_NUMBER = b":"
+"""No number begins like this text, or one behind it: a listpack takes such an element as it is."""
 _SURELY_LONG = SHORT // bytes_of(b"")  # more elements than that are not short, whatever they are
 
 
@@ -112,7 +114,7 @@ class List(list[bytes]):
         return self[index] if -len(self) <= index < len(self) else None
 
     def part(self, start: int, stop: int) -> list[bytes]:
-        """The elements from ``start`` up to ``stop``, neither of which is negative."""
+        """The elements from ``start`` up to ``stop``, neither of which is negative; as many of them as there are."""
         return self[start:stop]
 
     def positions(self, element: bytes, skip: int, most: int, limit: int, from_head: bool) -> list[int]:
@@ -240,11 +242,9 @@ class LongList(List):
             quick.grow(length, 1, fill)
             quick.push(element, True)
             return quick.count
-        held = length + 48 & ~15
         head[:0] = (element,)  # moves the others twice as fast as ``insert``
-        head.size += length + 2 if 20 < length < 64 else element_bytes(element)
-        head.held += held
-        quick.held += held
+        head.size += length + 2 if length < 64 and (element >= _NO_NUMBER or length > 20) else element_bytes(element)
+        quick.held += length + 48 & ~15
         quick.count += 1
         return quick.count
 
@@ -255,11 +255,9 @@ class LongList(List):
             quick.grow(length, 1, fill)
             quick.push(element, False)
             return quick.count
-        held = length + 48 & ~15
         tail.append(element)
-        tail.size += length + 2 if 20 < length < 64 else element_bytes(element)
-        tail.held += held
-        quick.held += held
+        tail.size += length + 2 if length < 64 and (element >= _NO_NUMBER or length > 20) else element_bytes(element)
+        quick.held += length + 48 & ~15
         quick.count += 1
         return quick.count
 
@@ -276,10 +274,8 @@ class LongList(List):
             return quick.pop(True)
         element = head.pop(0)
         length = len(element)
-        held = length + 48 & ~15
-        head.size -= length + 2 if 20 < length < 64 else element_bytes(element)
-        head.held -= held
-        quick.held -= held
+        head.size -= length + 2 if length < 64 and (element >= _NO_NUMBER or length > 20) else element_bytes(element)
+        quick.held -= length + 48 & ~15
         quick.count -= 1
         return element
 
@@ -290,10 +286,8 @@ class LongList(List):
             return quick.pop(False)
         element = tail.pop()
         length = len(element)
-        held = length + 48 & ~15
-        tail.size -= length + 2 if 20 < length < 64 else element_bytes(element)
-        tail.held -= held
-        quick.held -= held
+        tail.size -= length + 2 if length < 64 and (element >= _NO_NUMBER or length > 20) else element_bytes(element)
+        quick.held -= length + 48 & ~15
         quick.count -= 1
         return element
 

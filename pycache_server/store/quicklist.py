@@ -6,8 +6,8 @@ node and takes no more than half of that. So the answer depends on where the nod
 history of the list. We need parts anyhow, because inserting into a Python list moves all that stands behind. Hence our
 parts are Redis's nodes, cut, split and merged as its quicklist.c does it, and the answer is right by construction.
 
-Two sizes are kept for each node: the bytes that its listpack would take (``size``), and the bytes that CPython takes
-for its elements (``held``); each changes by as much as an element brings or takes away.
+For each node the bytes are kept that its listpack would take (``size``), and for all nodes together those that CPython
+takes for the elements (``held``); each changes by as much as an element brings or takes away.
 
 A negative list-max-listpack-size limits nodes to 4, 8, ... 64 KB, another one to so many elements and 8 KB. An element
 that is larger than that has a node for itself, a plain one.
@@ -33,7 +33,7 @@ LONGEST_NODE = 32768
 _LEVELS = (4096, 8192, 16384, 32768, 65536)
 _SAFE = 8192
 _LARGEST_FILL = 32767
-_NODE = 8 + 80 + 32 + 32  # bytes of a node: its place in the deque, itself, its two sizes
+_NODE = 8 + 64 + 32  # bytes of a node: its place in the deque, itself, its size
 _PLACE = 9  # bytes of an element's place in a node, with the share of those that are free
 
 
@@ -57,12 +57,11 @@ def held_by(elements: list[bytes]) -> int:
 class Node(list[bytes]):
     """Neighbouring elements."""
 
-    __slots__ = ("held", "size")
+    __slots__ = ("size",)
 
-    def __init__(self, elements: list[bytes], size: int, held: int) -> None:
+    def __init__(self, elements: list[bytes], size: int) -> None:
         super().__init__(elements)
         self.size = size
-        self.held = held
 
 
 class Quicklist:
@@ -76,7 +75,7 @@ class Quicklist:
     __slots__ = ("count", "fill", "held", "nodes", "room")
 
     def __init__(self, elements: list[bytes], held: int) -> None:
-        self.nodes = deque((Node(elements, FRAME + listpack_bytes(elements), held),))
+        self.nodes = deque((Node(elements, FRAME + listpack_bytes(elements)),))
         self.count = len(elements)
         self.held = held
         self.fill: int | None = None
@@ -153,15 +152,13 @@ class Quicklist:
                 begin += 1
                 continue
             part = elements[begin:end]
-            held = held_by(part)
             if at_head:
                 part.reverse()
                 node[:0] = part
             else:
                 node.extend(part)
             node.size += ends[end] - ends[begin]
-            node.held += held
-            self.held += held
+            self.held += held_by(part)
             self.count += len(part)
             begin = end
 
@@ -184,11 +181,9 @@ class Quicklist:
         nodes = self.nodes
         node = nodes[0 if at_head else -1]
         element = node.pop(0 if at_head else -1)
-        held = bytes_of(element)
-        self.held -= held
+        self.held -= bytes_of(element)
         self.count -= 1
         if node:
-            node.held -= held
             node.size -= element_bytes(element)
         elif at_head:
             nodes.popleft()
@@ -204,7 +199,7 @@ class Quicklist:
         while count:
             node = nodes[0 if at_head else -1]
             if len(node) <= count:
-                self.held -= node.held
+                self.held -= held_by(node)
                 parts.append(nodes.popleft() if at_head else nodes.pop())
                 count -= len(node)
             else:
@@ -296,12 +291,10 @@ class Quicklist:
         elif large and node.size != PLAIN:
             self._replace_by_plain(position, offset, element)
         else:
-            held = bytes_of(element) - bytes_of(node[offset])
+            self.held += bytes_of(element) - bytes_of(node[offset])
             if not large:
                 node.size += element_bytes(element) - element_bytes(node[offset])
             node[offset] = element
-            node.held += held
-            self.held += held
 
     def _replace_by_plain(self, position: int, offset: int, element: bytes) -> None:
         node = self.nodes[position]
@@ -334,43 +327,37 @@ class Quicklist:
 
     def _put(self, node: Node, offset: int, element: bytes) -> None:
         """Add an element to a node."""
-        held = bytes_of(element)
         node.insert(offset, element)
         node.size += element_bytes(element)
-        node.held += held
-        self.held += held
+        self.held += bytes_of(element)
         self.count += 1
 
     def _node_of(self, element: bytes) -> Node:
         """A new node with an element, which counts from now on."""
-        held = bytes_of(element)
-        self.held += held
+        self.held += bytes_of(element)
         self.count += 1
-        return Node([element], PLAIN if self._is_large(len(element)) else FRAME + element_bytes(element), held)
+        return Node([element], PLAIN if self._is_large(len(element)) else FRAME + element_bytes(element))
 
     def _forget(self, node: Node, elements: list[bytes]) -> None:
-        """Take elements out of the sizes of a node."""
-        held = held_by(elements)
+        """Elements have been taken out of a node: take them out of its size and out of the account."""
         if node.size != PLAIN:
             node.size -= listpack_bytes(elements)
-        node.held -= held
-        self.held -= held
+        self.held -= held_by(elements)
 
     def _remove_node(self, position: int) -> None:
         node = self.nodes[position]
         self.count -= len(node)
-        self.held -= node.held
+        self.held -= held_by(node)
         del self.nodes[position]
 
     def _split(self, position: int, offset: int) -> None:
         """Move the elements of a node from ``offset`` on into a node behind it."""
         node = self.nodes[position]
         tail = node[offset:]
-        size, held = listpack_bytes(tail), held_by(tail)
+        size = listpack_bytes(tail)
         del node[offset:]
         node.size -= size
-        node.held -= held
-        self.nodes.insert(position + 1, Node(tail, FRAME + size, held))
+        self.nodes.insert(position + 1, Node(tail, FRAME + size))
 
     def _merge_around(self, position: int) -> None:
         """Join the node at ``position`` and its neighbours where two of them fit into one, in Redis's order."""
@@ -392,7 +379,6 @@ class Quicklist:
             return False
         node.extend(other)
         node.size += other.size - FRAME
-        node.held += other.held
         del nodes[position + 1]
         return True
 
@@ -401,7 +387,7 @@ class Quicklist:
     def copy(self) -> Quicklist:
         """A quicklist that shares no node with this one."""
         twin = Quicklist([], 0)
-        twin.nodes = deque([Node(node, node.size, node.held) for node in self.nodes])
+        twin.nodes = deque([Node(node, node.size) for node in self.nodes])
         twin.count, twin.held, twin.fill, twin.room = self.count, self.held, self.fill, self.room
         return twin
 
@@ -420,13 +406,12 @@ class Quicklist:
     def _check(self) -> None:
         """Assert that the sizes are those of the elements and no node is larger than it may be."""
         assert self.count == sum(map(len, self.nodes))
-        assert self.held == sum(node.held for node in self.nodes)
+        assert self.held == sum(map(bytes_of, self))
         assert self.room == (0 if self.fill is None or self.fill >= 0 else _LEVELS[-self.fill - 1])
         assert len(self.nodes) <= 1 or self.fill is not None
         for node in self.nodes:
             assert node or self.fill is None
             assert len(node) <= LONGEST_NODE
-            assert node.held == sum(map(bytes_of, node))
             if node.size == PLAIN:
                 assert len(node) == 1
             else:

@@ -243,7 +243,7 @@ def walked(value: List) -> int:
     if isinstance(value, LongList):
         quick = value.state
         total += size(quick.nodes) + size(quick.held) + size(quick.count)
-        total += sum(size(node) + size(node.size) + size(node.held) for node in quick.nodes)
+        total += sum(size(node) + size(node.size) for node in quick.nodes)
     return total
 
 
