@@ -7,8 +7,10 @@ do, asks ``check`` for each of them.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from pycache_server.acl.log import AclLog, Entry
 from pycache_server.acl.selector import DENIED_AUTH, DENIED_COMMAND, READ, Denial, permits_channel
@@ -18,14 +20,18 @@ from pycache_server.acl.vocabulary import Vocabulary
 from pycache_server.commands.registry import CATEGORIES, Command
 from pycache_server.errors import WrongPassword
 from pycache_server.session.describe import describe
-from pycache_server.session.guards import Guard
-from pycache_server.session.permissions import call_of, refusal
+from pycache_server.session.guards import Guard, GuardedRows
+from pycache_server.session.permissions import call_of, refusal, refusal_in_script
 from pycache_server.store.glob import compile_glob
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
     from pycache_server.session.modes import Row
     from pycache_server.session.session import Session
+
+
+KEPT = 32
+"""So many users' checks are kept although they have no connections: those that were made last."""
 
 
 class Access:
@@ -35,7 +41,9 @@ class Access:
         self._core = core
         self.users = Users(Vocabulary(commands, CATEGORIES, compile_glob))
         self.log = AclLog()
-        self._guards: dict[User, Guard | None] = {}
+        self._rows = GuardedRows()
+        self._guards: WeakValueDictionary[User, Guard] = WeakValueDictionary()
+        self._recent: deque[Guard] = deque(maxlen=KEPT)
         self._password = b""
 
     @property
@@ -62,6 +70,7 @@ class Access:
         """
         user = self.users.find(name)
         if user is None or not user.accepts(password):
+            session.row = self._core.row(argv[0])
             self._note(session, DENIED_AUTH, argv[0], name)
             raise WrongPassword
         session.become(user)
@@ -73,22 +82,28 @@ class Access:
         """What a user is not permitted of a command, None where it is all right. The number of words is that which
         the command takes."""
         guard = self.guard_of(user)
-        if guard is None:
-            return None
-        test = guard.test(command)
-        if test is None or test(argv):
-            return None
-        return user.check(call_of(self.users.vocabulary, command, argv))
+        return None if guard is None else guard.check(command, argv)
 
-    def demand(self, session: Session, command: Command, argv: list[bytes], context: str = "") -> None:
+    def demand(self, session: Session, command: Command, argv: list[bytes]) -> None:
         """Refuse a command that a client's user may not run, and write it down.
 
         Raises Rejection.
         """
-        denial = self.check(session.user, command, argv)
+        denial = session.guard.check(command, argv) if session.guard is not None else None
         if denial is not None:
-            self.note(session, command, argv, denial, context)
+            session.row = self.rows[command.name]
+            self.note(session, command, argv, denial)
             raise refusal(denial, command)
+
+    def demand_in_script(self, session: Session, command: Command, argv: list[bytes]) -> None:
+        """Refuse a command of a script that a client has called, and whose user may not run it.
+
+        Raises RedisError.
+        """
+        denial = session.guard.check(command, argv) if session.guard is not None else None
+        if denial is not None:
+            self.note(session, command, argv, denial, "lua")
+            raise refusal_in_script(denial)
 
     def may_read_all(self, user: User, command: Command, argv: list[bytes]) -> bool:
         """Whether a user may run a command and let it read any key: SORT with patterns can."""
@@ -99,17 +114,18 @@ class Access:
 
     def guard_of(self, user: User) -> Guard | None:
         """The checks for a user's clients; None where it may do everything."""
-        try:
-            return self._guards[user]
-        except KeyError:
-            guard = self._guards[user] = None if user.is_unlimited else Guard(self, user)
-            return guard
+        if user.is_unlimited:
+            return None
+        guard = self._guards.get(user)
+        if guard is None:
+            guard = self._guards[user] = Guard(user, self.users.vocabulary, self._rows)
+            self._recent.append(guard)
+        return guard
 
     # What was refused
 
     def note(self, session: Session, command: Command, argv: list[bytes], denial: Denial, context: str = "") -> None:
         """Write down a refusal."""
-        session.row = self.rows[command.name]
         name = command.name.encode()
         self._note(session, denial.kind, name if denial.kind == DENIED_COMMAND else argv[denial.place], None, context)
 
