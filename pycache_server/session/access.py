@@ -2,7 +2,7 @@
 
 A user that may do everything costs nothing: its clients have the tables that there would be without users. Others have
 tables with checks in front of the commands (guards.py). Whoever runs commands past these tables, as EXEC and scripts
-do, asks ``check`` for each of them.
+do, asks for each of them: ``demand_in_script``, and ``check`` for a mere answer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pycache_server.session.modes import Row
     from pycache_server.session.session import Session
 
-
 KEPT = 32
 """So many users' checks are kept although they have no connections: those that were made last."""
 
@@ -37,9 +36,9 @@ KEPT = 32
 class Access:
     """The users of a server."""
 
-    def __init__(self, core: Core, commands: Iterable[Command]) -> None:
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self.users = Users(Vocabulary(commands, CATEGORIES, compile_glob))
+        self.users = Users(Vocabulary((), CATEGORIES, compile_glob))
         self.log = AclLog()
         self._rows = GuardedRows()
         self._guards: WeakValueDictionary[User, Guard] = WeakValueDictionary()
@@ -50,6 +49,12 @@ class Access:
     def rows(self) -> dict[str, Row]:
         """The server's rows of all commands, by name."""
         return self._core.tables.rows
+
+    def learn(self, command: Command) -> None:
+        """There is a new command: rules may name it, and whoever may not do everything needs a check in front of it."""
+        self.users.vocabulary.add(command)
+        for user in list(self._guards):
+            self.refresh(user)
 
     # Who it is
 
@@ -153,11 +158,10 @@ class Access:
         self.refresh(user)
         return victims
 
-    def remove(self, name: bytes) -> list[Session] | None:
-        """Remove a user, which is not the default one. Returns the clients that must go; None where there is no such
-        user."""
-        user = self.users.remove(name)
-        return None if user is None else self._orphans()
+    def remove(self, names: Iterable[bytes]) -> tuple[int, list[Session]]:
+        """Remove users, of which none is the default one. Returns how many there were, and the clients that must go."""
+        removed = sum(self.users.remove(name) is not None for name in names)
+        return removed, self._orphans() if removed else []
 
     def replace(self, users: Iterable[User]) -> list[Session]:
         """Have these users and no others. Returns the clients that must go: those of users that there are no more, and

@@ -117,6 +117,7 @@ class Tables:
             if name:
                 table[spellings[0]] = table[spellings[1]] = entry
         self._derived.clear()
+        self._core.access.learn(command)
 
     def _add_row(self, command: Command) -> Row:
         row = self.rows[command.name] = Row(command, command.function)

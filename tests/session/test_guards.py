@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -87,3 +88,20 @@ def test_a_script_is_refused_in_words_of_its_own(ours: Ours) -> None:
             access.demand_in_script(client.session, command, list(argv))
     access.demand_in_script(client.session, access.rows["get"].command, [b"get", b"a"])
     assert [entry[5] for entry in admin.call("ACL", "LOG")] == ["lua"] * 3
+
+
+def test_a_command_that_comes_later_is_for_those_who_may_do_all(ours: Ours) -> None:
+    admin = ours.connect()
+    admin.call("ACL", "SETUSER", "someone", "on", "nopass", "+@all", "-get", "~a*")
+    admin.call("ACL", "SETUSER", "another", "on", "nopass", "+get", "+set", "~a*")
+    clients = [ours.connect() for _ in range(2)]
+    for client, name in zip(clients, ("someone", "another"), strict=True):
+        client.call("AUTH", name, "")
+    known = ours.world.core.tables.commands["get"]
+    ours.world.core.tables.add(replace(known, name="fetch"))
+    first, second = clients
+    assert first.call("FETCH", "a") is None
+    assert str(first.call("FETCH", "b")).startswith("NOPERM")
+    assert str(second.call("FETCH", "a")).startswith("NOPERM")
+    admin.call("ACL", "SETUSER", "another", "+fetch")
+    assert second.call("FETCH", "a") is None
