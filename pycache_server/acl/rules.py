@@ -13,6 +13,9 @@ class BadRule(Exception):
     text = b"Syntax error"
     rule = b""
 
+    def __str__(self) -> str:
+        return self.text.decode()
+
 
 class UnknownName(BadRule):
     text = b"Unknown command or category name in ACL"

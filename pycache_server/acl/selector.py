@@ -244,6 +244,10 @@ class Selector:
         """The patterns of keys that give all of these rights."""
         return [pattern for pattern, given in self.patterns.items() if given & rights == rights]
 
+    def permits_channel(self, channel: bytes) -> bool:
+        """Whether a channel may be used, where not every channel may."""
+        return permits_channel(self._vocabulary, self.channels, channel, False)
+
     def permits_every_key(self, rights: int) -> bool:
         """Whether any key may be used so."""
         return self.all_keys or self.patterns.get(b"*", 0) & rights == rights

@@ -88,6 +88,11 @@ class Vocabulary:
         """The commands that are no subcommands."""
         self.categories: dict[bytes, Category] = {name.encode(): Category() for name in categories}
         for described in commands:
+            self.add(described)
+
+    def add(self, described: Described) -> None:
+        """Learn a command. Whoever may use all commands may use this one; nobody else, unless a rule says so."""
+        if described.name.encode() not in self.words:
             self.commands.append(self._add(described, None))
 
     def _add(self, described: Described, parent: Word | None) -> Word:

@@ -2,13 +2,15 @@
 
 A user that may do everything costs nothing: its clients have the tables that there would be without users. Others have
 tables with checks in front of the commands (guards.py). Whoever runs commands past these tables, as EXEC and scripts
-do, asks ``check`` for each of them.
+do, asks for each of them: ``demand_in_script``, and ``check`` for a mere answer.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from pycache_server.acl.log import AclLog, Entry
 from pycache_server.acl.selector import DENIED_AUTH, DENIED_COMMAND, READ, Denial, permits_channel
@@ -18,8 +20,8 @@ from pycache_server.acl.vocabulary import Vocabulary
 from pycache_server.commands.registry import CATEGORIES, Command
 from pycache_server.errors import WrongPassword
 from pycache_server.session.describe import describe
-from pycache_server.session.guards import Guard
-from pycache_server.session.permissions import call_of, refusal
+from pycache_server.session.guards import Guard, GuardedRows
+from pycache_server.session.permissions import call_of, refusal, refusal_in_script
 from pycache_server.store.glob import compile_glob
 
 if TYPE_CHECKING:
@@ -27,21 +29,32 @@ if TYPE_CHECKING:
     from pycache_server.session.modes import Row
     from pycache_server.session.session import Session
 
+KEPT = 32
+"""So many users' checks are kept although they have no connections: those that were made last."""
+
 
 class Access:
     """The users of a server."""
 
-    def __init__(self, core: Core, commands: Iterable[Command]) -> None:
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self.users = Users(Vocabulary(commands, CATEGORIES, compile_glob))
+        self.users = Users(Vocabulary((), CATEGORIES, compile_glob))
         self.log = AclLog()
-        self._guards: dict[User, Guard | None] = {}
+        self._rows = GuardedRows()
+        self._guards: WeakValueDictionary[User, Guard] = WeakValueDictionary()
+        self._recent: deque[Guard] = deque(maxlen=KEPT)
         self._password = b""
 
     @property
     def rows(self) -> dict[str, Row]:
         """The server's rows of all commands, by name."""
         return self._core.tables.rows
+
+    def learn(self, command: Command) -> None:
+        """There is a new command: rules may name it, and whoever may not do everything needs a check in front of it."""
+        self.users.vocabulary.add(command)
+        for user in list(self._guards):
+            self.refresh(user)
 
     # Who it is
 
@@ -62,6 +75,7 @@ class Access:
         """
         user = self.users.find(name)
         if user is None or not user.accepts(password):
+            session.row = self._core.row(argv[0])
             self._note(session, DENIED_AUTH, argv[0], name)
             raise WrongPassword
         session.become(user)
@@ -72,17 +86,29 @@ class Access:
     def check(self, user: User, command: Command, argv: list[bytes]) -> Denial | None:
         """What a user is not permitted of a command, None where it is all right. The number of words is that which
         the command takes."""
-        return None if user.is_unlimited else user.check(call_of(self.users.vocabulary, command, argv))
+        guard = self.guard_of(user)
+        return None if guard is None else guard.check(command, argv)
 
-    def demand(self, session: Session, command: Command, argv: list[bytes], context: str = "") -> None:
+    def demand(self, session: Session, command: Command, argv: list[bytes]) -> None:
         """Refuse a command that a client's user may not run, and write it down.
 
         Raises Rejection.
         """
-        denial = self.check(session.user, command, argv)
+        denial = session.guard.check(command, argv) if session.guard is not None else None
         if denial is not None:
-            self.note(session, command, argv, denial, context)
+            session.row = self.rows[command.name]
+            self.note(session, command, argv, denial)
             raise refusal(denial, command)
+
+    def demand_in_script(self, session: Session, command: Command, argv: list[bytes]) -> None:
+        """Refuse a command of a script that a client has called, and whose user may not run it.
+
+        Raises RedisError.
+        """
+        denial = session.guard.check(command, argv) if session.guard is not None else None
+        if denial is not None:
+            self.note(session, command, argv, denial, "lua")
+            raise refusal_in_script(denial)
 
     def may_read_all(self, user: User, command: Command, argv: list[bytes]) -> bool:
         """Whether a user may run a command and let it read any key: SORT with patterns can."""
@@ -93,15 +119,18 @@ class Access:
 
     def guard_of(self, user: User) -> Guard | None:
         """The checks for a user's clients; None where it may do everything."""
-        if user not in self._guards:
-            self._guards[user] = None if user.is_unlimited else Guard(self, user)
-        return self._guards[user]
+        if user.is_unlimited:
+            return None
+        guard = self._guards.get(user)
+        if guard is None:
+            guard = self._guards[user] = Guard(user, self.users.vocabulary, self._rows)
+            self._recent.append(guard)
+        return guard
 
     # What was refused
 
     def note(self, session: Session, command: Command, argv: list[bytes], denial: Denial, context: str = "") -> None:
         """Write down a refusal."""
-        session.row = self.rows[command.name]
         name = command.name.encode()
         self._note(session, denial.kind, name if denial.kind == DENIED_COMMAND else argv[denial.place], None, context)
 
@@ -129,11 +158,10 @@ class Access:
         self.refresh(user)
         return victims
 
-    def remove(self, name: bytes) -> list[Session] | None:
-        """Remove a user, which is not the default one. Returns the clients that must go; None where there is no such
-        user."""
-        user = self.users.remove(name)
-        return None if user is None else self._orphans()
+    def remove(self, names: Iterable[bytes]) -> tuple[int, list[Session]]:
+        """Remove users, of which none is the default one. Returns how many there were, and the clients that must go."""
+        removed = sum(self.users.remove(name) is not None for name in names)
+        return removed, self._orphans() if removed else []
 
     def replace(self, users: Iterable[User]) -> list[Session]:
         """Have these users and no others. Returns the clients that must go: those of users that there are no more, and

@@ -58,13 +58,7 @@ def acl_deluser(session: Session, argv: list[bytes]) -> Any:
     """Remove users and end their connections; return how many there were."""
     if DEFAULT in map(c_string, argv[2:]):
         raise RedisError(b"ERR The 'default' user cannot be removed")
-    removed = 0
-    victims: list[Session] = []
-    for name in argv[2:]:
-        orphans = session.core.access.remove(name)
-        if orphans is not None:
-            removed += 1
-            victims += orphans
+    removed, victims = session.core.access.remove(argv[2:])
     return end_connections(session, victims, removed)
 
 

@@ -109,9 +109,8 @@ class Core:
         """The server that this is the core of (server/app.py), for commands of that layer."""
         self._next_client = 0
         self._to_flush: list[Outlet] = []
-        known = list(REGISTRY.values() if commands is None else commands)
-        self.access = Access(self, known)
-        self.tables = Tables(self, known, renamed)
+        self.access = Access(self)
+        self.tables = Tables(self, REGISTRY.values() if commands is None else commands, renamed)
 
     # Sessions
 

@@ -43,6 +43,10 @@ class Identity(Outlet):
         self.execute = execute if self.guard is None else execute_guarded
         self.choose_table()
 
+    def act_for(self, other: Identity) -> None:
+        """Have the permissions of another client, as a script's calls have its caller's."""
+        self.user, self.guard = other.user, other.guard
+
     def authenticate(self) -> None:
         """The client has proved who it is."""
         self.proven = True

@@ -113,6 +113,7 @@ class Tables:
                 if variant in vars(self):  # it has been made already
                     getattr(self, variant).update(dict.fromkeys(spellings, make(row)))
         self._derived.clear()
+        self._core.access.learn(command)
 
     def _add_row(self, command: Command) -> Row:
         row = self.rows[command.name] = Row(command, command.function)

@@ -137,11 +137,10 @@ def execute(session: Session, row: Row, argv: list[bytes]) -> Any:
 
 def execute_guarded(session: Session, row: Row, argv: list[bytes]) -> Any:
     """The same for a user that may not do everything: its permissions may have changed since."""
-    access = session.core.access
-    denial = access.check(session.user, row.command, argv)
+    denial = session.guard.check(row.command, argv) if session.guard is not None else None
     if denial is None:
         return execute(session, row, argv)
-    access.note(session, row.command, argv, denial)
+    session.core.access.note(session, row.command, argv, denial)
     session.core.stats.count_error("NOPERM")
     return refusal_at_exec(denial)
 

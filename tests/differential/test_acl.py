@@ -112,6 +112,7 @@ class Users:
         if self.user is not self.admin:
             self.user.real.close()
             self.user.ours.client.close()
+            self.user.ours.world.clients.remove(self.user.ours.client)
         self.admin.run([b"ACL", b"DELUSER", USER])
 
     def change(self, rules: Command) -> None:
