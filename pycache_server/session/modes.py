@@ -323,7 +323,8 @@ def _tracked(row: Row) -> Handler:
 
 
 def _reads_keys(command: Command) -> bool:
-    return Flag.READONLY in command.flags and bool(command.keys)
+    """Whether what a command names is read by it: of a script, what the commands name that it calls."""
+    return Flag.READONLY in command.flags and bool(command.keys) and command.group != "scripting"
 
 
 def _remembered(call: Handler, command: Command, queues: bool = False) -> Handler:
@@ -337,9 +338,9 @@ def _remembered(call: Handler, command: Command, queues: bool = False) -> Handle
         except Rejection:
             raise
         except RedisError:
-            session.core.tracking.saw(session, command, argv)
+            session.core.tracking.saw(command, argv)
             raise
-        session.core.tracking.saw(session, command, argv)
+        session.core.tracking.saw(command, argv)
         return value
 
     return run
@@ -355,7 +356,7 @@ def _witnessed(call: Handler) -> Handler:
 
 
 def witness(row: Row) -> Row:
-    """The twin of a row whose ``call`` remembers what it reads, for whoever calls it for a client that tracks."""
+    """The twin of a row whose ``call`` remembers what it reads, for EXEC and scripts of a client that tracks."""
     if not _reads_keys(row.command):
         return row
 

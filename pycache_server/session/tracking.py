@@ -103,6 +103,8 @@ class Tracking:
         """The clients that are told what others track, by id, and how many others."""
         self.running: Tracker | None = None
         """Whose command is being executed, where that is a session that tracks."""
+        self.by_script = False
+        """Whether it is a script of his that executes it: NOLOOP does not spare prefixes its changes, as in Redis."""
         self._cursor = 0
         self._sweeping = self._trimming = False
 
@@ -176,6 +178,7 @@ class Tracking:
     def enter(self, session: Session) -> None:
         """A session that tracks begins with a command."""
         self.running = session.tracker
+        self.by_script = False
 
     def leave(self, session: Session, what: Command) -> None:
         """A session that tracked is done with a command: tell what it has made invalid, behind its reply and the
@@ -198,21 +201,21 @@ class Tracking:
                 return serve(key)
             finally:
                 if Flag.READONLY in what.flags:
-                    self.saw(session, what, argv)
+                    self.saw(what, argv)
                 self.leave(session, what)
 
         return again
 
-    def saw(self, session: Session, what: Command, argv: list[bytes]) -> None:
-        """A command that reads has been executed for a session that tracks."""
-        tracker = session.tracker
+    def saw(self, what: Command, argv: list[bytes]) -> None:
+        """A command that reads has been executed for the session that tracks, or by its script."""
+        tracker = self.running
         if tracker is None or not tracker.wants_what_it_reads():
             return
         if what.subcommands:
             what = self._core.tables.rows[what.name].resolve(argv).command
             if Flag.READONLY not in what.flags:
                 return
-        remember, client = self.keys.remember, session.id
+        remember, client = self.keys.remember, tracker.session.id
         for place, _ in what.find_keys(argv) or ():
             remember(argv[place], client)
         if 0 < self.most_keys < len(self.keys):
@@ -238,7 +241,7 @@ class Tracking:
     def changed(self, key: bytes, event: Event) -> None:
         """A key has changed."""
         if self.prefixes:
-            by = None if event.kind & (EXPIRED | EVICTED) else self.running
+            by = None if self.by_script or event.kind & (EXPIRED | EVICTED) else self.running
             if self.prefixes.changed(key, by):
                 self._core.host.defer(self._broadcast)
         if self.keys:
