@@ -310,11 +310,11 @@ def _tracked(row: Row) -> Handler:
 
     def run(session: Session, argv: list[bytes]) -> Any:
         tracking = session.core.tracking
-        tracking.enter(session)
+        before = tracking.enter(session)
         try:
             value = call(session, argv)
         finally:
-            tracking.leave(session, row.command)
+            tracking.leave(session, row.command, before)
         if value is HALT and session.waiter is not None:
             session.waiter.serve = tracking.followed(session.waiter, row.command, argv)
         return value

@@ -175,15 +175,15 @@ class Tracking:
 
     # What is read
 
-    def enter(self, session: Session) -> None:
-        """A session that tracks begins with a command."""
-        self.running = session.tracker
-        self.by_script = False
+    def enter(self, session: Session) -> Tracker | None:
+        """A session that tracks begins with a command. Who was running: a script, while others are told to wait."""
+        before, self.running = self.running, session.tracker
+        return before
 
-    def leave(self, session: Session, what: Command) -> None:
+    def leave(self, session: Session, what: Command, before: Tracker | None) -> None:
         """A session that tracked is done with a command: tell what it has made invalid, behind its reply and the
         messages that it has caused."""
-        self.running = None
+        self.running = before
         tracker = session.tracker
         if tracker is not None:
             pending, tracker.pending = tracker.pending, []
@@ -196,13 +196,13 @@ class Tracking:
         serve, session = waiter.serve, waiter.session
 
         def again(key: bytes) -> Any:
-            self.enter(session)
+            before = self.enter(session)
             try:
                 return serve(key)
             finally:
                 if Flag.READONLY in what.flags:
                     self.saw(what, argv)
-                self.leave(session, what)
+                self.leave(session, what, before)
 
         return again
 
