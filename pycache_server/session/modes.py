@@ -305,6 +305,8 @@ def _tracked(row: Row) -> Handler:
     call = _counted(row)
     if row.command.name == "exec":
         call = _witnessed(call)
+    elif row.command.group == "scripting":
+        call = _by_script(call)
     elif any(map(_reads_keys, (row.command, *row.command.subcommands.values()))):
         call = _remembered(call, row.command, queues=True)
 
@@ -357,14 +359,26 @@ def _witnessed(call: Handler) -> Handler:
 
 def witness(row: Row) -> Row:
     """The twin of a row whose ``call`` remembers what it reads, for EXEC and scripts of a client that tracks."""
-    if not _reads_keys(row.command):
-        return row
 
     def call(session: Session, argv: list[bytes]) -> Any:
         row.calls += 1
         return row.call(session, argv)
 
-    return Row(row.command, _remembered(call, row.command), row.stats)
+    if row.command.group == "scripting":
+        return Row(row.command, _by_script(call), row.stats)
+    return Row(row.command, _remembered(call, row.command), row.stats) if _reads_keys(row.command) else row
+
+
+def _by_script(call: Handler) -> Handler:
+    def run(session: Session, argv: list[bytes]) -> Any:
+        tracking = session.core.tracking
+        tracking.by_script = True
+        try:
+            return call(session, argv)
+        finally:
+            tracking.by_script = False
+
+    return run
 
 
 def _untouching(row: Row) -> Handler:
