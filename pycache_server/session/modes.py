@@ -313,10 +313,11 @@ def _tracked(row: Row) -> Handler:
     def run(session: Session, argv: list[bytes]) -> Any:
         tracking = session.core.tracking
         before = tracking.enter(session)
+        value: Any = None
         try:
             value = call(session, argv)
         finally:
-            tracking.leave(session, row.command, before)
+            tracking.leave(session, before, row.command if value is not HALT else None)
         if value is HALT and session.waiter is not None:
             session.waiter.serve = tracking.followed(session.waiter, row.command, argv)
         return value
@@ -342,7 +343,8 @@ def _remembered(call: Handler, command: Command, queues: bool = False) -> Handle
         except RedisError:
             session.core.tracking.saw(command, argv)
             raise
-        session.core.tracking.saw(command, argv)
+        if value is not HALT or session.waiter is not None:  # it was not only postponed
+            session.core.tracking.saw(command, argv)
         return value
 
     return run

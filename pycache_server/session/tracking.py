@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pycache_server.commands.context import NOT_READY
 from pycache_server.commands.registry import Command, Flag
 from pycache_server.resp.encode import Push, encode3
 from pycache_server.session.interests import Prefixes, ReadKeys
@@ -180,16 +181,17 @@ class Tracking:
         before, self.running = self.running, session.tracker
         return before
 
-    def leave(self, session: Session, what: Command, before: Tracker | None) -> None:
-        """A session that tracked is done with a command: tell what it has made invalid, behind its reply and the
-        messages that it has caused."""
+    def leave(self, session: Session, before: Tracker | None, done: Command | None) -> None:
+        """A session that tracked has executed a command, or waits in it, where nothing is ``done``: tell what it has
+        made invalid, behind its reply and the messages that it has caused."""
         self.running = before
         tracker = session.tracker
         if tracker is not None:
             pending, tracker.pending = tracker.pending, []
             for payload in pending:
                 self._deliver(tracker, payload)
-            tracker.passed(what)
+            if done is not None:
+                tracker.passed(done)
 
     def followed(self, waiter: Waiter, what: Command, argv: list[bytes]) -> Callable[[bytes], Any]:
         """What serves a session that waits, for one that tracks: it runs its command again."""
@@ -197,12 +199,14 @@ class Tracking:
 
         def again(key: bytes) -> Any:
             before = self.enter(session)
+            answer: Any = NOT_READY
             try:
-                return serve(key)
+                answer = serve(key)
             finally:
                 if Flag.READONLY in what.flags:
                     self.saw(what, argv)
-                self.leave(session, what, before)
+                self.leave(session, before, None if answer is NOT_READY else what)
+            return answer
 
         return again
 

@@ -255,6 +255,17 @@ def test_events_of_ones_own_follow_what_is_invalid(ours: Ours) -> None:
     ]
 
 
+def test_a_read_that_is_postponed_is_none_yet(ours: Ours) -> None:
+    client, reader = ours.connect(), tracking(ours, "OPTIN")
+    client.call("CLIENT", "PAUSE", 100)
+    reader.send(pipeline("CLIENT CACHING YES", "GET a"))
+    assert ours.world.core.tracking.keys.items == 0
+    ours.world.advance(1)
+    assert ours.world.core.tracking.keys.items == 1
+    client.call("SET", "a", 1)
+    assert told(reader)[-1] == invalid("a")
+
+
 # OPTIN and OPTOUT
 
 
