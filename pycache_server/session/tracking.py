@@ -177,7 +177,13 @@ class Tracking:
     # What is read
 
     def enter(self, session: Session) -> Tracker | None:
-        """A session that tracks begins with a command. Who was running: a script, while others are told to wait."""
+        """A session that tracks begins with a command. Who was running: a script, while others are told to wait.
+
+        What memory is too full for goes before, as in Redis even where the command only reads: the session must not be
+        told later, when it may have read the key anew.
+        """
+        if self._core.room.exceeded:
+            self._core.room.make()
         before, self.running = self.running, session.tracker
         return before
 
@@ -300,7 +306,7 @@ class Tracking:
         target = tracker.session
         if tracker.redirect:
             other = self._core.sessions.get(tracker.redirect)
-            if other is None:
+            if other is None or other.closing:
                 tracker.broken = True
                 wire = encode3(Push([b"tracking-redir-broken", tracker.redirect])) if target.resp == 3 else b""
             else:

@@ -160,7 +160,8 @@ def test_a_key_that_expires_is_told(ours: Ours) -> None:
     assert told(reader) == [invalid("a")]
 
 
-def test_a_key_that_is_evicted_is_told_before_the_reply(ours: Ours) -> None:
+@pytest.mark.parametrize(("words", "reply"), [(("SET", "b", "y"), "OK"), (("GET", "a"), None)])
+def test_a_key_that_is_evicted_is_told_before_the_reply(ours: Ours, words: tuple[str, ...], reply: Any) -> None:
     from pycache_server.evict.lru import Lru
 
     core = ours.world.core
@@ -172,8 +173,8 @@ def test_a_key_that_is_evicted_is_told_before_the_reply(ours: Ours) -> None:
     reader.call("GET", "a")
     core.keyspace.maxmemory = core.keyspace.held - 1
     core.tables.refresh()
-    reader.start("SET", "b", "y")
-    assert told(reader) == [invalid("a"), "OK"]
+    reader.start(*words)
+    assert told(reader) == [invalid("a"), reply]
 
 
 def test_flushing_tells_everybody_once(peer: Peer, client: AnyClient) -> None:
