@@ -10,7 +10,8 @@ behind its reply where it has done so itself. In the broadcasting mode it hears 
 prefixes, of those of a batch together. Messages go to the client, in RESP3, or to the one that it names: there as a
 push in RESP3, as a message of the channel ``__redis__:invalidate`` where that one listens in RESP2.
 
-Ids of clients that have gone stay in the table until the key changes; when nobody tracks any more, they are swept out.
+Ids of clients that have gone stay in the table until the key changes, as in Redis. Clients that come and go would let
+it grow without bound; so they are swept out when there are many, and when nobody tracks any more.
 
 The commands are in client_tracking.py.
 """
@@ -37,8 +38,10 @@ _PUSHED = b">2\r\n$10\r\ninvalidate\r\n"
 _PUBLISHED = b"*3\r\n$7\r\nmessage\r\n$%d\r\n%b\r\n" % (len(CHANNEL), CHANNEL)
 EFFORT = 100
 """How many keys are given up at a time where the table has more than it may."""
+MOST_IDS = 100_000
+"""From so many ids on, and then from twice as many as were left, those of clients that have gone are swept out."""
 SWEEP_AFTER = 1.0
-"""Seconds after which ids are swept out that nobody needs any more."""
+"""Seconds after which that begins."""
 SWEEP_PART = 200
 SWEEP_PAUSE = 0.01
 
@@ -108,6 +111,7 @@ class Tracking:
         """Whether it is a script of his that executes it: NOLOOP does not spare prefixes its changes, as in Redis."""
         self._cursor = 0
         self._sweeping = self._trimming = False
+        self._sweep_from = MOST_IDS
 
     # Who tracks
 
@@ -150,28 +154,31 @@ class Tracking:
         """A client has gone."""
         if session.tracker is not None:
             self.end(session)
-        elif not self.trackers:
+        elif self.keys:
             self._rest()
 
     def _rest(self) -> None:
         """Where nobody tracks, stop listening; once nothing is remembered that could still matter."""
-        if self.trackers or self._sweeping:
+        if self.trackers:
             return
         if not self.keys:
             self._core.observers.track(False)
         else:
+            self._sweep_soon()
+
+    def _sweep_soon(self) -> None:
+        if not self._sweeping:
             self._sweeping = True
             self._core.host.call_later(SWEEP_AFTER, self._sweep)
 
     def _sweep(self) -> None:
-        self._sweeping = False
-        if self.trackers:
-            return
         self._cursor = self.keys.sweep(self._cursor, SWEEP_PART, self._core.sessions.__contains__)
         if self._cursor:
-            self._sweeping = True
             self._core.host.call_later(SWEEP_PAUSE, self._sweep)
-        elif not self.keys:
+            return
+        self._sweeping = False
+        self._sweep_from = max(MOST_IDS, 2 * self.keys.items)
+        if not self.trackers and not self.keys:
             self._core.observers.track(False)
 
     # What is read
@@ -230,6 +237,8 @@ class Tracking:
             remember(argv[place], client)
         if 0 < self.most_keys < len(self.keys):
             self.trim()
+        if self.keys.items > self._sweep_from:
+            self._sweep_soon()
 
     def trim(self) -> None:
         """Give up random keys, as if they had changed, until there are no more than allowed; some at once, and the
@@ -275,10 +284,10 @@ class Tracking:
         """All keys of a database, or of all, have gone at once: nothing that was read may be used."""
         for session, tracker in self.trackers.items():
             self._tell(tracker, session.null)
-        old, self.keys, self._cursor = self.keys, ReadKeys(), 0
-        if old:
-            self._core.keyspace.discard(old)
-        self._rest()
+        if self.keys:
+            self._core.keyspace.discard(self.keys)
+            self.keys, self._cursor = ReadKeys(), 0
+            self._rest()
 
     def _broadcast(self) -> None:
         """Tell those who listen to prefixes what has changed in the batch that is done."""

@@ -461,6 +461,22 @@ def test_what_a_client_has_read_stays_while_it_may_track_again(ours: Ours) -> No
     assert told(reader) == [invalid("a")]
 
 
+def test_clients_that_come_and_go_do_not_let_the_table_grow(ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pycache_server.session.tracking.MOST_IDS", 100)
+    stays = tracking(ours)
+    core = ours.world.core
+    core.tracking._sweep_from = 100
+    for _ in range(20):
+        passing = tracking(ours)
+        for client in (stays, passing):
+            client.call("MGET", *range(20))
+        passing.close()
+        ours.world.advance(5)
+        assert core.tracking.keys.items <= 140
+    stays.call("SET", 1, 1)
+    assert told(stays) == [invalid("1")]
+
+
 def test_the_table_does_not_grow_beyond_its_limit(ours: Ours) -> None:
     ours.world.core.tracking.most_keys = 10
     reader = tracking(ours)
