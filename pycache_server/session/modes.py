@@ -341,16 +341,19 @@ def _tracked(row: Row) -> Handler:
     call = counted(row)
     if row.command.name == "exec":
         call = _witnessed(call)
+    elif row.command.group == "scripting":
+        call = _by_script(call)
     elif any(map(_reads_keys, (row.command, *row.command.subcommands.values()))):
         call = _remembered(call, row.command, queues=True)
 
     def run(session: Session, argv: list[bytes]) -> Any:
         tracking = session.core.tracking
-        tracking.enter(session)
+        before = tracking.enter(session)
+        value: Any = None
         try:
             value = call(session, argv)
         finally:
-            tracking.leave(session, row.command)
+            tracking.leave(session, before, row.command if value is not HALT else None)
         if value is HALT and session.waiter is not None:
             session.waiter.serve = tracking.followed(session.waiter, row.command, argv)
         return value
@@ -359,7 +362,8 @@ def _tracked(row: Row) -> Handler:
 
 
 def _reads_keys(command: Command) -> bool:
-    return Flag.READONLY in command.flags and bool(command.keys)
+    """Whether what a command names is read by it: of a script, what the commands name that it calls."""
+    return Flag.READONLY in command.flags and bool(command.keys) and command.group != "scripting"
 
 
 def _remembered(call: Handler, command: Command, queues: bool = False) -> Handler:
@@ -373,9 +377,10 @@ def _remembered(call: Handler, command: Command, queues: bool = False) -> Handle
         except Rejection:
             raise
         except RedisError:
-            session.core.tracking.saw(session, command, argv)
+            session.core.tracking.saw(command, argv)
             raise
-        session.core.tracking.saw(session, command, argv)
+        if value is not HALT or session.waiter is not None:  # it was not only postponed
+            session.core.tracking.saw(command, argv)
         return value
 
     return run
@@ -391,15 +396,27 @@ def _witnessed(call: Handler) -> Handler:
 
 
 def witness(row: Row) -> Row:
-    """The twin of a row whose ``call`` remembers what it reads, for whoever calls it for a client that tracks."""
-    if not _reads_keys(row.command):
-        return row
+    """The twin of a row whose ``call`` remembers what it reads, for EXEC and scripts of a client that tracks."""
 
     def call(session: Session, argv: list[bytes]) -> Any:
         row.calls += 1
         return row.call(session, argv)
 
-    return Row(row.command, _remembered(call, row.command), row.stats)
+    if row.command.group == "scripting":
+        return Row(row.command, _by_script(call), row.stats)
+    return Row(row.command, _remembered(call, row.command), row.stats) if _reads_keys(row.command) else row
+
+
+def _by_script(call: Handler) -> Handler:
+    def run(session: Session, argv: list[bytes]) -> Any:
+        tracking = session.core.tracking
+        tracking.by_script = True
+        try:
+            return call(session, argv)
+        finally:
+            tracking.by_script = False
+
+    return run
 
 
 def _untouching(row: Row) -> Handler:

@@ -10,7 +10,8 @@ behind its reply where it has done so itself. In the broadcasting mode it hears 
 prefixes, of those of a batch together. Messages go to the client, in RESP3, or to the one that it names: there as a
 push in RESP3, as a message of the channel ``__redis__:invalidate`` where that one listens in RESP2.
 
-Ids of clients that have gone stay in the table until the key changes; when nobody tracks any more, they are swept out.
+Ids of clients that have gone stay in the table until the key changes, as in Redis. Clients that come and go would let
+it grow without bound; so they are swept out when there are many, and when nobody tracks any more.
 
 The commands are in client_tracking.py.
 """
@@ -21,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pycache_server.commands.context import NOT_READY
 from pycache_server.commands.registry import Command, Flag
 from pycache_server.resp.encode import Push, encode3
 from pycache_server.session.interests import Prefixes, ReadKeys
@@ -36,8 +38,10 @@ _PUSHED = b">2\r\n$10\r\ninvalidate\r\n"
 _PUBLISHED = b"*3\r\n$7\r\nmessage\r\n$%d\r\n%b\r\n" % (len(CHANNEL), CHANNEL)
 EFFORT = 100
 """How many keys are given up at a time where the table has more than it may."""
+MOST_IDS = 100_000
+"""From so many ids on, and then from twice as many as were left, those of clients that have gone are swept out."""
 SWEEP_AFTER = 1.0
-"""Seconds after which ids are swept out that nobody needs any more."""
+"""Seconds after which that begins."""
 SWEEP_PART = 200
 SWEEP_PAUSE = 0.01
 
@@ -103,8 +107,11 @@ class Tracking:
         """The clients that are told what others track, by id, and how many others."""
         self.running: Tracker | None = None
         """Whose command is being executed, where that is a session that tracks."""
+        self.by_script = False
+        """Whether it is a script of his that executes it: NOLOOP does not spare prefixes its changes, as in Redis."""
         self._cursor = 0
         self._sweeping = self._trimming = False
+        self._sweep_from = MOST_IDS
 
     # Who tracks
 
@@ -147,76 +154,91 @@ class Tracking:
         """A client has gone."""
         if session.tracker is not None:
             self.end(session)
-        elif not self.trackers:
+        elif self.keys:
             self._rest()
 
     def _rest(self) -> None:
         """Where nobody tracks, stop listening; once nothing is remembered that could still matter."""
-        if self.trackers or self._sweeping:
+        if self.trackers:
             return
         if not self.keys:
             self._core.observers.track(False)
         else:
+            self._sweep_soon()
+
+    def _sweep_soon(self) -> None:
+        if not self._sweeping:
             self._sweeping = True
             self._core.host.call_later(SWEEP_AFTER, self._sweep)
 
     def _sweep(self) -> None:
-        self._sweeping = False
-        if self.trackers:
-            return
         self._cursor = self.keys.sweep(self._cursor, SWEEP_PART, self._core.sessions.__contains__)
         if self._cursor:
-            self._sweeping = True
             self._core.host.call_later(SWEEP_PAUSE, self._sweep)
-        elif not self.keys:
+            return
+        self._sweeping = False
+        self._sweep_from = max(MOST_IDS, 2 * self.keys.items)
+        if not self.trackers and not self.keys:
             self._core.observers.track(False)
 
     # What is read
 
-    def enter(self, session: Session) -> None:
-        """A session that tracks begins with a command."""
-        self.running = session.tracker
+    def enter(self, session: Session) -> Tracker | None:
+        """A session that tracks begins with a command. Who was running: a script, while others are told to wait.
 
-    def leave(self, session: Session, what: Command) -> None:
-        """A session that tracked is done with a command: tell what it has made invalid, behind its reply and the
-        messages that it has caused."""
-        self.running = None
+        What memory is too full for goes before, as in Redis even where the command only reads: the session must not be
+        told later, when it may have read the key anew.
+        """
+        if self._core.room.exceeded:
+            self._core.room.make()
+        before, self.running = self.running, session.tracker
+        return before
+
+    def leave(self, session: Session, before: Tracker | None, done: Command | None) -> None:
+        """A session that tracked has executed a command, or waits in it, where nothing is ``done``: tell what it has
+        made invalid, behind its reply and the messages that it has caused."""
+        self.running = before
         tracker = session.tracker
         if tracker is not None:
             pending, tracker.pending = tracker.pending, []
             for payload in pending:
                 self._deliver(tracker, payload)
-            tracker.passed(what)
+            if done is not None:
+                tracker.passed(done)
 
     def followed(self, waiter: Waiter, what: Command, argv: list[bytes]) -> Callable[[bytes], Any]:
         """What serves a session that waits, for one that tracks: it runs its command again."""
         serve, session = waiter.serve, waiter.session
 
         def again(key: bytes) -> Any:
-            self.enter(session)
+            before = self.enter(session)
+            answer: Any = NOT_READY
             try:
-                return serve(key)
+                answer = serve(key)
             finally:
                 if Flag.READONLY in what.flags:
-                    self.saw(session, what, argv)
-                self.leave(session, what)
+                    self.saw(what, argv)
+                self.leave(session, before, None if answer is NOT_READY else what)
+            return answer
 
         return again
 
-    def saw(self, session: Session, what: Command, argv: list[bytes]) -> None:
-        """A command that reads has been executed for a session that tracks."""
-        tracker = session.tracker
+    def saw(self, what: Command, argv: list[bytes]) -> None:
+        """A command that reads has been executed for the session that tracks, or by its script."""
+        tracker = self.running
         if tracker is None or not tracker.wants_what_it_reads():
             return
         if what.subcommands:
             what = self._core.tables.rows[what.name].resolve(argv).command
             if Flag.READONLY not in what.flags:
                 return
-        remember, client = self.keys.remember, session.id
+        remember, client = self.keys.remember, tracker.session.id
         for place, _ in what.find_keys(argv) or ():
             remember(argv[place], client)
         if 0 < self.most_keys < len(self.keys):
             self.trim()
+        if self.keys.items > self._sweep_from:
+            self._sweep_soon()
 
     def trim(self) -> None:
         """Give up random keys, as if they had changed, until there are no more than allowed; some at once, and the
@@ -238,7 +260,7 @@ class Tracking:
     def changed(self, key: bytes, event: Event) -> None:
         """A key has changed."""
         if self.prefixes:
-            by = None if event.kind & (EXPIRED | EVICTED) else self.running
+            by = None if self.by_script or event.kind & (EXPIRED | EVICTED) else self.running
             if self.prefixes.changed(key, by):
                 self._core.host.defer(self._broadcast)
         if self.keys:
@@ -262,10 +284,10 @@ class Tracking:
         """All keys of a database, or of all, have gone at once: nothing that was read may be used."""
         for session, tracker in self.trackers.items():
             self._tell(tracker, session.null)
-        old, self.keys, self._cursor = self.keys, ReadKeys(), 0
-        if old:
-            self._core.keyspace.discard(old)
-        self._rest()
+        if self.keys:
+            self._core.keyspace.discard(self.keys)
+            self.keys, self._cursor = ReadKeys(), 0
+            self._rest()
 
     def _broadcast(self) -> None:
         """Tell those who listen to prefixes what has changed in the batch that is done."""
@@ -293,7 +315,7 @@ class Tracking:
         target = tracker.session
         if tracker.redirect:
             other = self._core.sessions.get(tracker.redirect)
-            if other is None:
+            if other is None or other.closing:
                 tracker.broken = True
                 wire = encode3(Push([b"tracking-redir-broken", tracker.redirect])) if target.resp == 3 else b""
             else:

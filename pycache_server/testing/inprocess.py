@@ -227,3 +227,4 @@ class World:
         for database in self.core.keyspace.databases:
             database._check()
         self.core.blocking._check()
+        self.core.tracking._check()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
+import pycache_server.server.setup  # noqa: F401  (makes the registry complete)
+from pycache_server.commands.registry import REGISTRY
+
 SCENARIOS = {
     "a client hears once of what it has read": """
         A: CLIENT TRACKING ON
@@ -56,7 +59,37 @@ SCENARIOS = {
     """,
 }
 
+SCRIPTS = {
+    "scripts are told of behind their reply, and their keys are those that they read": """
+        A: speak 3
+        A: CLIENT TRACKING ON
+        A: EVAL "return {redis.call('get', KEYS[1]), redis.call('set', KEYS[1], 1), redis.call('mget', 'x', 'y')}" 1 k
+        B: MSET k 2 x 1 y 1
+        A: EVAL_RO "return redis.call('GeT', 'x')" 1 y
+        B: MSET x 2 y 2
+        A: MULTI | EVAL "return {redis.call('get', 'k'), redis.call('set', 'k', 2)}" 0 | GET x | SET x 1 | EXEC | PING
+        A: EVAL "return {redis.call('object', 'encoding', 'k'), redis.pcall('lpop', 'k'), redis.pcall('llen', 'k')}" 0
+        B: SET k 3
+    """,
+    "a script is nobody who could be spared": """
+        A: speak 3
+        A: CLIENT TRACKING ON BCAST NOLOOP
+        A: EVAL "return redis.call('set', KEYS[1], 1)" 1 k | SET x 1 | PING
+        A: MULTI | EVAL "return redis.call('set', KEYS[1], 1)" 1 k | SET x 1 | EXEC
+        A: CLIENT TRACKING OFF
+        A: CLIENT TRACKING ON NOLOOP
+        A: GET k | EVAL "return redis.call('set', KEYS[1], 1)" 1 k | PING
+    """,
+    "caching yes is for all that a script reads": """
+        A: speak 3
+        A: CLIENT TRACKING ON OPTIN
+        A: CLIENT CACHING YES | EVAL "return {redis.call('get', 'a'), redis.call('get', 'b')}" 0 | GET c
+        B: MSET a 1 b 1 c 1
+    """,
+}
+
 SINCE_7_2 = {
+    **(SCRIPTS if "eval" in REGISTRY else {}),
     "a waiting reader hears of what it gets": """
         A: speak 3
         A: CLIENT TRACKING ON

@@ -46,6 +46,19 @@ def redis_port(redis_kind: str, request: pytest.FixtureRequest) -> int:
     return server.port
 
 
+@pytest.fixture(scope="session")
+def django_settings() -> None:
+    """Django as a test needs it; the caches are the test's own."""
+    from django import setup
+    from django.conf import settings
+
+    if not settings.configured:
+        settings.configure(
+            SESSION_ENGINE="django.contrib.sessions.backends.cache", SECRET_KEY="not a secret", USE_TZ=True
+        )
+        setup()
+
+
 def require_command(port: int, *names: str) -> None:
     """Skip a test of a client that sends commands which the server does not have."""
     with Wire(("127.0.0.1", port)) as wire:

@@ -9,27 +9,22 @@ import pytest
 
 from tests.server.running import Running
 
-django = pytest.importorskip("django")
+pytest.importorskip("django")
 
 
 @pytest.fixture(scope="module")
-def caches(server: Running) -> Iterator[Any]:
-    from django.conf import settings
+def caches(server: Running, django_settings: None) -> Iterator[Any]:
     from django.core.cache import caches as found
+    from django.test import override_settings
 
     url = f"redis://127.0.0.1:{server.port}"
-    if not settings.configured:
-        settings.configure(
-            CACHES={
-                "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"{url}/1"},
-                "extra": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": f"{url}/2"},
-            },
-            SESSION_ENGINE="django.contrib.sessions.backends.cache",
-            SECRET_KEY="not a secret",
-        )
-        django.setup()
-    yield found
-    found.close_all()
+    backends = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"{url}/1"},
+        "extra": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": f"{url}/2"},
+    }
+    with override_settings(CACHES=backends):
+        yield found
+        found.close_all()
 
 
 @pytest.mark.parametrize("name", ["default", "extra"])

@@ -160,7 +160,8 @@ def test_a_key_that_expires_is_told(ours: Ours) -> None:
     assert told(reader) == [invalid("a")]
 
 
-def test_a_key_that_is_evicted_is_told_before_the_reply(ours: Ours) -> None:
+@pytest.mark.parametrize(("words", "reply"), [(("SET", "b", "y"), "OK"), (("GET", "a"), None)])
+def test_a_key_that_is_evicted_is_told_before_the_reply(ours: Ours, words: tuple[str, ...], reply: Any) -> None:
     from pycache_server.evict.lru import Lru
 
     core = ours.world.core
@@ -172,8 +173,8 @@ def test_a_key_that_is_evicted_is_told_before_the_reply(ours: Ours) -> None:
     reader.call("GET", "a")
     core.keyspace.maxmemory = core.keyspace.held - 1
     core.tables.refresh()
-    reader.start("SET", "b", "y")
-    assert told(reader) == [invalid("a"), "OK"]
+    reader.start(*words)
+    assert told(reader) == [invalid("a"), reply]
 
 
 def test_flushing_tells_everybody_once(peer: Peer, client: AnyClient) -> None:
@@ -253,6 +254,17 @@ def test_events_of_ones_own_follow_what_is_invalid(ours: Ours) -> None:
         invalid("a"),
         invalid("b"),
     ]
+
+
+def test_a_read_that_is_postponed_is_none_yet(ours: Ours) -> None:
+    client, reader = ours.connect(), tracking(ours, "OPTIN")
+    client.call("CLIENT", "PAUSE", 100)
+    reader.send(pipeline("CLIENT CACHING YES", "GET a"))
+    assert ours.world.core.tracking.keys.items == 0
+    ours.world.advance(1)
+    assert ours.world.core.tracking.keys.items == 1
+    client.call("SET", "a", 1)
+    assert told(reader)[-1] == invalid("a")
 
 
 # OPTIN and OPTOUT
@@ -447,6 +459,22 @@ def test_what_a_client_has_read_stays_while_it_may_track_again(ours: Ours) -> No
     reader.call("CLIENT", "TRACKING", "ON")
     client.call("SET", "a", 1)
     assert told(reader) == [invalid("a")]
+
+
+def test_clients_that_come_and_go_do_not_let_the_table_grow(ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pycache_server.session.tracking.MOST_IDS", 100)
+    stays = tracking(ours)
+    core = ours.world.core
+    core.tracking._sweep_from = 100
+    for _ in range(20):
+        passing = tracking(ours)
+        for client in (stays, passing):
+            client.call("MGET", *range(20))
+        passing.close()
+        ours.world.advance(5)
+        assert core.tracking.keys.items <= 140
+    stays.call("SET", 1, 1)
+    assert told(stays) == [invalid("1")]
 
 
 def test_the_table_does_not_grow_beyond_its_limit(ours: Ours) -> None:

@@ -41,8 +41,9 @@ async function main() {
   await until(() => cache.size() === 0);
   assert.strictEqual(await reader.get("a"), null);
 
-  await writer.set("soon", "1", { expiration: { type: "PX", value: 50 } });
+  await writer.set("soon", "1");
   assert.strictEqual(await reader.get("soon"), "1");
+  await writer.pExpire("soon", 20);
   await until(async () => (await reader.get("soon")) === null);
 
   await reader.close();
