@@ -43,5 +43,18 @@ def _config(argv: list[bytes]) -> Iterable[int]:
         yield from (place + 1 for place in range(2, len(argv), 2) if argv[place].lower() in _SECRET_DIRECTIVES)
 
 
-_SECRETS: dict[bytes, Callable[[list[bytes]], Iterable[int]]] = {b"auth": _auth, b"hello": _hello, b"config": _config}
+def _migrate(argv: list[bytes]) -> Iterable[int]:
+    place = 6
+    while place < len(argv) and (option := option_of(argv[place])) != b"KEYS":
+        count = {b"AUTH": 1, b"AUTH2": 2}.get(option, 0)
+        yield from range(place + 1, min(place + 1 + count, len(argv)))
+        place += 1 + count
+
+
+_SECRETS: dict[bytes, Callable[[list[bytes]], Iterable[int]]] = {
+    b"auth": _auth,
+    b"hello": _hello,
+    b"config": _config,
+    b"migrate": _migrate,
+}
 """For each command that may hold secrets, where they are."""
