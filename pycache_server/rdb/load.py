@@ -179,8 +179,10 @@ def _packed_zset(reader: Reader, decode: Callable[[bytes], list[bytes]], around:
         score = parse_float_leniently(text)
         if score is None:
             reader.fail(f"a score is {text!r}")
-        scores.append(score)
-    return _sorted_set(reader, texts[::2], scores, around)
+        scores.append(score + 0.0)
+    value = _sorted_set(reader, texts[::2], scores, around)
+    value.compact = len(scores) <= around.limits.zset_max_listpack_entries  # however long a member is
+    return value
 
 
 def _sorted_set(reader: Reader, members: list[bytes], scores: list[float], around: Surroundings) -> SortedSet:

@@ -23,6 +23,7 @@ _BROKEN = [
     payload(16, string(listpack(b"f", b"v", b"f"))),
     payload(17, string(listpack(b"m"))),
 ]
+_IDS = st.sampled_from([b"1-1", b"1700-9", b"1704-0", b"1705-1", b"1706-7"])
 _PAYLOADS = st.sampled_from([*_SOUND, *_BROKEN])
 _TIMES = st.sampled_from([b"0", b"0", b"0", b"0", b"100000", b"-1", b"x", b"4102444800000"])
 _OPTIONS = st.lists(
@@ -47,7 +48,7 @@ def commands() -> st.SearchStrategy[Command]:
             words(b"SADD", KEYS, some(VALUES)),
             words(b"ZADD", KEYS, SMALL, VALUES),
             words(b"HSET", KEYS, VALUES, VALUES),
-            words(b"XADD", KEYS, b"*", VALUES, VALUES),
+            words(b"XADD", KEYS, _IDS, VALUES, VALUES),
             words(b"APPEND", KEYS, VALUES),
             words(b"LPOP", KEYS),
             words(b"SREM", KEYS, some(st.sampled_from([b"a", b"3", b"7"]))),

@@ -203,8 +203,9 @@ STRICTER = (
     "known",
     "kind",
 )
-"""What may be wrong with a value that we refuse and Redis takes: LZF that claims to be nothing, scores that are no numbers, streams whose ids are not
-in order or that count wrongly, and values that reach into the version and the checksum behind them."""
+"""What may be wrong with a value that we refuse and Redis takes: LZF that claims to be nothing, scores that are no
+numbers, streams whose ids are not in order or that count wrongly, and values that reach into what stands behind them.
+"""
 
 
 def test_what_is_broken_is_refused_as_redis_refuses_it(tmp_path_factory: pytest.TempPathFactory) -> None:
