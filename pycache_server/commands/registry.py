@@ -27,6 +27,7 @@ from pycache_server.commands.syntax import Argument, KeySpec, arity_of, key_spec
 
 Handler = Callable[[Any, list[bytes]], Any]
 KeyFlags = Callable[[list[bytes]], str]
+KeyFinder = Callable[[list[bytes]], list[int]]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -123,6 +124,8 @@ class Command:
     """Since when a container has its HELP."""
     key_flags: KeyFlags | None = None
     """For a key whose flags depend on the arguments, what they are."""
+    finder: KeyFinder | None = None
+    """Where the key specifications do not tell all, what finds the keys instead; they have the flags of the first."""
     subcommands: dict[str, Command] = field(default_factory=dict)
 
     @property
@@ -139,6 +142,8 @@ class Command:
         """The indices of the keys in ``argv``, with the flags of each; None where its arguments make no sense. What is
         only found like a key, as a shard channel, is none."""
         given = tuple(self.key_flags(argv).split()) if self.key_flags is not None else None
+        if self.finder is not None:
+            return [(place, self.keys[0].flags) for place in self.finder(argv)]
         found: list[tuple[int, tuple[str, ...]]] = []
         for spec in self.keys:
             if spec.is_no_key():
@@ -187,13 +192,14 @@ class Family:
         arity: int | None = None,
         kinds: dict[str, str] | None = None,
         key_flags: KeyFlags | None = None,
+        finder: KeyFinder | None = None,
     ) -> Callable[[F], F]:
         """Register a function as the command that ``syntax`` describes.
 
         ``keys`` has the flags of the key specifications, which the syntax implies; a semicolon separates those of
         several. ``key_specs`` replaces what the syntax implies, ``categories`` what the group does, ``arity`` what the
         syntax line says, ``kinds`` the types of arguments that their names suggest, and ``key_flags`` the flags of keys
-        where they depend on the arguments.
+        where they depend on the arguments. ``finder`` finds the keys where the specifications are not enough.
         """
         name, arguments = parse_syntax(syntax)
         arguments = with_kinds(arguments, kinds) if kinds else arguments
@@ -224,6 +230,7 @@ class Family:
                 categories=categories_of(found, categories.split() or _GROUP_CATEGORIES[self.group]),
                 tips=tips,
                 key_flags=key_flags,
+                finder=finder,
             )
             add(command, self.registry)
             return function

@@ -13,7 +13,7 @@ from pycache_server.commands.args import Options, integer, option_of, timeout_ms
 from pycache_server.commands.context import NOT_READY, Context
 from pycache_server.commands.registry import BLOCKING, DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.commands.syntax import KeySpec
-from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, bad_subcommand, c_string, wrong_arity
+from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, c_string, wrong_arity
 from pycache_server.resp.encode import NULL_ARRAY, OK, Entries, Pairs
 from pycache_server.store.events import QUIET, STREAM, Event
 from pycache_server.store.references import REFS, Refs

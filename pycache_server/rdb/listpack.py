@@ -60,9 +60,16 @@ def _decode(data: bytes, small: Sequence[Any], form: Callable[[int], Any]) -> li
             elif code < 0xC0:
                 end = place + 1 + (code & 0x3F)
                 add(data[place + 1 : end])
+            elif code in _INTEGERS:
+                end = place + 1 + _INTEGERS[code]
+                add(form(int.from_bytes(data[place + 1 : end], "little", signed=True)))
+            elif code < 0xE0:
+                number = (code & 31) << 8 | data[place + 1]
+                end = place + 2
+                add(form(number - 8192 if number >= 4096 else number))
             else:
                 begin, end = _extent(data, place, code)
-                add(data[begin:end] if 0xE0 <= code <= 0xF0 else form(_integer(data, place, code)))
+                add(data[begin:end])
             length = end - place
             if length < 0x80:
                 place = end + 1
@@ -84,23 +91,12 @@ def _decode(data: bytes, small: Sequence[Any], form: Callable[[int], Any]) -> li
 
 
 def _extent(data: bytes, place: int, code: int) -> tuple[int, int]:
-    """Where the content of an element begins and ends that has no short form."""
-    if code < 0xE0:
-        return place, place + 2
+    """Where a text begins and ends that is not short."""
     if code < 0xF0:
         return place + 2, place + 2 + ((code & 15) << 8 | data[place + 1])
     if code == 0xF0:
         return place + 5, place + 5 + int.from_bytes(data[place + 1 : place + 5], "little")
-    if code not in _INTEGERS:
-        raise BadData(f"a listpack has an element of the unknown kind {code:#x}", place)
-    return place + 1, place + 1 + _INTEGERS[code]
-
-
-def _integer(data: bytes, place: int, code: int) -> int:
-    if code < 0xE0:
-        number = (code & 31) << 8 | data[place + 1]
-        return number - 8192 if number >= 4096 else number
-    return int.from_bytes(data[place + 1 : place + 1 + _INTEGERS[code]], "little", signed=True)
+    raise BadData(f"a listpack has an element of the unknown kind {code:#x}", place)
 
 
 def _length_bytes(length: int) -> int:
@@ -156,10 +152,8 @@ def integer(number: int) -> bytes:
         return bytes((number, 1))
     if -4096 <= number < 4096:
         return bytes((0xC0 | (number >> 8) & 31, number & 255, 2))
-    for code, size in _INTEGERS.items():
-        if -1 << 8 * size - 1 <= number < 1 << 8 * size - 1:
-            return bytes((code,)) + number.to_bytes(size, "little", signed=True) + bytes((size + 1,))
-    raise OverflowError("no listpack holds more than 64 bits")
+    before, size, behind = _OF_BITS[(number if number >= 0 else ~number).bit_length()]
+    return before + number.to_bytes(size, "little", signed=True) + behind
 
 
 def _length(length: int) -> bytes:
@@ -169,5 +163,10 @@ def _length(length: int) -> bytes:
     return bytes(reversed(digits))
 
 
+_OF_BITS = [
+    next((bytes((code,)), size, bytes((size + 1,))) for code, size in _INTEGERS.items() if bits < 8 * size)
+    for bits in range(64)
+]
+"""For an integer of so many bits: its header, how many bytes it takes, and the length behind it."""
 _TEXTS_BEFORE = [bytes((0x80 | size,)) for size in range(64)]
 _TEXTS_BEHIND = [bytes((size + 1,)) for size in range(64)]

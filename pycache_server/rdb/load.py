@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pycache_server.entry import NEVER
 from pycache_server.rdb import intset, kinds, listpack, ziplist
 from pycache_server.rdb.reader import BadData, Reader
 from pycache_server.rdb.streams import load_stream
@@ -178,8 +179,10 @@ def _packed_zset(reader: Reader, decode: Callable[[bytes], list[bytes]], around:
         score = parse_float_leniently(text)
         if score is None:
             reader.fail(f"a score is {text!r}")
-        scores.append(score)
-    return _sorted_set(reader, texts[::2], scores, around)
+        scores.append(score + 0.0)
+    value = _sorted_set(reader, texts[::2], scores, around)
+    value.compact = len(scores) <= around.limits.zset_max_listpack_entries  # however long a member is
+    return value
 
 
 def _sorted_set(reader: Reader, members: list[bytes], scores: list[float], around: Surroundings) -> SortedSet:
@@ -242,7 +245,7 @@ def _load_fields(reader: Reader, around: Surroundings, first: int) -> Hash:
 
 
 def _load_hash_listpack_ex(reader: Reader, around: Surroundings) -> Hash:
-    _first_time(reader)
+    reader.time()  # the first one, which is known
     return _load_hash_listpack_ex_pre_ga(reader, around)
 
 
@@ -251,10 +254,12 @@ def _load_hash_listpack_ex_pre_ga(reader: Reader, around: Surroundings) -> Hash:
     if len(parts) % 3:
         reader.fail("the last field has no time")
     times: dict[bytes, int] = {}
+    before = 0
     for field, text in zip(parts[::3], parts[2::3], strict=True):
         when = parse_int(text)
-        if when is None:
+        if when is None or (when or NEVER) < before:
             reader.fail(f"a time is {text!r}")
+        before = when or NEVER  # fields without a time are the last
         if when:
             times[field] = _checked_time(reader, when)
     texts = [text for number, text in enumerate(parts) if number % 3 < 2]

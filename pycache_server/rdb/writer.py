@@ -2,8 +2,8 @@
 
 Texts that are small integers are packed as such, and texts of more than 20 bytes by LZF where that makes them shorter,
 as Redis does with ``rdbcompression yes``. Compressing is slow in Python, so a Writer does it for texts of up to
-LONGEST_COMPRESSED bytes, and until it has looked at MOST_COMPRESSED bytes: values of a few kilobytes become what Redis
-makes of them, larger ones stay as they are, which every reader takes.
+LONGEST_COMPRESSED bytes, and until it has looked at MOST_COMPRESSED bytes: small values become what Redis makes of
+them, and larger ones stay as they are, which every reader takes.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from struct import Struct
 from pycache_server.rdb.lzf import compress
 from pycache_server.store.numbers import parse_int
 
-LONGEST_COMPRESSED = 8192
-MOST_COMPRESSED = 16384
-"""Some 4 ms of work."""
+LONGEST_COMPRESSED = 1024
+MOST_COMPRESSED = 4096
+"""A millisecond of work."""
 _SHORTEST_COMPRESSED = 21
 _LONGEST_INTEGER = 11
 _AFTER_INTEGERS = 58
@@ -112,5 +112,5 @@ class Writer:
 def _as_integer(text: bytes) -> bytes | None:
     if not text or text[0] >= _AFTER_INTEGERS:
         return None
-    number = parse_int(text)
+    number = int(text) if text.isdigit() and text[0] != 48 else parse_int(text)
     return None if number is None else encode_integer(number)

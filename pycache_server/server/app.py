@@ -27,6 +27,7 @@ from pycache_server.server.host import RealHost
 from pycache_server.server.listener import Connection
 from pycache_server.server.log import Log
 from pycache_server.server.memory import MemoryGauge
+from pycache_server.server.migrate import Migrations
 from pycache_server.server.pages import HugePages
 from pycache_server.server.setup import make_core
 from pycache_server.server.upkeep import Upkeep
@@ -79,6 +80,7 @@ class App:
         """Whether the process belongs to another program: then port 0 is one of the system's choice."""
         self.replication_id = self.host.token(40).decode()
         self.tasks: set[asyncio.Task[None]] = set()
+        self.migrations = Migrations(self.core)
         self.relisten_values: dict[str, object] = {name: settings.values[name] for name in apply.RELISTEN}
         """``bind`` and ``port`` as they are in force."""
         self._listeners: list[asyncio.Server | Acceptor] = []
@@ -116,6 +118,7 @@ class App:
         self._stopped = True
         self.cron.stop()
         self.upkeep.stop()
+        self.migrations.close()
         await self.close_listeners()
         for session in list(self.core.sessions.values()):
             session.close()

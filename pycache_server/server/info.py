@@ -231,7 +231,8 @@ def _stats(app: App) -> Fields:
     yield "pubsub_channels", len(core.pubsub.channels)
     yield "pubsub_patterns", len(core.pubsub.patterns)
     yield "pubsubshard_channels", len(core.pubsub.shard_channels)
-    yield from _zeros("latest_fork_usec", "total_forks", "migrate_cached_sockets")
+    yield from _zeros("latest_fork_usec", "total_forks")
+    yield "migrate_cached_sockets", app.migrations.cached()
     yield from _zeros("slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses")
     yield from _zeros("active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time")
     yield "current_active_defrag_time", 0

@@ -50,10 +50,19 @@ def _acl(argv: list[bytes]) -> Iterable[int]:
     return (2,) if subcommand == b"getuser" and len(argv) == 3 else ()
 
 
+def _migrate(argv: list[bytes]) -> Iterable[int]:
+    place = 6
+    while place < len(argv) and (option := option_of(argv[place])) != b"KEYS":
+        count = {b"AUTH": 1, b"AUTH2": 2}.get(option, 0)
+        yield from range(place + 1, min(place + 1 + count, len(argv)))
+        place += 1 + count
+
+
 _SECRETS: dict[bytes, Callable[[list[bytes]], Iterable[int]]] = {
     b"acl": _acl,
     b"auth": _auth,
     b"hello": _hello,
     b"config": _config,
+    b"migrate": _migrate,
 }
 """For each command that may hold secrets, where they are."""
