@@ -408,8 +408,9 @@ class Stream:
         self._latest = following
 
     def tombstone(self) -> int:
-        """The greatest id that was deleted by itself, -1 where none was, or nothing is left of it to be seen."""
-        return self.max_deleted_id if self.length and self.max_deleted_id else -1
+        """The greatest id that was deleted by itself; -1 where none was, or no entry is left before it."""
+        deleted = self.max_deleted_id
+        return deleted if deleted and self.length and self.first_live_id() <= deleted else -1
 
     def entries_up_to(self, number: int) -> int:
         """How many entries the stream has had up to an id; UNKNOWN but for the last one and for what is at the

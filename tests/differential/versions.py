@@ -93,7 +93,10 @@ CHANGES = (
         "xsetid",
         "XSETID does not go below the greatest id that was deleted",
         before(7, 2),
-        _texts("", "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"),
+        lambda argv, theirs, mine: (
+            _error(theirs) in ("", "ERR The ID specified in XSETID is smaller than the target stream top item")
+            and _error(mine) == "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"
+        ),
     ),
     Change(
         "xadd",
