@@ -144,7 +144,10 @@ CHANGES = (
         "xgroup",
         "a consumer is there already since it has got nothing",
         before(7, 2),
-        lambda argv, theirs, mine: (theirs, mine) == (1, 0) and _holds(argv, b"CREATECONSUMER"),
+        lambda argv, theirs, mine: (
+            ((theirs, mine) == (1, 0) and _holds(argv, b"CREATECONSUMER"))
+            or (theirs == mine == 0 and _holds(argv, b"DELCONSUMER"))
+        ),
     ),
     Change(
         "xreadgroup",
