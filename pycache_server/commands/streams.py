@@ -13,7 +13,7 @@ from pycache_server.commands.args import Options, integer, option_of, timeout_ms
 from pycache_server.commands.context import NOT_READY, Context
 from pycache_server.commands.registry import BLOCKING, DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.commands.syntax import KeySpec
-from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, wrong_arity
+from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, c_string, wrong_arity
 from pycache_server.resp.encode import NULL_ARRAY, OK, Entries, Pairs
 from pycache_server.store.events import QUIET, STREAM, Event
 from pycache_server.store.references import REFS, Refs
@@ -417,6 +417,7 @@ def bound_of(word: bytes, missing: int) -> int:
 
     Raises BadId.
     """
+    word = c_string(word)
     if word == b"-":
         return 0
     return LARGEST_ID if word == b"+" else id_of(word, missing)
@@ -449,7 +450,7 @@ def xread(session: Context, argv: list[bytes]) -> Any:
     words = options.values(options.left())
     if len(words) % 2:
         raise RedisError(b"ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified.")
-    keys, places = words[: len(words) // 2], words[len(words) // 2 :]
+    keys, places = words[: len(words) // 2], list(map(c_string, words[len(words) // 2 :]))
     after = _resolve(session, keys, places)
     found = _read_behind(session, keys, after, count)
     if found or timeout is None:

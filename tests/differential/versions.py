@@ -114,7 +114,7 @@ CHANGES = (
         _texts("ERR timeout is negative", "ERR timeout is out of range"),
     ),
     Change(
-        "xread",
+        "xread xreadgroup",
         "a number of milliseconds that is too large is out of range, too: 7.0 takes it",
         before(7, 2),
         lambda argv, theirs, mine: _error(mine) == "ERR timeout is out of range",
@@ -154,6 +154,12 @@ CHANGES = (
         "reading what is pending already is a change",
         since(7, 2),
         lambda argv, theirs, mine: theirs == mine and argv[-1] != b">",
+    ),
+    Change(
+        "xadd xtrim",
+        "XADD and XTRIM have KEEPREF, DELREF and ACKED",
+        before(8, 2),
+        lambda argv, theirs, mine: any(_holds(argv, word) for word in (b"KEEPREF", b"DELREF", b"ACKED")),
     ),
     Change(
         "lpos",
