@@ -205,7 +205,7 @@ def _number(word: bytes, complaint: bytes) -> int:
     FAST,
     since="6.2.0",
     complexity="O(N), N = entries looked at, ten for each that is wanted at most",
-    keys="RW ACCESS DELETE",
+    keys="RW DELETE",
     tips=("nondeterministic_output",),
 )
 def xautoclaim(session: Context, argv: list[bytes]) -> list[Any]:

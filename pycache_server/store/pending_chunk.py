@@ -24,7 +24,7 @@ TIME_BITS = 48
 """Times in ms are kept with the number of deliveries above so many bits."""
 _MOST_CONSUMERS = 256
 _NARROW = 32
-_TIME_MASK = (1 << TIME_BITS) - 1
+LARGEST_TIME = (1 << TIME_BITS) - 1
 _START = 64
 """Bytes of a chunk's first id, and of the numbers of the chunk."""
 
@@ -125,7 +125,7 @@ class Chunk:
     def delivery(self, index: int) -> Delivery:
         """An entry."""
         stamp = self.times[index]
-        return Delivery(self.id_at(index), self.consumers[self.owners[index]], stamp & _TIME_MASK, stamp >> TIME_BITS)
+        return Delivery(self.id_at(index), self.consumers[self.owners[index]], stamp & LARGEST_TIME, stamp >> TIME_BITS)
 
     def those_of(self, consumer: Consumer, low: int) -> list[int]:
         """The indices of a consumer's entries, from one on."""
