@@ -27,6 +27,7 @@ from pycache_server.store.stream_id import LARGEST_ID, format_id
 command = family.command
 
 XGROUP_CREATE = Event(STREAM | QUIET, b"xgroup-create")
+XGROUP_MKSTREAM = Event(STREAM, b"xgroup-create")
 XGROUP_CREATECONSUMER = Event(STREAM | QUIET, b"xgroup-createconsumer")
 XGROUP_DELCONSUMER = Event(STREAM | QUIET, b"xgroup-delconsumer")
 XGROUP_DESTROY = Event(STREAM | QUIET, b"xgroup-destroy")
@@ -112,7 +113,7 @@ def xgroup_create(session: Context, argv: list[bytes]) -> Any:
     if not stream.add_group(argv[3], group):
         raise GroupExists
     if found is None:
-        db.put(key, stream, XGROUP_CREATE)
+        db.put(key, stream, XGROUP_MKSTREAM)
     else:
         db.touched(key, XGROUP_CREATE)
     return OK

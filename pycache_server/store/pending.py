@@ -164,6 +164,8 @@ class Pending:
             self._recount(chunk)
             if not chunk.owners and len(self._chunks) > 1:
                 self._drop_chunk(place)
+            elif sum(len(each.owners) for each in self._chunks[place : place + 2]) <= FULL - _SPARSE:
+                self._unite(place)
         self.length -= removed
         consumer.pending = 0
         return removed
@@ -197,7 +199,9 @@ class Pending:
         self._put_chunk(place, entries[: FULL // 2])
 
     def _unite(self, place: int) -> None:
-        """Make one chunk of two neighbours."""
+        """Make one chunk of two neighbours, if there are two."""
+        if place + 1 == len(self._chunks):
+            return
         entries = self._entries(place) + self._entries(place + 1)
         self._drop_chunk(place + 1)
         self._drop_chunk(place)

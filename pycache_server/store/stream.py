@@ -395,11 +395,11 @@ class Stream:
         return group
 
     def groups_in_order(self) -> list[tuple[bytes, Group]]:
-        """The groups in the order of their names, which may be changed then, each before the next is had."""
+        """The groups in the order of their names; who changes one settles it before."""
         return [] if self.groups is None else [(name, self.groups[name]) for name in sorted(self.groups)]
 
     def settle(self, following: Group | None = None) -> None:
-        """Count the group that has been looked up, and perhaps changed; ``following`` is the next one to be."""
+        """Count the group that was looked up last, and perhaps changed; ``following`` is about to be."""
         group = self._latest
         if group is not None:
             size = group.memory()
