@@ -18,7 +18,7 @@ from pycache_server.resp.encode import NULL_ARRAY
 from pycache_server.store.events import UNHEARD
 from pycache_server.store.groups import Consumer, Group
 from pycache_server.store.numbers import parse_int
-from pycache_server.store.pending import Delivery
+from pycache_server.store.pending_chunk import Delivery
 from pycache_server.store.stream import Stream
 from pycache_server.store.stream_id import LARGEST_ID, format_id, parse_id
 
@@ -205,7 +205,7 @@ def _number(word: bytes, complaint: bytes) -> int:
     FAST,
     since="6.2.0",
     complexity="O(N), N = entries looked at, ten for each that is wanted at most",
-    keys="RW ACCESS DELETE",
+    keys="RW DELETE",
     tips=("nondeterministic_output",),
 )
 def xautoclaim(session: Context, argv: list[bytes]) -> list[Any]:

@@ -27,6 +27,7 @@ from pycache_server.store.stream_id import LARGEST_ID, format_id
 command = family.command
 
 XGROUP_CREATE = Event(STREAM | QUIET, b"xgroup-create")
+XGROUP_MKSTREAM = Event(STREAM, b"xgroup-create")
 XGROUP_CREATECONSUMER = Event(STREAM | QUIET, b"xgroup-createconsumer")
 XGROUP_DELCONSUMER = Event(STREAM | QUIET, b"xgroup-delconsumer")
 XGROUP_DESTROY = Event(STREAM | QUIET, b"xgroup-destroy")
@@ -108,11 +109,11 @@ def xgroup_create(session: Context, argv: list[bytes]) -> Any:
         stream = Stream()
     if len(argv) > 8:
         raise bad_subcommand(argv)
-    group = Group(stream.last_id if argv[4] == b"$" else id_of(argv[4]), read)
+    group = Group(stream.last_id if c_string(argv[4]) == b"$" else id_of(argv[4]), read)
     if not stream.add_group(argv[3], group):
         raise GroupExists
     if found is None:
-        db.put(key, stream, XGROUP_CREATE)
+        db.put(key, stream, XGROUP_MKSTREAM)
     else:
         db.touched(key, XGROUP_CREATE)
     return OK
@@ -144,7 +145,7 @@ def xgroup_setid(session: Context, argv: list[bytes]) -> Any:
     stream, group = _group_of(session, argv)
     if len(argv) > 7:
         raise bad_subcommand(argv)
-    group.last_id = stream.last_id if argv[4] == b"$" else bound_of(argv[4], 0)
+    group.last_id = stream.last_id if c_string(argv[4]) == b"$" else bound_of(argv[4], 0)
     group.entries_read = read
     session.db.touched(argv[2], XGROUP_SETID)
     return OK
@@ -322,9 +323,12 @@ def _read(session: Context, request: _Request) -> list[Any]:
 
 def _behind(place: bytes) -> int | None:
     """The id behind which a consumer's history is wanted. Redis takes the last id of all for ``>``."""
-    if place in (b"$", b"+"):
-        raise RedisError(_MEANINGLESS % (place, place))
-    number = id_of(place)
+    word = c_string(place)
+    if word in (b"$", b"+"):
+        raise RedisError(_MEANINGLESS % (word, word))
+    if word == NEW_ENTRIES:
+        return None
+    number = id_of(word)
     return None if number == LARGEST_ID else number
 
 

@@ -417,10 +417,10 @@ def bound_of(word: bytes, missing: int) -> int:
 
     Raises BadId.
     """
-    sign = c_string(word)
-    if sign == b"-":
+    word = c_string(word)
+    if word == b"-":
         return 0
-    return LARGEST_ID if sign == b"+" else id_of(word, missing)
+    return LARGEST_ID if word == b"+" else id_of(word, missing)
 
 
 @command(
@@ -450,7 +450,7 @@ def xread(session: Context, argv: list[bytes]) -> Any:
     words = options.values(options.left())
     if len(words) % 2:
         raise RedisError(b"ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified.")
-    keys, places = words[: len(words) // 2], words[len(words) // 2 :]
+    keys, places = words[: len(words) // 2], list(map(c_string, words[len(words) // 2 :]))
     after = _resolve(session, keys, places)
     found = _read_behind(session, keys, after, count)
     if found or timeout is None:

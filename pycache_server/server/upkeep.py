@@ -59,6 +59,7 @@ class Upkeep:
         self._timer = None
         try:
             more = self._slice()
+            self._core.blocking.serve_ready()  # some wait for streams, which may have gone
             delay = SLICE if more else self._until_due()
         except Exception as error:  # it is in the log and in INFO, and the next try comes soon
             self._core.report_failure("upkeep of the keyspace", error)

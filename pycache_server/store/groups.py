@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server.store.memory import size_of
 from pycache_server.store.pending import Pending
+from pycache_server.store.pending_chunk import LARGEST_TIME
 from pycache_server.store.table import SMALL, Table, free_buckets, size_of_buckets
 from pycache_server.store.value import bytes_of
 
@@ -151,14 +152,14 @@ class Group:
         self, consumers: Iterable[tuple[bytes, int, int]], pending: Iterable[tuple[int, bytes, int, int]]
     ) -> None:
         """Put into a new group its consumers (name, seen time, active time) and what is pending, in the order of ids
-        (id, name of the consumer, time of the delivery, number of deliveries).
+        (id, name of the consumer, time of the delivery, number of deliveries). Times that cannot be are cut.
 
         Raises KeyError where the consumer of an entry is not there.
         """
         for name, seen, active in consumers:
             self.add_consumer(name, seen, active)
         for number, name, time, count in pending:
-            self.pending.add(number, self.consumers[name], time, count)
+            self.pending.add(number, self.consumers[name], min(max(time, 0), LARGEST_TIME), count)
 
     def _check(self) -> None:
         """Assert that counts are right."""

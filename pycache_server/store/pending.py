@@ -3,165 +3,30 @@
 A group may have a million of them, so they are packed: chunks of up to 255 entries, each with an array of ids, one of
 times with counts, and one byte for the consumer, which is a place in the chunk's own list of consumers. That is about
 20 bytes an entry, where a dict of objects would take 250. An entry is found by bisection over the chunks' first ids,
-then within the chunk, and what is behind it in the chunk moves up: less than a kilobyte.
+then within the chunk (pending_chunk.py), and what is behind it there moves up: less than a kilobyte.
 
 Redis also keeps the entries of each consumer in a tree of its own. Here a consumer counts its entries, and whoever
 wants to see them walks over the chunks that know it: a test for each of the others.
-
-An id in a chunk is its distance in ms from the chunk's first, shifted by 32 bits, and its second part. What does not
-fit makes the chunk wide, and so does a count greater than 16 bits: then lists of integers take the places of the
-arrays, and ids are whole.
 """
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import compress, pairwise, takewhile
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import pairwise, takewhile
+from typing import TYPE_CHECKING
 
 from pycache_server.store.memory import size_of
+from pycache_server.store.pending_chunk import FULL, TIME_BITS, Chunk, Delivery
 from pycache_server.store.stream_id import LARGEST_ID, LARGEST_SEQ, SEQ_BITS
 
 if TYPE_CHECKING:
     from pycache_server.store.groups import Consumer
 
-FULL = 255
-"""Most entries of a chunk: a byte tells the consumer, and there must be one free for another."""
-_MOST_CONSUMERS = 256
 _SPARSE = 64
 """A chunk of as few entries looks for a neighbour to be one with."""
 _FEW = 8
 """The only chunk stays as it is while it has no more entries, even with none: the next ones go there."""
-_NARROW = 32
-_TIME_BITS = 48
-_TIME_MASK = (1 << _TIME_BITS) - 1
-_START = 64
-"""Bytes of a chunk's first id, and of the numbers of the chunk."""
-
-
-class Delivery(NamedTuple):
-    """An entry that is pending: with whom, since when (ms since 1970), and how often it has been delivered."""
-
-    id: int
-    consumer: Consumer
-    time: int
-    deliveries: int
-
-
-class _Chunk:
-    """Entries whose ids follow each other. ``consumers`` and ``numbers`` may know some that have no entry here."""
-
-    __slots__ = ("base", "consumers", "counted", "ids", "numbers", "owners", "shift", "times")
-
-    def __init__(self, start: int) -> None:
-        narrow = start & LARGEST_SEQ < 1 << _NARROW
-        self.shift = _NARROW if narrow else SEQ_BITS
-        self.base = start >> SEQ_BITS if narrow else 0
-        self.ids: array[int] | list[int] = array("Q") if narrow else []
-        self.times: array[int] | list[int] = array("Q") if narrow else []
-        """The count, shifted, and the time."""
-        self.owners = bytearray()
-        self.consumers: list[Consumer] = []
-        self.numbers: dict[Consumer, int] = {}
-        """What stands for each of them in ``owners``: its place in ``consumers``."""
-        self.counted = 0
-        """What the account holds for this chunk, in bytes."""
-
-    def place_of(self, number: int) -> int:
-        """The index of the first entry with an id that is not less than ``number``."""
-        seq = min(number & LARGEST_SEQ, (1 << self.shift) - 1)
-        place = bisect_left(self.ids, ((number >> SEQ_BITS) - self.base << self.shift) | seq)
-        return place + (seq != number & LARGEST_SEQ and place < len(self.ids) and self.id_at(place) < number)
-
-    def id_at(self, index: int) -> int:
-        """The id of an entry."""
-        key = self.ids[index]
-        shift = self.shift
-        return (key >> shift) + self.base << SEQ_BITS | (key & (1 << shift) - 1)
-
-    def all_ids(self) -> list[int]:
-        """The ids of all entries."""
-        base, shift, mask = self.base, self.shift, (1 << self.shift) - 1
-        return [(key >> shift) + base << SEQ_BITS | (key & mask) for key in self.ids]
-
-    def number_of(self, consumer: Consumer) -> int:
-        """What stands for a consumer in ``owners``."""
-        number = self.numbers.get(consumer)
-        if number is None:
-            if len(self.consumers) == _MOST_CONSUMERS:
-                self.forget_strangers()
-            number = self.numbers[consumer] = len(self.consumers)
-            self.consumers.append(consumer)
-        return number
-
-    def forget_strangers(self) -> None:
-        """Know the consumers that have an entry here, and no others; one place at least is free then."""
-        known = sorted(set(self.owners))
-        translation = bytearray(_MOST_CONSUMERS)
-        for place, number in enumerate(known):
-            translation[number] = place
-        self.owners = self.owners.translate(translation)
-        self.consumers = [self.consumers[number] for number in known]
-        self.numbers = {consumer: place for place, consumer in enumerate(self.consumers)}
-
-    def insert(self, index: int, number: int, owner: int, stamp: int) -> None:
-        """Put in an entry before the one at ``index``."""
-        seq = number & LARGEST_SEQ
-        if seq >> self.shift:
-            self._widen()
-        try:
-            self.ids.insert(index, ((number >> SEQ_BITS) - self.base << self.shift) | seq)
-        except OverflowError:
-            self._widen()
-            self.ids.insert(index, number)
-        try:
-            self.times.insert(index, stamp)
-        except OverflowError:
-            self._widen()
-            self.times.insert(index, stamp)
-        self.owners.insert(index, owner)
-
-    def _widen(self) -> None:
-        self.ids, self.times, self.base, self.shift = self.all_ids(), list(self.times), 0, SEQ_BITS
-
-    def set_time(self, index: int, stamp: int) -> None:
-        """Set the count and the time of an entry."""
-        try:
-            self.times[index] = stamp
-        except OverflowError:
-            self._widen()
-            self.times[index] = stamp
-
-    def delivery(self, index: int) -> Delivery:
-        """An entry."""
-        stamp = self.times[index]
-        return Delivery(self.id_at(index), self.consumers[self.owners[index]], stamp & _TIME_MASK, stamp >> _TIME_BITS)
-
-    def those_of(self, consumer: Consumer, low: int) -> list[int]:
-        """The indices of a consumer's entries, from one on."""
-        number = self.numbers[consumer]
-        return [index for index, owner in enumerate(self.owners[low:], low) if owner == number]
-
-    def keep(self, wanted: list[bool]) -> None:
-        """Drop the entries that are not wanted."""
-        for name in ("ids", "times"):
-            numbers = getattr(self, name)
-            kept = compress(numbers, wanted)
-            setattr(self, name, list(kept) if type(numbers) is list else array("Q", kept))
-        self.owners = bytearray(compress(self.owners, wanted))
-
-    def cut(self) -> None:
-        """Give back what is allocated and not needed."""
-        self.ids, self.times, self.owners = self.ids[:], self.times[:], self.owners[:]
-
-    def memory(self) -> int:
-        """Bytes of the chunk."""
-        held = size_of(self) + _START + size_of(self.owners) + size_of(self.consumers) + size_of(self.numbers)
-        for numbers, one in ((self.ids, 48), (self.times, 32)):
-            held += size_of(numbers) + (one * len(numbers) if type(numbers) is list else 0)
-        return held
 
 
 class Pending:
@@ -171,7 +36,7 @@ class Pending:
 
     def __init__(self) -> None:
         self.length = 0
-        self._chunks: list[_Chunk] = []
+        self._chunks: list[Chunk] = []
         self._starts: list[int] = []  # no entry of a chunk has a smaller id
         self._last = -1  # no entry has a greater id
         self._counted = 0
@@ -183,7 +48,7 @@ class Pending:
 
     def add(self, number: int, consumer: Consumer, time: int, count: int = 1) -> None:
         """Let an entry be pending with a consumer, whether it is already, with whomever, or not."""
-        stamp = count << _TIME_BITS | time
+        stamp = count << TIME_BITS | time
         if number > self._last:
             self._append(number, consumer, stamp)
         elif not self._change(number, consumer, stamp):
@@ -221,7 +86,7 @@ class Pending:
                 self._recount(self._chunks[-1])
             place = len(self._chunks)
             self._last = number
-        chunk = _Chunk(number)
+        chunk = Chunk(number)
         chunk.insert(0, number, chunk.number_of(consumer), stamp)
         self._chunks.insert(place, chunk)
         self._starts.insert(place, number)
@@ -231,11 +96,10 @@ class Pending:
 
     def _change(self, number: int, consumer: Consumer, stamp: int) -> bool:
         """Change an entry. Whether it is there."""
-        place = bisect_right(self._starts, number) - 1
-        chunk = self._chunks[place]
-        index = chunk.place_of(number) if place >= 0 else 0
-        if place < 0 or index == len(chunk.owners) or chunk.id_at(index) != number:
+        found = self._find(number)
+        if found is None:
             return False
+        chunk, index = found
         before = chunk.consumers[chunk.owners[index]]
         chunk.set_time(index, stamp)
         if before is not consumer:
@@ -300,6 +164,8 @@ class Pending:
             self._recount(chunk)
             if not chunk.owners and len(self._chunks) > 1:
                 self._drop_chunk(place)
+            elif sum(len(each.owners) for each in self._chunks[place : place + 2]) <= FULL - _SPARSE:
+                self._unite(place)
         self.length -= removed
         consumer.pending = 0
         return removed
@@ -333,7 +199,9 @@ class Pending:
         self._put_chunk(place, entries[: FULL // 2])
 
     def _unite(self, place: int) -> None:
-        """Make one chunk of two neighbours."""
+        """Make one chunk of two neighbours, if there are two."""
+        if place + 1 == len(self._chunks):
+            return
         entries = self._entries(place) + self._entries(place + 1)
         self._drop_chunk(place + 1)
         self._drop_chunk(place)
@@ -345,9 +213,9 @@ class Pending:
 
     def _put_chunk(self, place: int, entries: list[Delivery]) -> None:
         """Put a chunk of entries, which are counted already, at a place."""
-        chunk = _Chunk(entries[0].id)
+        chunk = Chunk(entries[0].id)
         for index, (number, consumer, time, count) in enumerate(entries):
-            chunk.insert(index, number, chunk.number_of(consumer), count << _TIME_BITS | time)
+            chunk.insert(index, number, chunk.number_of(consumer), count << TIME_BITS | time)
         chunk.cut()
         self._chunks.insert(place, chunk)
         self._starts.insert(place, entries[0].id)
@@ -357,17 +225,20 @@ class Pending:
 
     def get(self, number: int) -> Delivery | None:
         """An entry, None where it is not pending."""
+        found = self._find(number)
+        return None if found is None else found[0].delivery(found[1])
+
+    def __contains__(self, number: int) -> bool:
+        return self._find(number) is not None
+
+    def _find(self, number: int) -> tuple[Chunk, int] | None:
+        """The chunk of an entry and its index there, None where it is not pending."""
         place = bisect_right(self._starts, number) - 1
         if place < 0:
             return None
         chunk = self._chunks[place]
         index = chunk.place_of(number)
-        if index == len(chunk.owners) or chunk.id_at(index) != number:
-            return None
-        return chunk.delivery(index)
-
-    def __contains__(self, number: int) -> bool:
-        return self.get(number) is not None
+        return (chunk, index) if index < len(chunk.owners) and chunk.id_at(index) == number else None
 
     def first(self) -> int:
         """The smallest id; there must be one."""
@@ -399,7 +270,7 @@ class Pending:
 
     # The account
 
-    def _recount(self, chunk: _Chunk) -> None:
+    def _recount(self, chunk: Chunk) -> None:
         size = chunk.memory()
         self._counted += size - chunk.counted
         chunk.counted = size
@@ -424,7 +295,7 @@ class Pending:
         twin = Pending()
         twin.length, twin._last, twin._starts = self.length, self._last, self._starts[:]
         for chunk in self._chunks:
-            other = _Chunk(0)
+            other = Chunk(0)
             for name in ("base", "shift"):
                 setattr(other, name, getattr(chunk, name))
             other.ids, other.times, other.owners = chunk.ids[:], chunk.times[:], chunk.owners[:]

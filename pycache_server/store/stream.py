@@ -413,11 +413,11 @@ class Stream:
         return group
 
     def groups_in_order(self) -> list[tuple[bytes, Group]]:
-        """The groups in the order of their names, which may be changed then, each before the next is had."""
+        """The groups in the order of their names; who changes one settles it before."""
         return [] if self.groups is None else [(name, self.groups[name]) for name in sorted(self.groups)]
 
     def settle(self, following: Group | None = None) -> None:
-        """Count the group that has been looked up, and perhaps changed; ``following`` is the next one to be."""
+        """Count the group that was looked up last, and perhaps changed; ``following`` is about to be."""
         group = self._latest
         if group is not None:
             size = group.memory()
@@ -426,8 +426,9 @@ class Stream:
         self._latest = following
 
     def tombstone(self) -> int:
-        """The greatest id that was deleted by itself, -1 where none was, or nothing is left of it to be seen."""
-        return self.max_deleted_id if self.length and self.max_deleted_id else -1
+        """The greatest id that was deleted by itself; -1 where none was, or no entry is left before it."""
+        deleted = self.max_deleted_id
+        return deleted if deleted and self.length and self.first_live_id() <= deleted else -1
 
     def entries_up_to(self, number: int) -> int:
         """How many entries the stream has had up to an id; UNKNOWN but for the last one and for what is at the

@@ -347,6 +347,13 @@ def test_events_are_announced_but_end_no_watch(world: World, client: Client) -> 
     ]
 
 
+def test_a_stream_that_is_made_for_a_group_ends_a_watch(world: World, client: Client) -> None:
+    client.call("WATCH", "s")
+    world.connect().call("XGROUP", "CREATE", "s", "g", "$", "MKSTREAM")
+    client.call("MULTI")
+    assert client.call("EXEC") is None
+
+
 def test_a_copy_has_the_groups_and_a_renamed_stream_keeps_them(world: World, filled: Client) -> None:
     read(filled, "c", ">", "COUNT", 2)
     filled.call("COPY", "s", "t")

@@ -94,7 +94,10 @@ CHANGES = (
         "xsetid",
         "XSETID does not go below the greatest id that was deleted",
         before(7, 2),
-        _texts("", "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"),
+        lambda argv, theirs, mine: (
+            _error(theirs) in ("", "ERR The ID specified in XSETID is smaller than the target stream top item")
+            and _error(mine) == "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"
+        ),
     ),
     Change(
         "xadd",
@@ -112,7 +115,7 @@ CHANGES = (
         _texts("ERR timeout is negative", "ERR timeout is out of range"),
     ),
     Change(
-        "xread wait",
+        "xread xreadgroup wait",
         "a number of milliseconds that is too large is out of range, too: 7.0 takes it",
         before(7, 2),
         lambda argv, theirs, mine: _error(mine) == "ERR timeout is out of range",
@@ -142,13 +145,22 @@ CHANGES = (
         "xgroup",
         "a consumer is there already since it has got nothing",
         before(7, 2),
-        lambda argv, theirs, mine: (theirs, mine) == (1, 0) and _holds(argv, b"CREATECONSUMER"),
+        lambda argv, theirs, mine: (
+            ((theirs, mine) == (1, 0) and _holds(argv, b"CREATECONSUMER"))
+            or (theirs == mine == 0 and _holds(argv, b"DELCONSUMER"))
+        ),
     ),
     Change(
         "xreadgroup",
         "reading what is pending already is a change",
         since(7, 2),
         lambda argv, theirs, mine: theirs == mine and argv[-1] != b">",
+    ),
+    Change(
+        "xadd xtrim",
+        "XADD and XTRIM have KEEPREF, DELREF and ACKED",
+        before(8, 2),
+        lambda argv, theirs, mine: any(_holds(argv, word) for word in (b"KEEPREF", b"DELREF", b"ACKED")),
     ),
     Change(
         "lpos",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hiredis
+
 from tests.server.running import Running, Wire
 
 
@@ -37,3 +39,11 @@ def test_fields_of_hashes_are_removed_when_they_are_due(tmp_path: Path) -> None:
         await_event(listener, "h", "hexpired")
         wire.call("CONFIG", "RESETSTAT")
         assert server.info("stats")["expired_subkeys"] == "0"
+
+
+def test_who_waits_for_a_stream_hears_that_it_has_expired(tmp_path: Path) -> None:
+    with Running(tmp_path) as server, server.connect() as wire, server.connect() as waiting:
+        wire.call("XGROUP", "CREATE", "s", "g", "$", "MKSTREAM")
+        waiting.send(hiredis.pack_command(("XREADGROUP", "GROUP", "g", "c", "BLOCK", 0, "STREAMS", "s", ">")))
+        wire.call("PEXPIRE", "s", 20)
+        assert str(waiting.read()) == "UNBLOCKED the stream key no longer exists"

@@ -62,6 +62,18 @@ def streams(size: int) -> Iterator[Words]:
             yield [b"XADD", b"key:%012d" % number, b"*", b"field", b"value:%012d" % each, b"other", b"%d" % number]
 
 
+def groups(size: int) -> Iterator[Words]:
+    """Streams that three consumers of a group have read."""
+    for number in range(max(1, MEGABYTES * 10**6 // (4000 + size * 60))):
+        key = b"key:%012d" % number
+        for each in range(size):
+            yield [b"XADD", key, b"%d-1" % (1_700_000_000_000 + 7 * each), b"field", b"value:%04d" % (each % 10_000)]
+        yield [b"XGROUP", b"CREATE", key, b"group", b"0"]
+        for each in range(0, size, 10):
+            reader = [b"GROUP", b"group", b"worker %d" % (each % 3), b"COUNT", b"10"]
+            yield [b"XREADGROUP", *reader, b"STREAMS", key, b">"]
+
+
 def timed_hashes(size: int) -> Iterator[Words]:
     for argv in elements(b"HSET", size=size, words=2):
         yield argv
@@ -96,6 +108,9 @@ CASES = {
     "zset of 3": lambda: elements(b"ZADD", size=3, score=True),
     "zset of 100": lambda: elements(b"ZADD", size=100, score=True),
     "zset of 100000": lambda: elements(b"ZADD", size=100_000, score=True),
+    "group of 3": lambda: groups(3),
+    "group of 1000": lambda: groups(1000),
+    "group of 500000": lambda: groups(500_000),
     "stream of 3": lambda: streams(3),
     "stream of 1000": lambda: streams(1000),
     "stream of 100000": lambda: streams(100_000),

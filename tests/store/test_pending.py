@@ -8,7 +8,8 @@ from sys import getsizeof
 import pytest
 
 from pycache_server.store.groups import Consumer, Group
-from pycache_server.store.pending import FULL, Pending
+from pycache_server.store.pending import Pending
+from pycache_server.store.pending_chunk import FULL
 from pycache_server.store.stream_id import LARGEST_ID, SEQ_BITS
 
 MS = 1 << SEQ_BITS

@@ -105,6 +105,10 @@ class Actor:
         start, end, count = self.some_id(), self.some_id(), self.chance.choice([None, 1, 2, 7, 1000])
         wanted = [number for number in self.model if start <= number <= end][:count]
         assert self.stream.range(start, end, count) == self.expected(wanted)
+        wanted = [number for number in self.model if number > start][:count]
+        assert self.stream.read_behind(start, count) == (wanted, self.expected(wanted))
+        assert self.stream.has(start) == (start in self.model)
+        assert self.stream.get(start) == (self.expected([start])[0] if start in self.model else None)
 
     def read_backwards(self) -> None:
         start, end, count = self.some_id(), self.some_id(), self.chance.choice([None, 1, 2, 7, 1000])
