@@ -30,7 +30,7 @@ MARGIN = 4 << 20
 """Bytes of Lua's memory that are kept for values which Python gives."""
 LEAST = 4 * MARGIN
 """The least that Lua's memory may be limited to."""
-_FILES = ("sandbox.lua", "cjson.lua", "cmsgpack.lua", "libraries.lua", "api.lua")
+_FILES = ("sandbox.lua", "patterns.lua", "cjson.lua", "cmsgpack.lua", "libraries.lua", "api.lua")
 _NO_LIMIT = 1 << 62
 _NO_LUPA = (
     b"ERR scripts need the Python package lupa, which the server does not have; pip install 'pycache-server[lua]' adds it"
@@ -99,13 +99,13 @@ class Engine:
                 **LEAVES,
             }
         )
-        load = self._runtime.execute(b"return loadstring")
+        load, dump = self._runtime.execute(b"return loadstring, string.dump")
         for name in _FILES:
             text = files(__package__).joinpath("lua", name).read_bytes()
             chunk = load(text, b"=redis")
             if type(chunk) is tuple:
                 raise LuaFailure(chunk[1].decode("utf-8", "replace"))
-            chunk(host)
+            load(keep_frames(dump(chunk), everywhere=True), b"=redis")(host)
         self.run0, self.run1, self.run = host[b"run0"], host[b"run1"], host[b"run"]
         self.run_function0, self.run_function1 = host[b"run_function0"], host[b"run_function1"]
         self.run_function, self._load_library = host[b"run_function"], host[b"load_library"]
