@@ -3,10 +3,10 @@
 ``return redis.call(...)`` is a tail call, which takes the place of the function that makes it: an error in redis.call
 would know nothing of the script's line. In Redis it does, because there redis.call is written in C, and a tail call of
 a C function is none. Ours is written in Lua; so the instruction is replaced by that of a plain call, which does the
-same but keeps the caller. So is a function that a call has
-returned (coroutine.wrap). Functions that a script has made
-itself (recursion is always that, as globals cannot be made) are tail-called as ever, so that loops written as recursion need no stack. The files in ``lua/`` have no tail calls at all:
-they count the functions between them and a script.
+same but keeps the caller. So is that of a function which a call has returned (coroutine.wrap). Functions that a script
+has made itself (recursion is always that, as globals cannot be made) are tail-called as ever, so that loops written as
+recursion need no stack. The files in ``lua/`` have no tail calls at all: they count the functions between them and a
+script.
 
 The format is that of ``string.dump`` on the machine that this runs on: 12 bytes of header, in which the sizes of
 numbers stand, then a function with everything it contains.

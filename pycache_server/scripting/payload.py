@@ -53,9 +53,7 @@ def function_restore(session: Session, argv: list[bytes]) -> Any:
         raise bad_subcommand(argv)
     policy = option_of(argv[3]) if len(argv) == 4 else b"APPEND"
     if policy not in (b"APPEND", b"REPLACE", b"FLUSH"):
-        raise RedisError(
-            b"ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE."
-        )
+        raise RedisError(b"ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.")
     payload = argv[2]
     check_payload(payload)
     scripts = scripts_of(session.core)

@@ -245,7 +245,7 @@ class Scripts:
 
     def _failed(self, error: Exception) -> RedisError:
         """The error for a failure of Lua's that the script could not be told of."""
-        text = str(error).encode("utf-8", "replace")
+        text = str(error).encode("utf-8", "replace") or b"Lua has failed"
         return RedisError(b"ERR %b script: %b." % (text, self.name))
 
     # What Lua calls
@@ -288,8 +288,8 @@ class Scripts:
         milliseconds = int((self._ticks() - self._begin) * 1000)
         core.host.log(
             "warning",
-            f"Slow script detected: still in execution after {milliseconds} milliseconds. You can try killing the script "
-            f"using the {'FUNCTION' if self.is_function else 'SCRIPT'} KILL command. Script name is: "
+            f"Slow script detected: still in execution after {milliseconds} milliseconds. You can try killing the "
+            f"script using the {'FUNCTION' if self.is_function else 'SCRIPT'} KILL command. Script name is: "
             f"{self.name.decode('utf-8', 'replace')}.",
         )
         core.become_busy(Rejection(BUSY_FUNCTION if self.is_function else BUSY_SCRIPT))
@@ -389,4 +389,3 @@ def scripts_of(core: Core) -> Scripts:
             core.host.log("warning", f"A script was called, but {error.text[4:].decode()}")
             raise
     return found
-

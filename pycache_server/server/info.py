@@ -18,8 +18,8 @@ from pycache_server.evict.base import NO_EVICTION
 from pycache_server.store.limits import LimitedDatabase
 
 if TYPE_CHECKING:
-    from pycache_server.session.core import Core
     from pycache_server.server.app import App
+    from pycache_server.session.core import Core
 
 Fields = Iterator[tuple[str, Any]]
 

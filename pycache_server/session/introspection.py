@@ -267,6 +267,7 @@ _HELP_CATEGORIES = {
     "client": ("connection",),
     "command": ("connection",),
     "xinfo": ("stream",),
+    "function": ("scripting",),
 }
 
 

@@ -4,7 +4,7 @@
 
 local host = ...
 local lua, base, protect, make_globals = host.lua, host.base, host.protect, host.make_globals
-local begin = host.begin
+local begin, done = host.begin, host.done
 local type, error, select, next, tostring, tonumber = type, error, select, next, tostring, tonumber
 local xpcall, rawget, rawset, unpack = xpcall, rawget, rawset, unpack
 local concat, format, gsub, find, sub = lua.table.concat, lua.string.format, lua.string.gsub, lua.string.find, lua.string.sub
@@ -282,6 +282,7 @@ local ENCODED, ERROR = 1, 2
 -- What a script has returned, for the server: a string or a number as it is, else a reply in RESP; or an error with
 -- where it was raised.
 local function finish(ok, value)
+    done()
     local kind = type(value)
     if ok then
         if kind == 'string' or kind == 'number' then return value end

@@ -224,6 +224,7 @@ end
 
 local function start_of(s, init)
     if init < 0 then init = init + #s + 1 end
+    if init > #s then return #s + 1 end
     return init < 1 and 1 or init
 end
 
