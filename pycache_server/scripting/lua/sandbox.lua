@@ -252,6 +252,7 @@ local function add_loaders(content, globals)
             if piece == nil or piece == '' then break end
             if type(piece) ~= 'string' then return nil, 'reader function must return a string' end
             pieces[#pieces + 1] = piece
+            if byte(piece, 1) == 27 and #pieces == 1 then break end -- bytecode: what follows is not looked at
         end
         return compile(concat(pieces), name ~= nil and tostring(name) or '=(load)', globals)
     end
@@ -357,6 +358,14 @@ function base.string.rep(...)
     if not times then expected(2, 'rep', 'number', select('#', ...), count) end
     if text == '' then return '' end
     return string.rep(text, times)
+end
+
+function base.string.dump(...)
+    local body = ...
+    if type(body) ~= 'function' then expected(1, 'dump', 'function', select('#', ...), body) end
+    local source = getinfo(body, 'S').source
+    if source == '=[C]' or source == '=redis' then error('unable to dump given function', 2) end
+    return string.dump(body)
 end
 
 function base.table.insert(...)
