@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 from dataclasses import dataclass
+from hashlib import sha1
 from typing import Any
 
 from bench.common import ServerProcess, geometric_mean, our_server, plot_bars, progress, redis_server, save, table
@@ -37,6 +38,18 @@ CUSTOM = {
     "lrange_500": "LRANGE mylist 0 499",
     "lrange_600": "LRANGE mylist 0 599",
 }
+SCRIPT = "local v = redis.call('get', KEYS[1]) redis.call('set', KEYS[1], ARGV[1]) return v"
+LIBRARY = """#!lua name=bench
+redis.register_function('getset', function(keys, args)
+    local v = redis.call('get', keys[1]) redis.call('set', keys[1], args[1]) return v
+end)
+"""
+SCRIPTED = {
+    "eval": ["EVAL", SCRIPT, "1", "key:__rand_int__", "__data__"],
+    "evalsha": ["EVALSHA", sha1(SCRIPT.encode()).hexdigest(), "1", "key:__rand_int__", "__data__"],
+    "fcall": ["FCALL", "getset", "1", "key:__rand_int__", "__data__"],
+}
+"""Tests of scripts that get and set, which redis-benchmark does not have: ``--tests eval,evalsha,fcall``."""
 
 
 @dataclass
@@ -54,7 +67,10 @@ def run(server: ServerProcess, test: str, depth: int, clients: int, keys: int, s
     """Run redis-benchmark once."""
     command = ["redis-benchmark", "-p", str(server.port), "-n", str(requests), "-P", str(depth), "-c", str(clients)]
     command += ["-r", str(keys), "-d", str(size)]
-    command += CUSTOM[test].split() if test in CUSTOM else ["-t", test]
+    if test in SCRIPTED:
+        command += [word.replace("__data__", "x" * size) for word in SCRIPTED[test]]
+    else:
+        command += CUSTOM[test].split() if test in CUSTOM else ["-t", test]
     before = server.cpu_seconds()
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     cpu = (server.cpu_seconds() - before) / requests * 1e6
@@ -76,7 +92,10 @@ def _latencies(output: str) -> tuple[float, float, float]:
 
 def prepare(server: ServerProcess, test: str, arguments: argparse.Namespace) -> None:
     """The data set that a test works on: what it reads is there, and what it makes grow is not."""
-    if test in ("set", "get"):
+    if test in SCRIPTED:
+        server.call("SCRIPT", "LOAD", SCRIPT)
+        server.call("FUNCTION", "LOAD", "REPLACE", LIBRARY)
+    if test in ("set", "get", *SCRIPTED):
         command = ["redis-benchmark", "-p", str(server.port), "-t", "set", "-n", str(6 * arguments.keys), "-P", "100"]
         command += ["-r", str(arguments.keys), "-d", str(arguments.size), "-q"]
         subprocess.run(command, capture_output=True, check=True)
