@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 from dataclasses import dataclass
+from hashlib import sha1
 from random import Random
 from typing import Any
 
@@ -43,8 +44,10 @@ DEFAULT_SET = (
 )  # fmt: skip
 QUEUE = ("xreadgroup", "xreadgroup_10", "xack")
 REQUESTS = {1: 50_000, 16: 250_000, 100: 400_000}
-HEAVY = {"geosearch": 10, "lrange_100": 10, "lrange_300": 25, "lrange_500": 40, "lrange_600": 50, "mset": 5}
-HEAVY["xreadgroup_10"] = 10
+HEAVY = {
+    "geosearch": 10, "lrange_100": 10, "lrange_300": 25, "lrange_500": 40, "lrange_600": 50, "mset": 5,
+    "xreadgroup_10": 10, "zrange_100": 10,
+}  # fmt: skip
 """Tests that do more per request, and by how much fewer requests make a run as long."""
 CUSTOM = {
     "xadd": "XADD mystream * myfield xxx",
@@ -55,11 +58,25 @@ CUSTOM = {
     "lrange_300": "LRANGE mylist 0 299",
     "lrange_500": "LRANGE mylist 0 499",
     "lrange_600": "LRANGE mylist 0 599",
+    "zrange_100": "ZRANGE myzset 0 99",
     "geoadd": "GEOADD places __rand_int__e-5 __rand_int__e-5 member:__rand_int__",
     "geosearch": "GEOSEARCH towns FROMLONLAT __rand_int__e-5 __rand_int__e-5 BYRADIUS 4.4 km",
 }
 TOWNS = 10_000
 """Places in one degree by one, of which a search finds 50."""
+SCRIPT = "local v = redis.call('get', KEYS[1]) redis.call('set', KEYS[1], ARGV[1]) return v"
+LIBRARY = """#!lua name=bench
+redis.register_function('getset', function(keys, args)
+    local v = redis.call('get', keys[1]) redis.call('set', keys[1], args[1]) return v
+end)
+"""
+SCRIPTED = {
+    "eval": ["EVAL", SCRIPT, "1", "key:__rand_int__", "__data__"],
+    "evalsha": ["EVALSHA", sha1(SCRIPT.encode()).hexdigest(), "1", "key:__rand_int__", "__data__"],
+    "fcall": ["FCALL", "getset", "1", "key:__rand_int__", "__data__"],
+}
+"""Tests of scripts that get and set, which redis-benchmark does not have."""
+MORE = ("eval", "evalsha", "fcall", "xadd", *QUEUE, "zadd", "zrange_100", "geoadd", "geosearch")
 
 
 @dataclass
@@ -77,7 +94,10 @@ def run(server: ServerProcess, test: str, depth: int, clients: int, keys: int, s
     """Run redis-benchmark once."""
     command = ["redis-benchmark", "-p", str(server.port), "-n", str(requests), "-P", str(depth), "-c", str(clients)]
     command += ["-r", str(keys), "-d", str(size)]
-    command += CUSTOM[test].split() if test in CUSTOM else ["-t", test]
+    if test in SCRIPTED:
+        command += [word.replace("__data__", "x" * size) for word in SCRIPTED[test]]
+    else:
+        command += CUSTOM[test].split() if test in CUSTOM else ["-t", test]
     before = server.cpu_seconds()
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     cpu = (server.cpu_seconds() - before) / requests * 1e6
@@ -99,7 +119,10 @@ def _latencies(output: str) -> tuple[float, float, float]:
 
 def prepare(server: ServerProcess, test: str, arguments: argparse.Namespace) -> None:
     """The data set that a test works on: what it reads is there, and what it makes grow is not."""
-    if test in ("set", "get"):
+    if test in SCRIPTED:
+        server.call("SCRIPT", "LOAD", SCRIPT)
+        server.call("FUNCTION", "LOAD", "REPLACE", LIBRARY)
+    if test in ("set", "get", *SCRIPTED):
         command = ["redis-benchmark", "-p", str(server.port), "-t", "set", "-n", str(6 * arguments.keys), "-P", "100"]
         command += ["-r", str(arguments.keys), "-d", str(arguments.size), "-q"]
         subprocess.run(command, capture_output=True, check=True)
@@ -210,7 +233,8 @@ def show(rows: list[dict[str, Any]], names: list[str]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--all", action="store_true", help="redis-benchmark's whole default set, and a queue")
+    parser.add_argument("--all", action="store_true", help="redis-benchmark's whole default set")
+    parser.add_argument("--more", action="store_true", help="queues on streams, places, and scripts")
     parser.add_argument("--tests", help="names of tests of redis-benchmark, with commas")
     parser.add_argument("--depths", help="pipeline depths, with commas")
     parser.add_argument("--clients", default="50", help="numbers of clients, with commas")
@@ -223,14 +247,18 @@ def main() -> None:
     arguments = parser.parse_args()
     if shutil.which("redis-benchmark") is None:
         sys.exit("redis-benchmark is not installed")
-    tests = tuple(arguments.tests.split(",")) if arguments.tests else (*DEFAULT_SET, *QUEUE) if arguments.all else CORE
-    depths = [int(word) for word in (arguments.depths or ("1,16" if arguments.all else "1,16,100")).split(",")]
+    tests = DEFAULT_SET if arguments.all else MORE if arguments.more else CORE
+    if arguments.tests:
+        tests = tuple(arguments.tests.split(","))
+    usual = "1,16,100" if tests is CORE else "1,16"
+    depths = [int(word) for word in (arguments.depths or usual).split(",")]
     clients = [int(word) for word in arguments.clients.split(",")]
     with redis_server() as redis, our_server(loop=arguments.loop) as ours:
         names = [redis.name, ours.name]
         rows = measure([redis, ours], tests, depths, clients, arguments)
     show(rows, names)
-    name = arguments.name or ("throughput-all" if arguments.all else "throughput") + (
+    kind = "throughput-all" if arguments.all else "throughput-more" if arguments.more else "throughput"
+    name = arguments.name or kind + (
         "" if arguments.loop == "auto" else f"-{arguments.loop}"
     )
     save(name, {"servers": names, "rows": rows})

@@ -32,7 +32,7 @@ LARGE = 64 * 1024
 """Bytes of a value from which on it is looked whether Lua has room for it."""
 _ELEMENT = 64
 """About the bytes that an element of a table takes in Lua, beside its text."""
-_TEXTS = ({bytes}, set())
+_TEXTS: tuple[set[type], ...] = ({bytes}, set())
 
 NOT_TEXTS = b"Lua redis lib command arguments must be strings or integers"
 NO_WORDS = b"Please specify at least one argument for this redis lib call"
@@ -114,7 +114,7 @@ class Calls:
         core.clock.time = self.time
         row.calls += 1
         try:
-            value = row.call(client, argv)
+            value = row.call(client, argv)  # type: ignore[arg-type]
         except RedisError as error:
             row.stats.failed += 1
             core.stats.count_error(error.code)

@@ -1,12 +1,13 @@
 """The Lua state of a server: how it is made, what it is given of Python, and how it runs a chunk.
 
-It is made when the first script comes, by the files in ``lua/``: sandbox.lua has the theory of what scripts see, api.lua
-that of their run. All that Lua is given of Python are the functions in ``host``. They never raise (an exception would be
-an object of Python's in the hands of a script), and no script can reach one: scripts see functions of Lua that call them.
+It is made when the first script comes, by the files in ``lua/``: sandbox.lua has the theory of what scripts see,
+api.lua that of their run. All that Lua is given of Python are the functions in ``host``. They never raise (an exception
+would be an object of Python's in the hands of a script), and no script can reach one: scripts see functions of Lua that
+call them.
 
 Memory. Lua's is limited (lua-max-memory), and an allocation that fails within Lua is an error of the script. One that
-fails while Python gives Lua a value would end the process; so MARGIN is never given to scripts (sandbox.lua looks before
-it calls Python), and what may be larger is measured first.
+fails while Python gives Lua a value would end the process; so MARGIN is never given to scripts (sandbox.lua looks
+before it calls Python), and what may be larger is measured first.
 
 Time. Every 100,000 instructions a hook of Lua's calls ``tick``: see running.py.
 """
@@ -30,10 +31,11 @@ MARGIN = 4 << 20
 """Bytes of Lua's memory that are kept for values which Python gives."""
 LEAST = 4 * MARGIN
 """The least that Lua's memory may be limited to."""
-_FILES = ("sandbox.lua", "cjson.lua", "cmsgpack.lua", "libraries.lua", "api.lua")
+_FILES = ("sandbox.lua", "patterns.lua", "cjson.lua", "cmsgpack.lua", "libraries.lua", "api.lua")
 _NO_LIMIT = 1 << 62
 _NO_LUPA = (
-    b"ERR scripts need the Python package lupa, which the server does not have; pip install 'pycache-server[lua]' adds it"
+    b"ERR scripts need the Python package lupa, which the server does not have; "
+    b"pip install 'pycache-server[lua]' adds it"
 )
 
 
@@ -99,13 +101,13 @@ class Engine:
                 **LEAVES,
             }
         )
-        load = self._runtime.execute(b"return loadstring")
+        load, dump = self._runtime.execute(b"return loadstring, string.dump")
         for name in _FILES:
             text = files(__package__).joinpath("lua", name).read_bytes()
             chunk = load(text, b"=redis")
             if type(chunk) is tuple:
                 raise LuaFailure(chunk[1].decode("utf-8", "replace"))
-            chunk(host)
+            load(keep_frames(dump(chunk), everywhere=True), b"=redis")(host)
         self.run0, self.run1, self.run = host[b"run0"], host[b"run1"], host[b"run"]
         self.run_function0, self.run_function1 = host[b"run_function0"], host[b"run_function1"]
         self.run_function, self._load_library = host[b"run_function"], host[b"load_library"]

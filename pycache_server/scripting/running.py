@@ -13,7 +13,7 @@ from __future__ import annotations
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
-from pycache_server.errors import RedisError, Rejection
+from pycache_server.errors import RedisError, Rejection, c_string
 from pycache_server.resp.encode import Wire
 from pycache_server.scripting.calls import Calls
 from pycache_server.scripting.engine import Engine, LuaFailure
@@ -234,7 +234,7 @@ class Scripts:
         line: int = 0,
     ) -> RedisError:
         """The error that a script has returned, or that has ended it."""
-        text = text.strip(b"\r\n").removeprefix(b"-")
+        text = c_string(text).strip(b"\r\n").removeprefix(b"-")
         if raised:
             where = b", on %b:%d." % (source, line) if source else b"."
             text = b"%b script: %b%b" % (text, self.name, where)
@@ -245,7 +245,7 @@ class Scripts:
 
     def _failed(self, error: Exception) -> RedisError:
         """The error for a failure of Lua's that the script could not be told of."""
-        text = str(error).encode("utf-8", "replace")
+        text = str(error).encode("utf-8", "replace") or b"Lua has failed"
         return RedisError(b"ERR %b script: %b." % (text, self.name))
 
     # What Lua calls
@@ -278,7 +278,8 @@ class Scripts:
 
     def register(self, name: bytes, chunk: Any, description: Any, *flags: bytes) -> bytes | None:
         """redis.register_function; what is wrong with it."""
-        assert self._registration is not None
+        if self._registration is None:
+            return b"redis.register_function can only be called on FUNCTION LOAD command"
         return self._registration.add(name, chunk, description or None, flags)
 
     # Scripts that run for long
@@ -288,8 +289,8 @@ class Scripts:
         milliseconds = int((self._ticks() - self._begin) * 1000)
         core.host.log(
             "warning",
-            f"Slow script detected: still in execution after {milliseconds} milliseconds. You can try killing the script "
-            f"using the {'FUNCTION' if self.is_function else 'SCRIPT'} KILL command. Script name is: "
+            f"Slow script detected: still in execution after {milliseconds} milliseconds. You can try killing the "
+            f"script using the {'FUNCTION' if self.is_function else 'SCRIPT'} KILL command. Script name is: "
             f"{self.name.decode('utf-8', 'replace')}.",
         )
         core.become_busy(Rejection(BUSY_FUNCTION if self.is_function else BUSY_SCRIPT))
@@ -389,4 +390,3 @@ def scripts_of(core: Core) -> Scripts:
             core.host.log("warning", f"A script was called, but {error.text[4:].decode()}")
             raise
     return found
-

@@ -3,4 +3,5 @@
 from __future__ import annotations
 
 import pycache_server.scripting.commands
-import pycache_server.scripting.functions  # noqa: F401
+import pycache_server.scripting.functions
+import pycache_server.scripting.payload  # noqa: F401

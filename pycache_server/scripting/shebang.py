@@ -9,9 +9,7 @@ FLAGS = ("no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slo
 """In the order in which Redis lists them."""
 _NAME_LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
-BAD_NAME = (
-    b"Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"
-)
+BAD_NAME = b"Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"
 
 
 def script_flags(code: bytes) -> tuple[frozenset[str] | None, bytes]:

@@ -7,8 +7,8 @@ as ever: those write at once (uvloop's because it is told that it may keep nothi
 sockets from which there is nothing more to read, which it takes as it takes any spurious wake-up. This needs nothing of
 a loop but its transports, and so works with asyncio's and uvloop's.
 
-Clients that come meanwhile are taken in, too: they are read and written here, and get a transport when the loop goes on.
-Only the client whose script runs is not read from.
+Clients that come meanwhile are taken in, too: they are read and written here, and get a transport when the loop goes
+on. Only the client whose script runs is not read from.
 """
 
 from __future__ import annotations

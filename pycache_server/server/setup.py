@@ -1,5 +1,5 @@
-"""All commands together: importing this registers those of this layer beside those of the families, of scripting and of the
-session layer, and gives ``make_core``."""
+"""All commands together: importing this registers those of this layer beside those of the families, of scripting and
+of the session layer, and gives ``make_core``."""
 
 from __future__ import annotations
 

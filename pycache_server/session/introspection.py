@@ -276,6 +276,7 @@ _HELP_CATEGORIES = {
     "command": ("connection",),
     "xgroup": ("stream",),
     "xinfo": ("stream",),
+    "function": ("scripting",),
 }
 
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from tests.differential import family_hashes, family_lists, family_sets, family_strings, family_zsets
 from tests.differential.strategies import INTEGERS, KEYS, SMALL, VALUES, Command, some, spoiled, words
 
-LITERALS = st.sampled_from(
-    "nil true false 0 1 -1 3.99 -3.5 1e15 1e17 0.1 1e300 -1e300 1/0 -1/0 2^53 2^63 -2^63 'x' '' '10' '0x10' ' 7 ' 'a b' "
-    "'\\0\\255' '1e400' KEYS[1] ARGV[1] KEYS ARGV {} cjson.null".replace("'a b'", "'a_b'").split()
-)
+_LITERALS = r"""
+nil true false 0 1 -1 3.99 -3.5 1e15 1e17 0.1 1e300 -1e300 1/0 -1/0 2^53 2^63 -2^63 'x' '' '10' '0x10' '\327' 'a\32b'
+'\0\255' '1e400' KEYS[1] ARGV[1] KEYS ARGV {} cjson.null
+"""
+LITERALS = st.sampled_from(_LITERALS.split())
 _LIBRARY_CALLS = (
     "bit.band({0},{1})",
     "bit.bor({0},{1})",
@@ -86,7 +87,7 @@ _LIBRARY_CALLS = (
     "{{err={0}}}",
     "{{ok={0}}}",
     "{{double={0}}}",
-    "{{big_number={0}}}",
+    "{{big_number='12345678901234567890'}}",
     "{{map={{[{6}]={0}}}}}",
     "{{set={{[{6}]=true}}}}",
     "{{verbatim_string={{format='txt',string={0}}}}}",
@@ -102,18 +103,19 @@ _LIBRARY_CALLS = (
     "error('x' .. {0})",
     "assert({0},'no')",
 )
-_FORMATS = st.sampled_from(
-    "'b' '>I2' '<i4' 'BB' '>hHlL' '!4bi' 'c3' 's' 'c0' 'bc0' 'd' '>f' 'i3' '>I16' '!3b' 'I33' 'x' 'bxb' 'z' '' '!' 'c'".split()
-)
+_FORMAT_TEXTS = """
+'b' '>I2' '<i4' 'BB' '>hHlL' '!4bi' 'c3' 's' 'c0' 'bc0' 'd' '>f' 'i3' '>I16' '!3b' 'I33' 'x' 'bxb' 'z' '' '!' 'c'
+"""
+_FORMATS = st.sampled_from(_FORMAT_TEXTS.split())
 _DATA = st.sampled_from(("'\\1\\2\\3\\4\\5\\6\\7\\8\\9\\10'", "'abc\\0def'", "'\\255\\254'", "''", "5", "nil"))
 _KEY_LITERALS = st.sampled_from(("'f'", "1", "2.5", "true"))
-_JSON = st.sampled_from(
-    [
-        '[1,2,3]', '{"a":1,"b":[true,false,null]}', "[]", "{}", '"\\u00e9\\ud83d\\ude00"', '"\\ud83d"', "nul", "1 2", "[1,]", '{"a"}',
-        "-", "-0", "01", "0x1F", "1e5", "nan", "Infinity", "-inf", "tru", '"\\x"', '"abc', "[1", '{"a":1,}', "\t[ 1 ]\n", "", "[[[[1]]]]",
-        "1.", ".5", "+1", "1e", "1e400", '{"1":1}', "[nan]", "'x'", "[1 2]", '{"a" 1}', '{1:2}', '"\x01"', "\x00", "[1]\x00",
-    ]
-)  # fmt: skip
+_JSON_TEXTS = r"""
+[1,2,3]  {"a":1,"b":[true,false,null]}  []  {}  "\u00e9\ud83d\ude00"  "\ud83d"  nul  1 2  [1,]  {"a"}  -  -0  01
+0x1F  1e5  nan  Infinity  -inf  tru  "\x"  "abc  [1  {"a":1,}  [[[[1]]]]  1.  .5  +1  1e  1e400  {"1":1}  [nan]
+'x'  [1 2]  {"a" 1}  {1:2}  ""  "a\tb\/\\"  [1}  {"a":[{"b":{}}]}  ,  :  truefalse  1x  [1]x
+"""
+_ODD_JSON = ("", "\t[ 1 ]\n", '"\x01"', "\x00", "[1]\x00", '"\x00"', '"\n"', "\xff")
+_JSON = st.sampled_from((*_JSON_TEXTS.split("  "), *_ODD_JSON))
 
 
 def _lua(data: bytes) -> str:
@@ -193,12 +195,18 @@ def _is_ordered(call: str) -> bool:
     return not any(f"'{name.decode()}'" in call.upper() for name in _UNORDERED)
 
 
+_TWO = b"""#!lua name=two
+local function g(keys, args) return redis.call('incr', keys[1]) end
+redis.register_function{function_name='g', callback=g, flags={'no-writes'}, description='counts'}
+"""
+_OTHER_TWO = b"""#!lua name=two
+redis.register_function('h', function(keys, args) return redis.call('set', keys[1], args[1]) end)
+"""
 LIBRARIES = st.sampled_from(
     [
         b"#!lua name=one\nredis.register_function('f', function(keys, args) return {#keys, keys[1], args[1]} end)",
-        b"#!lua name=two\nredis.register_function{function_name='g', callback=function(keys, args) "
-        b"return redis.call('incr', keys[1]) end, flags={'no-writes'}, description='counts'}",
-        b"#!lua name=two\nredis.register_function('h', function(keys, args) return redis.call('set', keys[1], args[1]) end)",
+        _TWO,
+        _OTHER_TWO,
         b"#!lua name=three\nredis.register_function('f', function(keys, args) error('boo') end)",
         b"#!lua name=four\nredis.register_function('a-b', function() end)",
         b"#!lua name=four\nlocal x = redis.call",

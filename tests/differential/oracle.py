@@ -125,8 +125,10 @@ class Pair:
     def begin(self, resp: int) -> None:
         """Be as new, in a version of the protocol."""
         for server in (self.real, self.ours):
-            for argv in ([b"RESET"], [b"HELLO", b"%d" % resp], [b"FLUSHALL"], [b"FUNCTION", b"FLUSH"], [b"SCRIPT", b"FLUSH"]):
+            for argv in ([b"RESET"], [b"HELLO", b"%d" % resp], [b"FLUSHALL"]):
                 server.call(argv)
+            for container in (b"FUNCTION", b"SCRIPT"):
+                server.call([container, b"FLUSH"])
         while free_slice(self.ours.world.core.keyspace, 1 << 30):
             pass
         self.parted = False

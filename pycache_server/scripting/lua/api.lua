@@ -4,7 +4,7 @@
 
 local host = ...
 local lua, base, protect, make_globals = host.lua, host.base, host.protect, host.make_globals
-local begin = host.begin
+local begin, done = host.begin, host.done
 local type, error, select, next, tostring, tonumber = type, error, select, next, tostring, tonumber
 local xpcall, rawget, rawset, unpack = xpcall, rawget, rawset, unpack
 local concat, format, gsub, find, sub = lua.table.concat, lua.string.format, lua.string.gsub, lua.string.find, lua.string.sub
@@ -56,6 +56,8 @@ local redis = {
 function redis.error_reply(...)
     local text = ...
     if select('#', ...) ~= 1 or type(text) ~= 'string' then return {err = 'ERR wrong number or type of arguments'} end
+    local stop = find(text, '%z')
+    if stop then text = sub(text, 1, stop - 1) end
     if sub(text, 1, 1) == '-' then text = sub(text, 2) end
     local blank = find(text, ' ', 1, true)
     local code, message = 'ERR', text
@@ -174,6 +176,12 @@ local function line(text)
     return (gsub(text, '[\r\n]', ' '))
 end
 
+-- A text as C takes it, which ends at a NUL.
+local function c_text(text)
+    local stop = find(text, '%z')
+    return stop and sub(text, 1, stop - 1) or text
+end
+
 -- Append a value in RESP to ``out``; how many pieces there are then. ``wide``: the script speaks RESP3, so that there
 -- are booleans; ``resp`` is what the client speaks.
 local encode
@@ -185,12 +193,12 @@ local function encode_table(value, out, size, resp, wide, depth)
     end
     local field = rawget(value, 'err')
     if type(field) == 'string' then
-        out[size + 1] = '-' .. line(trim(field)) .. '\r\n'
+        out[size + 1] = '-' .. line(trim(c_text(field))) .. '\r\n'
         return size + 1
     end
     field = rawget(value, 'ok')
     if type(field) == 'string' then
-        out[size + 1] = '+' .. line(field) .. '\r\n'
+        out[size + 1] = '+' .. line(c_text(field)) .. '\r\n'
         return size + 1
     end
     field = rawget(value, 'double')
@@ -282,6 +290,7 @@ local ENCODED, ERROR = 1, 2
 -- What a script has returned, for the server: a string or a number as it is, else a reply in RESP; or an error with
 -- where it was raised.
 local function finish(ok, value)
+    done()
     local kind = type(value)
     if ok then
         if kind == 'string' or kind == 'number' then return value end

@@ -152,7 +152,7 @@ function struct.pack(...)
         total = total + fill
         if INTEGERS[option] or option == 'f' or option == 'd' then
             local value = tonumber(arguments[argument])
-            if not value then expected(argument, 'pack', 'number', count, arguments[argument]) end
+            if not value then expected(argument, 'pack', 'number', argument, arguments[argument]) end
             argument = argument + 1
             if option == 'f' then
                 out[#out + 1] = host.pack_float(value, order)
@@ -166,7 +166,7 @@ function struct.pack(...)
         elseif option == 'c' or option == 's' then
             local value = arguments[argument]
             if type(value) == 'number' then value = tostring(value) end
-            if type(value) ~= 'string' then expected(argument, 'pack', 'string', count, value) end
+            if type(value) ~= 'string' then expected(argument, 'pack', 'string', argument, value) end
             argument = argument + 1
             if size == 0 then size = #value end
             if #value < size then bad_argument(argument, 'pack', 'string too short') end
@@ -251,8 +251,8 @@ function struct.size(...)
         local size
         size, at = size_of(option, text, at + 1)
         position = position + padding(position, alignment, option, size)
-        if option == 's' then bad_argument(1, 'size', "option 's' has no fixed length") end
-        if option == 'c' and size == 0 then bad_argument(1, 'size', "option 'c0' has no fixed length") end
+        if option == 's' then bad_argument(1, 'size', "option 's' has no fixed size") end
+        if option == 'c' and size == 0 then bad_argument(1, 'size', "option 'c0' has no fixed size") end
         if not find(option, '%w') then
             at, order, alignment = control('size', option, text, at, order, alignment)
         end

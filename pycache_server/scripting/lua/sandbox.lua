@@ -98,7 +98,7 @@ end
 
 local base = {}
 for _, name in pairs {
-    'assert', 'tostring', 'error', 'rawequal', 'select', 'tonumber', 'type', 'unpack', 'xpcall', 'ipairs', 'gcinfo',
+    'assert', 'tostring', 'error', 'rawequal', 'select', 'tonumber', 'type', 'unpack', 'ipairs', 'gcinfo',
     '_VERSION',
 } do
     base[name] = lua[name]
@@ -188,6 +188,21 @@ function base.pcall(...)
     return catch(pcall(...))
 end
 
+-- The handler is called when the function is over: where the hook raises an error, Lua's own xpcall would call it with no
+-- hook to interrupt it.
+local function handled(handler, ok, ...)
+    if ok then return true, ... end
+    local fine, value = pcall(handler, ...)
+    if not fine then value = 'error in error handling' end
+    return false, value
+end
+
+function base.xpcall(...)
+    if select('#', ...) < 2 then bad_argument(2, 'xpcall', 'value expected') end
+    local call, handler = ...
+    return handled(handler, pcall(call))
+end
+
 local KEEPS_NO_STATE = {collect = true, count = true, step = true}
 local OTHER_OPTIONS = {stop = true, restart = true, setpause = true, setstepmul = true}
 
@@ -237,6 +252,7 @@ local function add_loaders(content, globals)
             if piece == nil or piece == '' then break end
             if type(piece) ~= 'string' then return nil, 'reader function must return a string' end
             pieces[#pieces + 1] = piece
+            if byte(piece, 1) == 27 and #pieces == 1 then break end -- bytecode: what follows is not looked at
         end
         return compile(concat(pieces), name ~= nil and tostring(name) or '=(load)', globals)
     end
@@ -245,7 +261,7 @@ end
 -- The hook: every so many instructions, whether the script may go on --------------------------------------------------
 
 local INSTRUCTIONS = 100000
-local killed = false
+local killed, running = false, false
 local REASONS = {'ERR Script killed by user with SCRIPT KILL...', 'ERR FUNCTION LOAD timeout'}
 
 local function is_ours(level)
@@ -264,6 +280,7 @@ local function watch(thread)
 end
 
 hook = function(event)
+    if not running then return end -- a reply is being written
     if not killed then
         killed = REASONS[host.tick()]
         if not killed then return end
@@ -275,11 +292,17 @@ hook = function(event)
     error({err = killed}, 0)
 end
 
+-- A script begins, or has ended.
 local function begin()
     if killed then
-        killed = false
         sethook(hook, '', INSTRUCTIONS)
+        killed = false
     end
+    running = true
+end
+
+local function done()
+    running = false
 end
 sethook(hook, '', INSTRUCTIONS)
 
@@ -335,6 +358,14 @@ function base.string.rep(...)
     if not times then expected(2, 'rep', 'number', select('#', ...), count) end
     if text == '' then return '' end
     return string.rep(text, times)
+end
+
+function base.string.dump(...)
+    local body = ...
+    if type(body) ~= 'function' then expected(1, 'dump', 'function', select('#', ...), body) end
+    local source = getinfo(body, 'S').source
+    if source == '=[C]' or source == '=redis' then error('unable to dump given function', 2) end
+    return string.dump(body)
 end
 
 function base.table.insert(...)
@@ -415,6 +446,6 @@ end
 -- The way out -----------------------------------------------------------------------------------------------------------
 
 host.lua, host.base, host.protect, host.make_globals, host.add_loaders = lua, base, protect, make_globals, add_loaders
-host.refuse_write, host.bad_argument, host.expected, host.begin =
-    refuse_write, bad_argument, expected, begin
+host.refuse_write, host.bad_argument, host.expected, host.begin, host.done =
+    refuse_write, bad_argument, expected, begin, done
 host.string_metatable, host.true_table, host.missing_global = string_metatable, true_table, missing_global
