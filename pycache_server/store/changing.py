@@ -16,7 +16,7 @@ from pycache_server.store.buckets import Bucket
 from pycache_server.store.candidates import Candidates, Handover
 from pycache_server.store.database import Database
 from pycache_server.store.evicting import EvictingDatabase
-from pycache_server.store.memory import size_of_value
+from pycache_server.store.memory import SIZES, size_of_value
 from pycache_server.store.scan import SLOT_MASK, SLOTS
 
 Operation = TypeVar("Operation", bound=Callable[..., Any])
@@ -155,7 +155,8 @@ class HandingDatabase(ChangingDatabase):
         handover.old.discard(old)
         entry = handover.new.make(old.key, old.value, old.expires)
         self.exchange(bucket, old, entry)
-        entry.size = handover.new.weight(entry, entry.expires) + size_of_value(entry.key) + size_of_value(entry.value)
+        size = handover.new.weight(entry, entry.expires) + size_of_value(entry.key) + size_of_value(entry.value)
+        entry.size = SIZES[size] if size < len(SIZES) else size
         self._add_used(entry.size - old.size)
         handover.old.count(old, -old.size)
         if handover.new.count(entry, entry.size):

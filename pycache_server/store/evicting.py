@@ -19,7 +19,7 @@ from pycache_server.store.candidates import Candidates
 from pycache_server.store.database import Database
 from pycache_server.store.events import Event
 from pycache_server.store.hash import VolatileHash
-from pycache_server.store.memory import Remains, no_engine, size_of_value
+from pycache_server.store.memory import SIZES, Remains, no_engine, size_of_value
 from pycache_server.store.scan import SLOT_MASK
 from pycache_server.store.strings import STRING_TYPES, as_bytes
 
@@ -196,7 +196,7 @@ class EvictingDatabase(Database):
         size += len(value) + 48 & -16 if type(value) is bytes and len(value) > 1 else size_of_value(value)
         if expires is not NEVER and expires != NEVER:
             self.wheel.add(entry)
-        entry.size = size
+        entry.size = SIZES[size] if size < len(SIZES) else size
         self.used += size
         self.keyspace.held += size
         candidates.admit(entry)
@@ -245,7 +245,8 @@ class EvictingDatabase(Database):
         self._add_used(-entry.size)
 
     def _recount(self, entry: SizedEntry, growth: int) -> None:
-        entry.size += growth
+        size = entry.size + growth
+        entry.size = SIZES[size] if size < len(SIZES) else size
         self.used += growth
         self.keyspace.held += growth
 

@@ -30,6 +30,9 @@ TIME = 32
 HEAVY = 512
 """Values of more elements are freed in slices."""
 _SHARED_INTS = range(-5, 257)
+SIZES = list(range(2048))
+"""The integers that entries share as their sizes: one for each would be 32 bytes. What is bigger has one of its own,
+which nobody counts."""
 
 
 _LAST_BUCKETS = 64
@@ -65,7 +68,7 @@ def size_of_key(key: bytes, value: Any, entry: Entry | None) -> int:
 
 class Weight(NamedTuple):
     """Bytes of an engine's entry without key, time and value: what all have, with the share of the buckets, and the
-    numbers that the engine keeps in those that it knows."""
+    numbers that the engine keeps in those that it knows, but for those that entries share."""
 
     entry: int
     numbers: int
@@ -85,11 +88,15 @@ def weigh(engine: Engine) -> Weight:
         for probe in probes:
             probe.size = 1 << 20
             sample.admit(probe)
-        last = probes[-1]
+        before, last = probes[-2:]
         slots = {name for each in type(last).__mro__ for name in getattr(each, "__slots__", ())}
-        numbers = [getattr(last, name, None) for name in slots - {"expires", "size"}]
+        numbers = [
+            number
+            for name in slots - {"expires", "size"}
+            if (number := getattr(last, name, None)) is not getattr(before, name, None)
+        ]
         held = sum(size_of(each) for each in numbers if type(each) in (int, float) and each not in _SHARED_INTS)
-        _weights[kind] = Weight(BUCKET_SHARE + size_of(last) + size_of(last.size), held)
+        _weights[kind] = Weight(BUCKET_SHARE + size_of(last), held)
         for probe in probes:
             sample.discard(probe)
     return _weights[kind]

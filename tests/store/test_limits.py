@@ -81,7 +81,7 @@ def test_the_longest_prefix_counts_then_the_database(world: World, client: Clien
 
 
 def test_a_prefix_without_eviction_refuses_commands_on_its_keys(world: World, client: Client) -> None:
-    limit(world, SESSIONS._replace(engine=NoEviction, size=1300))
+    limit(world, SESSIONS._replace(engine=NoEviction, size=1170))
     fill(client, "session:", 4)
     for words in (["SET", "session:9", "v"], ["APPEND", "session:1", "v"], ["MSET", "a", "b", "session:7", "v"]):
         assert str(client.call(*words)) == OOM

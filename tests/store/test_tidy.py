@@ -10,7 +10,7 @@ from pycache_server.store.events import DEL
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.tidy import MANY, Tidier
 
-KEYS = 60_000
+KEYS = 100_000
 
 
 def full() -> tuple[Keyspace, Tidier]:
@@ -18,7 +18,7 @@ def full() -> tuple[Keyspace, Tidier]:
     tidier = Tidier(keyspace)
     database = keyspace.databases[1]
     for number in range(KEYS):
-        if number % 6:
+        if number % 10:
             database.put_until(b"%d" % number, b"v", keyspace.clock.now() + 1000, DEL)
         else:
             database.put(b"%d" % number, b"v", DEL)
@@ -48,7 +48,7 @@ def test_sparse_buckets_are_copied_in_slices() -> None:
     assert slices > 10 and tidier.rounds == 1 and not tidier.running
     assert room(keyspace) < 0.5 * most
     keyspace.databases[1]._check()
-    assert sorted(map(int, keyspace.databases[1].keys())) == list(range(0, KEYS, 6))
+    assert sorted(map(int, keyspace.databases[1].keys())) == list(range(0, KEYS, 10))
     assert not tidier.look(), "nothing more has gone"
 
 

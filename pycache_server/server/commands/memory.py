@@ -90,8 +90,7 @@ def memory_stats(session: Session, argv: list[bytes]) -> dict[bytes, Any]:
 
 @command("MEMORY PURGE", since="4.0.0", tips=("request_policy:all_shards", "response_policy:all_succeeded"))
 def memory_purge(session: Session, argv: list[bytes]) -> Any:
-    """Look for unreachable reference cycles among everything, and give back what the allocators keep; takes as long as
-    that takes."""
+    """Look for unreachable reference cycles among everything; takes as long as that takes."""
     app: App = session.core.owner
     if app.collector is not None:
         app.log.write("notice", f"MEMORY PURGE freed {app.collector.purge()} objects")
