@@ -1,4 +1,4 @@
-"""What eviction costs, beside redis-server with allkeys-lru: CPU per command, late answers, memory, changes of engine.
+"""What eviction costs, beside redis-server with allkeys-lru: CPU per command, late answers, and a change of engine.
 
     python -m bench.eviction                                     # lru, lfu, timebucket and adaptive
     python -m bench.eviction --policies allkeys-sieve --parts cpu
@@ -7,8 +7,7 @@
 Both servers get the maxmemory at which 70 % of the keys fit. "cpu" is redis-benchmark's GET and SET over all keys:
 three reads in ten miss, and three writes in ten put in a key for which another has to go. "late" sends SETs at a fixed
 rate, all of keys that are new, so each evicts; they are timed from when they were due (bench/latency.py). "change" goes
-from one engine to the next and back to none while a probe sends a PING every millisecond (bench/pauses.py). "memory"
-fills a new server for each policy, and divides what its resident memory has grown by the keys.
+from one engine to the next and back to none while a probe sends a PING every millisecond (bench/pauses.py).
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ from bench.throughput import REQUESTS, run
 POLICIES = "allkeys-lru,allkeys-lfu,allkeys-timebucket,allkeys-adaptive"
 SHARE = 0.7
 """The part of the keys that fit."""
-PARTS = ("cpu", "late", "change", "memory")
+PARTS = ("cpu", "late", "change")
 
 
 def used(server: ServerProcess) -> int:
     """``used_memory`` in bytes."""
-    found = re.search(rb"used_memory:(\d+)", server.call("INFO", "memory"))
+    found = re.search(rb"used_memory:(\d+)", server.call("INFO"))
     assert found is not None
     return int(found[1])
 
@@ -122,23 +121,6 @@ def change(servers: list[ServerProcess], policies: list[str], arguments: argpars
     return rows
 
 
-def memory(servers: list[ServerProcess], policies: list[str], arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Resident bytes a key, without an engine and with each, and what the engine adds."""
-    keys = 5 * arguments.keys
-    rows: list[dict[str, Any]] = []
-    for policy in ("none", *policies):
-        with our_server() as server:
-            if policy != "none":
-                server.call("CONFIG", "SET", "maxmemory-policy", policy)
-                server.call("CONFIG", "SET", "maxmemory", 1 << 40)
-            before = server.resident()
-            fill(server, (pack([b"SET", b"key:%012d" % number, VALUE]) for number in range(keys)), "keys loaded")
-            held = (server.resident() - before) / keys
-            rows.append({"policy": policy, "keys": keys, "bytes a key": held, "engine": 0.0})
-            rows[-1]["engine"] = held - rows[0]["bytes a key"]
-    return rows
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policies", default=POLICIES, help="our policies, with commas")
@@ -154,9 +136,7 @@ def main() -> None:
     results: dict[str, list[dict[str, Any]]] = {}
     with redis_server() as redis, our_server() as ours:
         for part in arguments.parts.split(","):
-            rows = {"cpu": cpu, "late": late, "change": change, "memory": memory}[part](
-                [redis, ours], policies, arguments
-            )
+            rows = {"cpu": cpu, "late": late, "change": change}[part]([redis, ours], policies, arguments)
             results[part] = rows
             progress("")
             show(part, list(rows[0]), [list(row.values()) for row in rows])

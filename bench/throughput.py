@@ -258,9 +258,7 @@ def main() -> None:
         rows = measure([redis, ours], tests, depths, clients, arguments)
     show(rows, names)
     kind = "throughput-all" if arguments.all else "throughput-more" if arguments.more else "throughput"
-    name = arguments.name or kind + (
-        "" if arguments.loop == "auto" else f"-{arguments.loop}"
-    )
+    name = arguments.name or kind + ("" if arguments.loop == "auto" else f"-{arguments.loop}")
     save(name, {"servers": names, "rows": rows})
     labels = [f"{row['test']} P{row['depth']}" + (f" c{row['clients']}" if len(clients) > 1 else "") for row in rows]
     plot_bars(

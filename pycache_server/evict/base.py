@@ -67,8 +67,6 @@ class Engine(ABC):
     """
 
     entry_type: ClassVar[type[SizedEntry]] = SizedEntry
-    shared: ClassVar[frozenset[str]] = frozenset()
-    """Slots of the entry whose numbers many entries share, so that they cost none of them anything."""
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings

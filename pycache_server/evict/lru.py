@@ -28,7 +28,6 @@ class Lru(Engine):
     """A ring in the order of the last access."""
 
     entry_type = LruEntry
-    shared = frozenset({"used"})
 
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)

@@ -30,6 +30,7 @@ from pycache_server.server.memory import MemoryGauge
 from pycache_server.server.migrate import Migrations
 from pycache_server.server.pages import HugePages
 from pycache_server.server.setup import make_core
+from pycache_server.server.spare import SpareMemory
 from pycache_server.server.upkeep import Upkeep
 from pycache_server.settings.config import Settings
 from pycache_server.store.buckets import make_known
@@ -73,6 +74,7 @@ class App:
         self.run_id = self.host.token(40).decode()
         self.memory = MemoryGauge(self.core.keyspace, self.core.shape)
         self.upkeep = Upkeep(self.core, self.loop, self.memory.step)
+        self.spare = SpareMemory(self.upkeep.tidier, self.collector) if self.collector is not None else None
         self.cron = Cron(self, self.core, self.loop)
         attendant = Attendant(self)
         self.host.attend, self.host.attend_no_more = attendant.poll, attendant.end

@@ -1,5 +1,5 @@
 """What has to be looked at now and then, ``hz`` times a second: idle clients, clients that do not read, rates, memory,
-the garbage collector, huge pages. Work on the keyspace is upkeep.py's."""
+the garbage collector, memory to give back, huge pages. Work on the keyspace is upkeep.py's."""
 
 from __future__ import annotations
 
@@ -65,6 +65,12 @@ class Cron:
             begin = core.host.ticks()
             self._app.collector.step()
             watch_latency(core.latency, core.clock, "gc", core.host.ticks() - begin)
+        if self._app.upkeep.tidier.look():
+            core.keyspace.wake()
+        if self._app.spare is not None:
+            begin = core.host.ticks()
+            self._app.spare.step(core.stats.input_bytes)
+            watch_latency(core.latency, core.clock, "spare-memory", core.host.ticks() - begin)
         if self._app.pages is not None and self._app.settings["huge-pages"]:
             begin = core.host.ticks()
             self._app.pages.step(self._app.memory.resident())

@@ -68,6 +68,13 @@ class Collector:
             self.skipped += 1
         gc.freeze()
 
+    def drop_free_lists(self) -> None:
+        """Let CPython give up the objects that it keeps for the next ones of their kind, as a full collection does: of
+        what is not frozen, where that is little."""
+        if self.running and gc.get_count()[0] <= YOUNG_LIMIT:
+            gc.collect()
+            gc.freeze()
+
     def purge(self) -> int:
         """Look for unreachable cycles among everything, once. Returns how many objects were freed."""
         if self.running:

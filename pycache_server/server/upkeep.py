@@ -1,5 +1,5 @@
 """Work on the keyspace that no client waits for, in slices: expiry, freeing, changes of the eviction engine,
-giving up keys where more is held than maxmemory allows, the census.
+giving up keys where more is held than maxmemory allows, sparse buckets, the census.
 
 A slice takes about a millisecond; while there is more to do, the next one comes after a pause of the same length, in
 which clients are served. Otherwise the next slice comes when the next key is due, or when the keyspace calls.
@@ -13,11 +13,13 @@ from collections.abc import Callable
 from pycache_server.session.core import Core
 from pycache_server.session.latency import watch_latency
 from pycache_server.store.memory import free_slice
+from pycache_server.store.tidy import Tidier
 
 SLICE = 0.001
 """Seconds that one slice takes, roughly."""
 EXPIRE_BATCH = 64
 FREE_BATCH = 2048
+TIDY_BATCH = 1000
 AFTER_FAILURE = 0.1
 
 
@@ -28,6 +30,7 @@ class Upkeep:
         self._core = core
         self._count = count  # goes on with a census (memory.py)
         self._loop = loop
+        self.tidier = Tidier(core.keyspace)
         self._timer: asyncio.TimerHandle | None = None
         self._planned = float("inf")  # loop time of the next slice
         self.expires_actively = True
@@ -81,7 +84,8 @@ class Upkeep:
             freeing = free_slice(core.keyspace, FREE_BATCH)
             changing = core.shape.step()
             evicting = core.room.trim() or (core.room.exceeded and core.room.make() and not core.pause.mode)
-            if not self._count() and not freeing and not changing and not evicting:
+            tidying = self.tidier.step(TIDY_BATCH)
+            if not self._count() and not freeing and not changing and not evicting and not tidying:
                 return more
         return True
 

@@ -67,7 +67,7 @@ class Core:
         self.host = host
         self.clock = Clock(host.time())
         self.keyspace = Keyspace(databases, self.clock, host.choose)
-        self.shape = Shape(self.keyspace, host.time)
+        self.shape = Shape(self.keyspace, self.clock.seconds)
         self.room = Room(self.keyspace, self.shape, host.ticks)
         self.stats = Stats()
         self.input_limits = InputLimits()

@@ -10,6 +10,7 @@ The distribution of times is kept in buckets of a quarter of a power of two (19 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 
 
@@ -143,14 +144,15 @@ class Rate:
     __slots__ = ("_last", "_samples", "_time")
 
     def __init__(self) -> None:
-        self._samples: list[float] = []
+        self._samples = array("d")  # and no list: a float that stays would keep an arena of dead keys
         self._last = 0
         self._time = 0.0
 
     def sample(self, total: int, now: float) -> None:
         """Take a sample of a running total at ``now`` (seconds)."""
         if self._time and now > self._time:
-            self._samples = [*self._samples[-15:], (total - self._last) / (now - self._time)]
+            del self._samples[:-15]
+            self._samples.append((total - self._last) / (now - self._time))
         self._last, self._time = total, now
 
     def value(self) -> float:

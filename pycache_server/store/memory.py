@@ -69,7 +69,7 @@ def size_of_key(key: bytes, value: Any, entry: Entry | None) -> int:
 
 class Weight(NamedTuple):
     """Bytes of an engine's entry without key, time and value: what all have, with the share of the buckets, and the
-    numbers that the engine keeps in those that it knows."""
+    numbers that the engine keeps in those that it knows, but for those that entries share."""
 
     entry: int
     numbers: int
@@ -89,9 +89,13 @@ def weigh(engine: Engine) -> Weight:
         for probe in probes:
             probe.size = 1 << 20
             sample.admit(probe)
-        last = probes[-1]
+        before, last = probes[-2:]
         slots = {name for each in type(last).__mro__ for name in getattr(each, "__slots__", ())}
-        numbers = [getattr(last, name, None) for name in slots - {"expires", "size"} - kind.shared]
+        numbers = [
+            number
+            for name in slots - {"expires", "size"}
+            if (number := getattr(last, name, None)) is not getattr(before, name, None)
+        ]
         held = sum(size_of(each) for each in numbers if type(each) in (int, float) and each not in _SHARED_INTS)
         _weights[kind] = Weight(BUCKET_SHARE + size_of(last), held)
         for probe in probes:

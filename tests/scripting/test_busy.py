@@ -19,7 +19,9 @@ def busy(world: World) -> World:
     return world
 
 
-def while_running(world: World, client: Client, other: Client, *calls: tuple[str, ...], script: str = FOREVER) -> list[Any]:
+def while_running(
+    world: World, client: Client, other: Client, *calls: tuple[str, ...], script: str = FOREVER
+) -> list[Any]:
     """What another client is answered while a script runs, and the script's own reply."""
     found: list[Any] = []
     world.host.meanwhile = [lambda: found.extend(str(other.call(*words)) for words in calls)]

@@ -84,11 +84,20 @@ def test_in_resp3_they_keep_their_kinds(client: Client, value: str, raw: bytes) 
     ("script", "error"),
     [
         ("return redis.call('nosuch')", "ERR Unknown Redis command called from script script: {}, on @user_script:1."),
-        ("\nredis.call('get')", "ERR Wrong number of args calling Redis command from script script: {}, on @user_script:2."),
+        (
+            "\nredis.call('get')",
+            "ERR Wrong number of args calling Redis command from script script: {}, on @user_script:2.",
+        ),
         ("return redis.pcall('get')", "ERR Wrong number of args calling Redis command from script"),
         ("redis.call('multi')", "ERR This Redis command is not allowed from script script: {}, on @user_script:1."),
-        ("redis.call({})", "ERR Lua redis lib command arguments must be strings or integers script: {}, on @user_script:1."),
-        ("redis.call()", "ERR Please specify at least one argument for this redis lib call script: {}, on @user_script:1."),
+        (
+            "redis.call({})",
+            "ERR Lua redis lib command arguments must be strings or integers script: {}, on @user_script:1.",
+        ),
+        (
+            "redis.call()",
+            "ERR Please specify at least one argument for this redis lib call script: {}, on @user_script:1.",
+        ),
         ("error('x')", "ERR user_script:1: x script: {}, on @user_script:1."),
         ("error({err='My own'})", "My own script: {}, on @user_script:1."),
         ("error({})", "ERR unknown error script: {}, on @user_script:1."),

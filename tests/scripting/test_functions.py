@@ -78,7 +78,10 @@ def test_calls_are_checked(loaded: Client, words: tuple[object, ...], error: str
         (load("redis.register_function{description={}}"), "description argument given to"),
         (load("redis.register_function{callback=1}"), "callback argument given to redis.register_function must be"),
         (load("redis.register_function{function_name={}}"), "function_name argument given to"),
-        (load("local f = function() end redis.register_function{function_name='a', callback=f, flags={'x'}}"), "unknown flag"),
+        (
+            load("local f = function() end redis.register_function{function_name='a', callback=f, flags={'x'}}"),
+            "unknown flag",
+        ),
         (load("redis.register_function('a-b', function() end)"), "Library names can only contain letters"),
         (load("for _ = 1, 2 do redis.register_function('a', function() end) end"), "global variable"),
     ],

@@ -100,6 +100,8 @@ def memory_purge(session: Session, argv: list[bytes]) -> Any:
     app: App = session.core.owner
     if app.collector is not None:
         app.log.write("notice", f"MEMORY PURGE freed {app.collector.purge()} objects")
+    if app.spare is not None:
+        app.spare.give_back()
     return OK
 
 
