@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.differential.strategies import INTEGERS, KEYS, SMALL, VALUES, Command, maybe, some, spoiled, words
 from tests.rdb.corpus import PAYLOADS, SINCE_7_2
-from tests.rdb.packing import listpack, payload, string, strings
+from tests.rdb.packing import payload, string, strings
 
 _SOUND = [data for name, data in PAYLOADS.items() if name not in SINCE_7_2]
 _BROKEN = [
@@ -20,9 +20,8 @@ _BROKEN = [
     payload(8, b"x"),
     payload(99, b"x"),
     payload(2, strings(b"a", b"a")),
-    payload(16, string(listpack(b"f", b"v", b"f"))),
-    payload(17, string(listpack(b"m"))),
 ]
+"""What is refused by a server, too, that looks at lengths alone: ``sanitize-dump-payload no``."""
 _IDS = st.sampled_from([b"1-1", b"1700-9", b"1704-0", b"1705-1", b"1706-7"])
 _PAYLOADS = st.sampled_from([*_SOUND, *_BROKEN])
 _TIMES = st.sampled_from([b"0", b"0", b"0", b"0", b"100000", b"-1", b"x", b"4102444800000"])

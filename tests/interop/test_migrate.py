@@ -52,7 +52,7 @@ VALUES: dict[str, list[tuple[Any, ...]]] = {
     "integers": [("SADD", "integers", *range(-50, 50))],
     "set": [("SADD", "set", "a", "b", "c" * 100)],
     "zset": [("ZADD", "zset", 1, "a", "2.5", "b", "inf", "c")],
-    "skiplist": [("ZADD", "skiplist", *[word for number in range(300) for word in (number / 7, f"m{number}")])],
+    "skiplist": [("ZADD", "skiplist", *[word for number in range(300) for word in (number / 4, f"m{number}")])],
     "hash": [("HSET", "hash", "f", "v", "g", "7")],
     "table": [("HSET", "table", *[f"w{number}" for number in range(2000)])],
     "stream": [
