@@ -26,6 +26,8 @@ QUIET: Final = 1 << 14
 """With another class: it is announced, but neither ends a WATCH nor wakes a blocked client."""
 WAKING: Final = 1 << 15
 """Wakes blocked clients, and nothing else."""
+SILENT: Final = 1 << 16
+"""Ends a WATCH, and nothing else."""
 
 LETTERS: Final = {
     "g": GENERIC,
@@ -94,7 +96,7 @@ COPY_TO: Final = Event(GENERIC, b"copy_to")
 NEW_KEY: Final = Event(NEW, b"new")
 UNHEARD: Final = Event(0, b"")
 """What nobody has to hear of, or is told by other events."""
-REWRITTEN: Final = Event(1 << 14, b"")
+REWRITTEN: Final = Event(SILENT, b"")
 """A value has changed for those who watch it, but nobody is told."""
 MISSED: Final = Event(KEY_MISS, b"keymiss")
 EXPIRED_KEY: Final = Event(EXPIRED, b"expired")
