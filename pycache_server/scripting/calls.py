@@ -6,7 +6,8 @@ their names as they are mostly written; whatever is not that simple is left to `
 checks, in its order. The rows' ``call`` is what runs, as in EXEC: the command with statistics, slow log, MONITOR.
 
 Commands run for a session of their own, which has the caller's database at first, speaks RESP2 until redis.setresp, is
-nobody to be served, and answers at once where others would wait.
+nobody to be served, and answers at once where others would wait. Where the caller may not do everything no table serves
+him: every command of his scripts is left to ``_resolve``, which asks for his permissions as well.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ class Calls:
         self.full = _rows(core, frozenset((Flag.DENYOOM,)))
         """The tables for a script that may do everything, for one that may not write, and for the time when maxmemory
         is exceeded."""
-        self.rows = self.normal
+        self.rows = self._state = self.normal
+        self._caller: Session | None = None
+        """Whose script it is, where that is somebody who may not do everything."""
         self.wrote = False
         """Whether the present script has called a command that writes."""
         self.replicated = ALL
@@ -82,7 +85,11 @@ class Calls:
         self.wrote = False
         self.replicated = ALL
         self.time = self._core.clock.time
-        self.rows = self.read_only if read_only else self.full if full else self.normal
+        self.rows = self._state = self.read_only if read_only else self.full if full else self.normal
+        self._caller = None
+        if session.guard is not None:
+            self._caller = session
+            self.rows = {}
 
     def invoke(self, *words: Any) -> Any:
         """Run a command for the script. What Lua gets: a value, or a pair of a value and what kind it is."""
@@ -105,7 +112,7 @@ class Calls:
                 return NO_WORDS, REFUSED
             try:
                 row, writes = self._resolve(argv)
-            except Refusal as refusal:
+            except RedisError as refusal:
                 core.stats.count_error(refusal.code)
                 return refusal.text, FAILED
         if writes:
@@ -153,7 +160,7 @@ class Calls:
     def _resolve(self, argv: list[bytes]) -> tuple[Row, bool]:
         """The row of a command that is not in the present table under that name.
 
-        Raises Refusal.
+        Raises RedisError.
         """
         row = self.find(argv)
         if row is None:
@@ -163,9 +170,11 @@ class Calls:
         flags = row.command.flags
         if Flag.NOSCRIPT in flags:
             raise self._refused(row, NOT_ALLOWED)
-        if self.rows is self.read_only and flags & {Flag.WRITE, Flag.MAY_REPLICATE}:
+        if self._caller is not None:
+            self._core.access.demand_in_script(self._caller, row.command, argv)
+        if self._state is self.read_only and flags & {Flag.WRITE, Flag.MAY_REPLICATE}:
             raise self._refused(row, READ_ONLY)
-        if self.rows is self.full and Flag.DENYOOM in flags and not self.wrote:
+        if self._state is self.full and Flag.DENYOOM in flags and not self.wrote:
             raise self._refused(row, OutOfMemory.text)
         return row, Flag.WRITE in flags
 
@@ -192,7 +201,12 @@ class Calls:
         argv = _texts(words)
         if argv is None:
             return None, NOT_TEXTS
-        return True if self.find(argv) is not None else (None, b"Invalid command passed to redis.acl_check_cmd()")
+        row = self.find(argv)
+        if row is None:
+            return None, b"Invalid command passed to redis.acl_check_cmd()"
+        if not row.accepts(len(argv)):
+            argv += [b""] * (row.least - len(argv))  # Redis asks for what is there
+        return self._core.access.check(self.client.user, row.command, argv) is None
 
 
 def _texts(words: tuple[Any, ...]) -> list[bytes] | None:

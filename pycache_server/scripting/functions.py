@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 family = Family("scripting")
 command = family.command
 
+_BLANK_LINES = bytes.maketrans(b"\r\n", b"  ")  # else the ends of lines at its end would be left out
+
 _COMPLEXITY = "Depends on the function that is executed."
 
 
@@ -202,7 +204,7 @@ def function_list(session: Session, argv: list[bytes]) -> list[Any]:
                 raise RedisError(b"ERR library name argument was not given")
             pattern = argv[at]
         else:
-            raise RedisError(b"ERR Unknown argument " + c_string(argv[at]))
+            raise RedisError(b"ERR Unknown argument " + c_string(argv[at]).translate(_BLANK_LINES))
         at += 1
     scripts = session.core.scripts
     libraries = list(scripts.libraries.values()) if scripts is not None else []

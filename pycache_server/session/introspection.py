@@ -277,6 +277,7 @@ _HELP_CATEGORIES = {
     "xgroup": ("stream",),
     "xinfo": ("stream",),
     "function": ("scripting",),
+    "script": ("scripting",),
 }
 
 

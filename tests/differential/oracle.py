@@ -11,7 +11,7 @@ import re
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hiredis
@@ -24,6 +24,7 @@ from tests.differential.times import Moment
 from tests.differential.versions import Command, Version, is_expected
 
 _NOTHING = object()
+_LARGEST_ID = b"18446744073709551615-18446744073709551615"
 _ACTIVE_EXPIRE = [b"DEBUG", b"SET-ACTIVE-EXPIRE"]
 NO_NUMBER = [b"INCRBYFLOAT", b"{no such key}", b"x"]
 """A command that fails and leaves another errno than ERANGE."""
@@ -110,6 +111,14 @@ class Difference(AssertionError):
     """The two servers do not agree."""
 
 
+def forget_users(call: Callable[[Command], Any]) -> None:
+    """Let a server have no user but the one that it began with, and know of no refusals."""
+    names = [line.split(b" ")[1] for line in call([b"ACL", b"LIST"]) if not line.startswith(b"user default ")]
+    if names:
+        call([b"ACL", b"DELUSER", *names])
+    call([b"ACL", b"LOG", b"RESET"])
+
+
 class Pair:
     """Both servers, connected in one version of the protocol and empty."""
 
@@ -129,6 +138,7 @@ class Pair:
                 server.call(argv)
             for container in (b"FUNCTION", b"SCRIPT"):
                 server.call([container, b"FLUSH"])
+            forget_users(server.call)
         while free_slice(self.ours.world.core.keyspace, 1 << 30):
             pass
         self.parted = False
@@ -236,5 +246,8 @@ def _state_of(call: Any, key: bytes, version: Version) -> Any:
     content = canonical(argv, call(argv), version)
     if kind == b"stream":
         argv = [b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"]
-        content = [content, canonical(argv, call(argv), version)]
+        told = canonical(argv, call(argv), version)
+        if isinstance(told, dict) and told[b"recorded-first-entry-id"] == _LARGEST_ID:
+            told[b"recorded-first-entry-id"] = b"0-0"  # of a stream without entries that came in an old form
+        content = [content, told]
     return kind, encoding, due, content

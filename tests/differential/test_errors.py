@@ -20,7 +20,7 @@ import pycache_server.server.setup  # noqa: F401  (registers the server's comman
 from pycache_server.commands.registry import REGISTRY, Command, Flag
 from pycache_server.commands.syntax import Argument
 from tests.conftest import RealRedis
-from tests.differential.oracle import COMPARED, Real
+from tests.differential.oracle import COMPARED, Real, forget_users
 from tests.differential.replies import agree
 from tests.differential.versions import Version
 from tests.server.running import Running
@@ -40,6 +40,7 @@ SKIPPED = {
     "psync": "makes the connection a replica's",
     "quit": "ends the connection",
     "replconf": "makes the connection a replica's",
+    "script|debug": "there is no debugger here, which is said in words of our own",
     "replicaof": "makes the server another's replica",
     "save": "writes files",
     "shutdown": "ends the server",
@@ -90,6 +91,7 @@ class Side:
     def __init__(self, port: int) -> None:
         self._connection = Real(port, 2)
         self.call([b"FLUSHALL"])
+        forget_users(self.call)
         self.prepare()
 
     def call(self, argv: list[bytes]) -> Any:

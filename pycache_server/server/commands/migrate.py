@@ -25,12 +25,12 @@ _NUMBER = re.compile(rb"[ \t-\r]*([+-]?\d+)")
 
 
 def _keys_of(argv: list[bytes]) -> list[int]:
-    """Where the keys are: behind KEYS, or the one that is not empty."""
+    """Where the keys are: behind KEYS, or the one that is not empty; nowhere where there are both."""
     place = 6
     while place < len(argv):
         option = option_of(argv[place])
-        if option == b"KEYS" and not argv[3]:
-            return list(range(place + 1, len(argv)))
+        if option == b"KEYS" and place + 1 < len(argv):
+            return [] if argv[3] else list(range(place + 1, len(argv)))
         place += {b"AUTH": 2, b"AUTH2": 3}.get(option, 1)
     return [3]
 
