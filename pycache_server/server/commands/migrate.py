@@ -27,7 +27,7 @@ _NUMBER = re.compile(rb"[ \t-\r]*([+-]?\d+)")
 def _keys_of(argv: list[bytes]) -> list[int]:
     """Where the keys are: behind KEYS, or the one that is not empty; nowhere where there are both. Redis looks for KEYS
     by the key specification first, and only where that finds one, anywhere, among the options."""
-    place = 6 if b"KEYS" in map(option_of, argv[1:-1]) else len(argv)
+    place = 6 if b"KEYS" in map(option_of, argv[2:-1]) else len(argv)
     while place < len(argv):
         option = option_of(argv[place])
         if option == b"KEYS":
