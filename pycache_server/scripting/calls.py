@@ -6,8 +6,8 @@ their names as they are mostly written; whatever is not that simple is left to `
 checks, in its order. The rows' ``call`` is what runs, as in EXEC: the command with statistics, slow log, MONITOR.
 
 Commands run for a session of their own, which has the caller's database at first, speaks RESP2 until redis.setresp, is
-nobody to be served, and answers at once where others would wait. Where the caller may not do everything no table serves
-him: every command of his scripts is left to ``_resolve``, which asks for his permissions as well.
+nobody to be served, and answers at once where others would wait. Where the caller may not do everything, or tracks what
+is read, no table serves him: every command of his scripts is left to ``_resolve``, which sees to that as well.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pycache_server.commands.registry import Flag
 from pycache_server.errors import OutOfMemory, RedisError
 from pycache_server.resp.encode import NULL_ARRAY, OK, Texts, Wire
 from pycache_server.scripting.replies import from_wire
+from pycache_server.session.modes import witness
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
@@ -86,9 +87,8 @@ class Calls:
         self.replicated = ALL
         self.time = self._core.clock.time
         self.rows = self._state = self.read_only if read_only else self.full if full else self.normal
-        self._caller = None
-        if session.guard is not None:
-            self._caller = session
+        self._caller = session if session.guard is not None else None
+        if self._caller is not None or self._core.tracking.running is not None:
             self.rows = {}
 
     def invoke(self, *words: Any) -> Any:
@@ -176,6 +176,8 @@ class Calls:
             raise self._refused(row, READ_ONLY)
         if self._state is self.full and Flag.DENYOOM in flags and not self.wrote:
             raise self._refused(row, OutOfMemory.text)
+        if self._core.tracking.running is not None:
+            row = witness(row)
         return row, Flag.WRITE in flags
 
     def find(self, argv: list[bytes]) -> Row | None:
