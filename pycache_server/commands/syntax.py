@@ -104,10 +104,13 @@ class KeySpec:
         if not 0 < first < len(argv):
             return None
         if self.counted:
-            count = argv[first]
-            if not count.isdigit() or not 0 <= (int(count) - 1) * self.step < len(argv) - first - 1:
-                return None
-            return list(range(first + 1, first + 1 + int(count) * self.step, self.step))
+            room = len(argv) - first - 1
+            count = int(argv[first]) if argv[first].isdigit() else 0
+            if not 0 <= (count - 1) * self.step < room:
+                count = c_integer(argv[first])  # Redis tries again, with less care
+                if not 0 <= (count - 1) * self.step < room:
+                    return None
+            return list(range(first + 1, first + 1 + count * self.step, self.step))
         if self.last >= 0:
             last = first + self.last
         elif self.limit > 1:
@@ -115,6 +118,18 @@ class KeySpec:
         else:
             last = len(argv) + self.last
         return list(range(first, last + 1, self.step)) if last < len(argv) else None
+
+
+_C_INTEGER = re.compile(rb"[ \t-\r]*([+-]?[0-9]+)")
+
+
+def c_integer(word: bytes) -> int:
+    """What C's ``atoi`` makes of a word, with 64 bits for a ``long`` and 32 for an ``int``."""
+    found = _C_INTEGER.match(word)
+    if found is None:
+        return 0
+    number = max(-(1 << 63), min(int(found[1][:25]), (1 << 63) - 1))
+    return (number + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
 @dataclass(slots=True)
