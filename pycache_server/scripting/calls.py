@@ -19,7 +19,6 @@ from pycache_server.commands.registry import Flag
 from pycache_server.errors import OutOfMemory, RedisError
 from pycache_server.resp.encode import NULL_ARRAY, OK, Texts, Wire
 from pycache_server.scripting.replies import from_wire
-from pycache_server.session.modes import witness
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
@@ -177,7 +176,7 @@ class Calls:
         if self._state is self.full and Flag.DENYOOM in flags and not self.wrote:
             raise self._refused(row, OutOfMemory.text)
         if self._core.tracking.running is not None:
-            row = witness(row)
+            row = self._core.tables.witness(row)
         return row, Flag.WRITE in flags
 
     def find(self, argv: list[bytes]) -> Row | None:

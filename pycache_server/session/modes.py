@@ -155,6 +155,10 @@ class Tables:
         """The twin of a table for a client that tracks: what its commands read is remembered."""
         return self._derive(table, _tracked)
 
+    def witness(self, row: Row) -> Row:
+        """The twin of a row for a script of a client that tracks."""
+        return witness(row)
+
     def listening(self, table: Table) -> Table:
         """The twin of a table for a client that listens: messages that its commands cause follow their replies."""
         return self._derive(table, _listening)

@@ -18,6 +18,13 @@ from tests.server.running import Running, Wire
 NODE = Path(__file__).parent / "node"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What stands here is about the programs of others, whichever server they run against."""
+    for item in items:
+        if item.path.parent == NODE.parent:
+            item.add_marker(pytest.mark.interop)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server in a process of its own, shared by the tests of a module."""

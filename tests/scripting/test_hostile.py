@@ -342,7 +342,7 @@ BOMBS = (
 @pytest.mark.parametrize("script", BOMBS)
 def test_memory_is_limited(script: str) -> None:
     world = World(databases=2)
-    world.core.lua_memory = 64 << 20
+    world.core.lua_memory = 16 << 20
     client = world.connect()
     client.call("SET", "sentinel", "safe")
     found = str(client.call("EVAL", script, 0))
