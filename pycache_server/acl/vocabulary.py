@@ -70,6 +70,8 @@ class Category:
 class Vocabulary:
     """All words of one server, and what rules mean there.
 
+    Commands are taken in when somebody asks for a word: a server without rules never does.
+
     ``compile_glob`` makes a matcher of a pattern. ``open_channels`` is acl-pubsub-default: whether new selectors may
     use all channels.
     """
@@ -82,28 +84,51 @@ class Vocabulary:
     ) -> None:
         self.compile_glob = compile_glob
         self.open_channels = False
-        self.words: dict[bytes, Word] = {}
-        """Commands and subcommands by full name."""
-        self.commands: list[Word] = []
-        """The commands that are no subcommands."""
-        self.categories: dict[bytes, Category] = {name.encode(): Category() for name in categories}
-        for described in commands:
-            self.add(described)
+        self._words: dict[bytes, Word] = {}
+        self._commands: list[Word] = []
+        self._categories: dict[bytes, Category] = {name.encode(): Category() for name in categories}
+        self._new = list(commands)
 
     def add(self, described: Described) -> None:
         """Learn a command. Whoever may use all commands may use this one; nobody else, unless a rule says so."""
-        if described.name.encode() not in self.words:
-            self.commands.append(self._add(described, None))
+        self._new.append(described)
+
+    def _take_in(self) -> None:
+        new, self._new = self._new, []
+        for described in new:
+            if described.name.encode() not in self._words:
+                self._commands.append(self._add(described, None))
+
+    @property
+    def words(self) -> dict[bytes, Word]:
+        """Commands and subcommands by full name."""
+        if self._new:
+            self._take_in()
+        return self._words
+
+    @property
+    def commands(self) -> list[Word]:
+        """The commands that are no subcommands."""
+        if self._new:
+            self._take_in()
+        return self._commands
+
+    @property
+    def categories(self) -> dict[bytes, Category]:
+        """All categories by name."""
+        if self._new:
+            self._take_in()
+        return self._categories
 
     def _add(self, described: Described, parent: Word | None) -> Word:
         name = described.name.encode()
-        word = self.words[name] = Word(name, 1 << len(self.words), parent, described.is_free)
+        word = self._words[name] = Word(name, 1 << len(self._words), parent, described.is_free)
         for each in described.subcommands.values():
             subword = self._add(each, word)
             word.subcommands[subword.name.partition(b"|")[2]] = subword
             word.reach |= subword.bit
         for category in described.categories:
-            self.categories[category.encode()].add(word)
+            self._categories[category.encode()].add(word)
         return word
 
     def find(self, name: bytes) -> Word | None:
