@@ -27,7 +27,7 @@ NOT_READY: Final = _NotReady()
 class Context:
     """Who runs a command: its database, all databases, and how to wait."""
 
-    __slots__ = ("db", "deny_blocking", "keyspace", "resp")
+    __slots__ = ("db", "deny_blocking", "effects", "keyspace", "resp")
 
     def __init__(self, keyspace: Keyspace) -> None:
         self.keyspace = keyspace
@@ -36,6 +36,9 @@ class Context:
         """The version of the protocol."""
         self.deny_blocking = False
         """Whether a blocking command must answer at once, as within MULTI."""
+        self.effects: list[list[bytes]] | None = None
+        """Where a command puts what replicas are to be told in place of its own words; None while nobody listens. For
+        commands whose effect cannot be told from words and value alone (``effect`` of registry.py)."""
 
     def may_read_all(self, argv: list[bytes]) -> bool:
         """Whether a command may read keys that its arguments do not name."""

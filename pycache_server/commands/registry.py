@@ -17,7 +17,7 @@ command must fail before its first change.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -28,6 +28,8 @@ from pycache_server.commands.syntax import Argument, KeySpec, arity_of, key_spec
 Handler = Callable[[Any, list[bytes]], Any]
 KeyFlags = Callable[[list[bytes]], str]
 KeyFinder = Callable[[list[bytes]], list[int]]
+Effect = Callable[[Any, list[bytes], Any], Iterable[list[bytes]]]
+"""``(session, argv, value)``: the commands that repeat what a call has done, which had this value."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -126,6 +128,9 @@ class Command:
     """For a key whose flags depend on the arguments, what they are."""
     finder: KeyFinder | None = None
     """Where the key specifications do not tell all, what finds the keys instead; they have the flags of the first."""
+    effect: Effect | None = None
+    """What the append-only file and replicas are told of a call that has changed something; where it is None, what the
+    client has sent."""
     subcommands: dict[str, Command] = field(default_factory=dict)
 
     @property
@@ -193,6 +198,7 @@ class Family:
         kinds: dict[str, str] | None = None,
         key_flags: KeyFlags | None = None,
         finder: KeyFinder | None = None,
+        effect: Effect | None = None,
     ) -> Callable[[F], F]:
         """Register a function as the command that ``syntax`` describes.
 
@@ -200,6 +206,7 @@ class Family:
         several. ``key_specs`` replaces what the syntax implies, ``categories`` what the group does, ``arity`` what the
         syntax line says, ``kinds`` the types of arguments that their names suggest, and ``key_flags`` the flags of keys
         where they depend on the arguments. ``finder`` finds the keys where the specifications are not enough.
+        ``effect`` tells replicas what a call has done where its words would not do the same again.
         """
         name, arguments = parse_syntax(syntax)
         arguments = with_kinds(arguments, kinds) if kinds else arguments
@@ -231,6 +238,7 @@ class Family:
                 tips=tips,
                 key_flags=key_flags,
                 finder=finder,
+                effect=effect,
             )
             add(command, self.registry)
             return function

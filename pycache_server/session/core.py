@@ -18,6 +18,7 @@ from pycache_server.session.access import Access
 from pycache_server.session.blocking import Blocking
 from pycache_server.session.commandlog import SizeLogs
 from pycache_server.session.describe import monitor_line
+from pycache_server.session.feed import Feed
 from pycache_server.session.host import Host
 from pycache_server.session.hotkeys import HotKeys
 from pycache_server.session.latency import LatencyMonitor
@@ -85,6 +86,7 @@ class Core:
         self.tracking = Tracking(self)
         self.observers = Observers(self)
         self.keyspace.observer = self.observers
+        self.feed = Feed(self)
         self.slowlog = SlowLog()
         self.size_logs = SizeLogs()
         self.hotkeys = HotKeys(host.choose)

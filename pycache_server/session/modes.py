@@ -20,6 +20,7 @@ from pycache_server.commands.registry import Command, Flag, Handler
 from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection, arity_rejection, unknown_subcommand
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.session.commandlog import sized
+from pycache_server.session.feed import fed, united
 from pycache_server.session.stats import CommandStats
 from pycache_server.store.memory import no_engine
 
@@ -218,6 +219,11 @@ class Tables:
             call = sized(call, row, core)
         if core.hotkeys.active and command.keys:
             call = core.hotkeys.watched(call, command)
+        if core.feed.active:
+            if command.name in _UNITES:
+                call = united(call, row, core)
+            elif command.flags & _MAY_CHANGE:
+                call = fed(call, row, core)
         if core.serving and (Flag.WRITE in command.flags or command.name in _MAY_WRITE):
             call = _serving(call, core)
         if core.monitors and not command.flags & _UNMONITORED:
@@ -254,6 +260,8 @@ _RUN_SUBSCRIBED = frozenset(
     ("subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe", "ping", "quit", "reset")
 )
 _MAY_WRITE = frozenset(("exec", "swapdb", "flushall", "flushdb", "debug", "eval", "evalsha", "fcall"))
+_UNITES = frozenset(("exec", "eval", "evalsha", "fcall"))
+"""Commands that are told to the feed by those that they call."""
 _UNMONITORED = frozenset((Flag.SKIP_MONITOR, Flag.ADMIN))
 _MAY_CHANGE = frozenset((Flag.WRITE, Flag.MAY_REPLICATE))
 _TOUCHES_KEYS = _MAY_CHANGE | {Flag.READONLY}

@@ -31,6 +31,8 @@ class Keyspace:
         self.on_wake: Callable[[], None] = _no_one
         self.on_table: Callable[[list[Bucket]], None] = _ignore
         """Called with the table of a database when it has been made (buckets.py)."""
+        self.on_gone: Callable[[Database, bytes], None] = _unheard
+        """Called with a key that has expired or been evicted, while databases are told.ToldDatabase."""
         self.observer: Observer | None = None
         self.encodings = Encodings()
         self.lifetimes: Lifetimes | None = None
@@ -124,6 +126,10 @@ class Keyspace:
 
 
 def _no_one() -> None:
+    pass
+
+
+def _unheard(database: Database, key: bytes) -> None:
     pass
 
 

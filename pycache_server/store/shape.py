@@ -21,6 +21,7 @@ from pycache_server.store.mortal import Lifetimes, MortalDatabase
 from pycache_server.store.observed import ObservedDatabase
 from pycache_server.store.scan import SLOTS
 from pycache_server.store.simulation import ShadowedDatabase, Simulation
+from pycache_server.store.told import ToldDatabase
 
 _CLASSES: dict[tuple[type[Database], ...], type[Database]] = {}
 
@@ -58,6 +59,7 @@ class Shape:
         self._present: _Choice | None = None  # what the databases have or are getting
         self._wanted: _Choice | None = None
         self._kind: type[Database] = Database
+        self._told = False  # whether the keyspace hears of keys that go by themselves
         self._limited = False  # whether some keys have limits of their own
         self._under_way = False  # whether buckets are changing over: each database knows how many have
 
@@ -69,6 +71,13 @@ class Shape:
     def unobserve(self, reason: str) -> None:
         """Stop telling the observer, unless another reason is left."""
         self._reasons.discard(reason)
+        self._apply()
+
+    def tell(self, on_gone: Callable[[Database, bytes], None] | None) -> None:
+        """Call ``on_gone`` with each key that expires or is evicted from now on, or nobody any more."""
+        self._told = on_gone is not None
+        if on_gone is not None:
+            self._keyspace.on_gone = on_gone
         self._apply()
 
     def use_lifetimes(self, lifetimes: Lifetimes) -> None:
@@ -157,6 +166,8 @@ class Shape:
         lifetimes = self._keyspace.lifetimes
         for database in self._keyspace.databases:
             mixins: list[type[Database]] = [ObservedDatabase] if self._reasons else []
+            if self._told:
+                mixins.append(ToldDatabase)
             if lifetimes is not None and lifetimes.concerns(database.index):
                 mixins.append(MortalDatabase)
             if self._keyspace.shadows is not None:
