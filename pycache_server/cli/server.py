@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pycache_server import REDIS_VERSION, __version__
+from pycache_server.cli import haproxy
 from pycache_server.plugins import LoadError
 from pycache_server.server.app import App
 from pycache_server.server.apply import CannotApply, CannotListen
@@ -29,6 +30,7 @@ Usage: pycache-server [/path/to/redis.conf] [options] [-]
        pycache-server -v or --version
        pycache-server -h or --help
        pycache-server --check-system
+       pycache-server haproxy-config host:port host:port ... (print a configuration of HAProxy; --help tells more)
 
 Options are directives of redis.conf:
        pycache-server --port 7777
@@ -65,6 +67,8 @@ def _special(arguments: list[str]) -> int | None:
         return 0
     if first == "--check-system":
         return _check_system()
+    if first == "haproxy-config":
+        return haproxy.main(arguments[1:])
     refused = {
         "--test-memory": "Python cannot test memory; use a tool like memtester.",
         "--sentinel": "This version has no sentinel mode.",
