@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pycache_server import REDIS_VERSION, __version__
-from pycache_server.cli import haproxy
+from pycache_server.cli import haproxy, sentinel
 from pycache_server.plugins import LoadError
 from pycache_server.server.app import App
 from pycache_server.server.apply import CannotApply, CannotListen
@@ -29,6 +29,7 @@ Usage: pycache-server [/path/to/redis.conf] [options] [-]
        pycache-server - (read the configuration from the standard input)
        pycache-server -v or --version
        pycache-server -h or --help
+       pycache-server /path/to/sentinel.conf --sentinel
        pycache-server --check-system
        pycache-server haproxy-config host:port host:port ... (print a configuration of HAProxy; --help tells more)
 
@@ -45,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     special = _special(arguments)
     if special is not None:
         return special
+    if "--sentinel" in arguments:
+        return _run_sentinel(arguments)
     settings = Settings()
     try:
         config_file = _load(settings, arguments)
@@ -54,6 +57,20 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Fatal error, can't open config file '{error.filename}': {error.strerror}", file=sys.stderr)
         return 1
     return _serve(settings, config_file)
+
+
+def _run_sentinel(arguments: list[str]) -> int:
+    try:
+        found = sentinel.Startable(arguments)
+        if not found.file:
+            print(sentinel.NO_FILE, file=sys.stderr)
+            return 1
+        return _serve(found.settings, found.file, found.app)
+    except ConfigError as error:
+        return _config_failure(error)
+    except OSError as error:
+        print(f"Fatal error, can't open config file '{error.filename}': {error.strerror}", file=sys.stderr)
+        return 1
 
 
 def _special(arguments: list[str]) -> int | None:
@@ -69,12 +86,8 @@ def _special(arguments: list[str]) -> int | None:
         return _check_system()
     if first == "haproxy-config":
         return haproxy.main(arguments[1:])
-    refused = {
-        "--test-memory": "Python cannot test memory; use a tool like memtester.",
-        "--sentinel": "This version has no sentinel mode.",
-    }
-    if first in refused or "--sentinel" in arguments:
-        print(refused.get(first, refused["--sentinel"]), file=sys.stderr)
+    if first == "--test-memory":
+        print("Python cannot test memory; use a tool like memtester.", file=sys.stderr)
         return 1
     return None
 
@@ -123,7 +136,9 @@ def _config_failure(error: ConfigError) -> int:
     return 1
 
 
-def _serve(settings: Settings, config_file: str) -> int:
+def _serve(settings: Settings, config_file: str, make: Callable[[Log, str], App] | None = None) -> int:
+    """Run a server until its end; ``make`` makes it of the log and the name of the event loop, where it is no common
+    one."""
     try:
         log = Log(settings["loglevel"], settings["logfile"], settings["log-format"])
     except OSError as error:
@@ -136,7 +151,7 @@ def _serve(settings: Settings, config_file: str) -> int:
         return 1
     try:
         with asyncio.Runner(loop_factory=runner) as loop:
-            return loop.run(_main(settings, log, config_file, loop_name))
+            return loop.run(_main(settings, log, config_file, loop_name, make))
     finally:
         log.close()
 
@@ -157,11 +172,16 @@ def _event_loop(wanted: str, log: Log) -> tuple[Callable[[], asyncio.AbstractEve
     return asyncio.new_event_loop, "asyncio"
 
 
-async def _main(settings: Settings, log: Log, config_file: str, loop_name: str) -> int:
+async def _main(
+    settings: Settings, log: Log, config_file: str, loop_name: str, make: Callable[[Log, str], App] | None
+) -> int:
     """Start, wait for the end, stop."""
     pidfile = settings["pidfile"] or ("/var/run/redis.pid" if settings["daemonize"] else "")
     try:
-        app = App(settings, log, config_file, owns_process=True, loop_name=loop_name)
+        if make is None:
+            app = App(settings, log, config_file, owns_process=True, loop_name=loop_name)
+        else:
+            app = make(log, loop_name)
     except LoadError as error:
         log.write("warning", str(error))
         return 1

@@ -57,6 +57,7 @@ class Flag(StrEnum):
     NO_MULTI = "no_multi"
     ALLOW_BUSY = "allow_busy"
     MOVABLEKEYS = "movablekeys"
+    ONLY_SENTINEL = "only_sentinel"
 
 
 WRITE = Flag.WRITE
@@ -102,6 +103,7 @@ _GROUP_CATEGORIES = {
     "server": (),
     "cluster": (),
     "module": (),
+    "sentinel": (),
 }
 
 

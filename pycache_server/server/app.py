@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
 from pycache_server import REDIS_VERSION, __version__
 from pycache_server.commands.extensions import installed_modules, load_commands
+from pycache_server.commands.registry import Command
 from pycache_server.server import apply
 from pycache_server.server.acceptor import Acceptor, open_sockets
 from pycache_server.server.aclfile import load_users
@@ -40,7 +41,7 @@ DRAIN_TIMEOUT = 2.0
 
 
 class App:
-    """A server on a running event loop.
+    """A server on a running event loop. ``commands`` are those that it has where these are not all.
 
     ``owns_process`` says that the process is ours alone: the server then takes care of garbage collection.
 
@@ -55,11 +56,14 @@ class App:
         owns_process: bool = False,
         loop_name: str = "asyncio",
         embedded: bool = False,
+        commands: Iterable[Command] | None = None,
     ) -> None:
         self.settings = settings
         self.log = log
         self.config_file = config_file
         self.loop_name = loop_name
+        self.mode = "standalone"
+        """What INFO calls ``redis_mode``."""
         self.started_at = time.time()
         self.collector: Collector | None = Collector(self._make_known) if owns_process else None
         self.pages: HugePages | None = HugePages() if owns_process else None
@@ -69,7 +73,7 @@ class App:
         self.loop = asyncio.get_running_loop()
         self.host = RealHost(self.loop, log)
         added = load_commands([*installed_modules(), *settings["load-commands"]])
-        self.core = make_core(self.host, settings["databases"], settings.renamed, added)
+        self.core = make_core(self.host, settings["databases"], settings.renamed, added, commands)
         self.core.owner = self
         self.run_id = self.host.token(40).decode()
         self.memory = MemoryGauge(self.core.keyspace, self.core.shape)

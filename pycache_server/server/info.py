@@ -55,7 +55,7 @@ def _server(app: App) -> Fields:
     yield "redis_git_sha1", "00000000"
     yield "redis_git_dirty", 0
     yield "redis_build_id", f"pycache-{__version__}"
-    yield "redis_mode", "standalone"
+    yield "redis_mode", app.mode
     yield "os", f"{platform.system()} {platform.release()} {platform.machine()}"
     yield "arch_bits", 64 if sys.maxsize > 2**32 else 32
     yield "monotonic_clock", "POSIX clock_gettime"
