@@ -119,7 +119,7 @@ def monitor(sentinel: Sentinel, name: str, host: str, port: str, quorum: str, no
 
 def _port(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
-        raise BadLine("Invalid port number")
+        raise BadLine("Invalid port number.")
     return int(text)
 
 

@@ -307,13 +307,16 @@ def sentinel_monitor(session: Session, argv: list[bytes]) -> Any:
     name, host, port, quorum = map(_text, argv[2:])
     if _integer(argv[5]) <= 0:
         raise RedisError(b"ERR Quorum must be 1 or greater.")
-    _integer(argv[4])
+    try:
+        int(argv[4])
+    except ValueError:
+        raise RedisError(b"ERR Invalid port") from None
     if not app.sentinel.can_resolve(host):
         raise RedisError(b"ERR Invalid IP address or hostname specified")
     try:
         config.monitor(app.sentinel, name, host, port, quorum, app.now())
     except BadLine as problem:
-        raise RedisError(f"ERR {str(problem).rstrip('.')}".encode()) from None
+        raise RedisError(f"ERR {problem}".encode()) from None
     return _changed(app)
 
 
@@ -415,7 +418,7 @@ def sentinel_config(session: Session, argv: list[bytes]) -> Any:
             if any(matches(name.encode()) for matches in patterns)
         }
     if action != b"set" or len(argv) < 5:
-        raise RedisError(b"ERR Only SENTINEL CONFIG GET <param> / SET <param> <value> are supported.")
+        raise RedisError(b"ERR Only SENTINEL CONFIG GET <option> / SET <option> <value> are supported.")
     if len(argv) % 2 == 0:
         raise RedisError(b"ERR Missing argument '%b' value" % argv[-1])
     for name, value in zip(argv[3::2], argv[4::2], strict=True):
