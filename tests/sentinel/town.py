@@ -290,5 +290,8 @@ class Town:
         """Whether all sentinels know all others and all followers."""
         masters = [watch.sentinel.masters[NAME] for watch in self.watches.values()]
         return all(
-            len(each.peers) == len(self.watches) - 1 and len(each.replicas) == len(self.servers) - 1 for each in masters
+            len(each.peers) == len(self.watches) - 1
+            and len(each.replicas) == len(self.servers) - 1
+            and all(replica.info_at for replica in each.replicas.values())
+            for each in masters
         )
