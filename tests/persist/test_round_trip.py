@@ -236,6 +236,7 @@ def test_keys_that_expire_in_a_loaded_data_set_wake_the_upkeep(world: World) -> 
     world.connect().call("SET", "k", "v", "PX", 10_000_000)
     other = _other()
     load(other, saved(world))
+    other.expire()
     woken: list[int] = []
     other.core.keyspace.on_wake = lambda: woken.append(1)
     other.connect().call("SET", "j", "v", "PX", 10)
