@@ -108,7 +108,8 @@ def fed(call: Handler, row: Row, core: Core) -> Handler:
         database = session.db
         before = database.dirty
         feed.depth += 1
-        session.effects = effects = []
+        effects: list[list[bytes]] = []
+        session.effects = effects
         try:
             value = call(session, argv)
             if effects:
