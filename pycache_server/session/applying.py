@@ -93,10 +93,23 @@ class Applier:
         self._commands: Iterator[list[bytes]] = iter(())
         self._asked = False
         self._rows = self._make_rows()
-        self.applied = 0
-        """How many commands have been applied."""
 
     @property
+    def received(self) -> int:
+        """The offset up to which the stream has come, applied or not."""
+        return self._reader.received
+
+    def _make_rows(self) -> dict[bytes, Row]:
+        """What a master may send, by name. rename-command is for clients: a master calls everything by its name."""
+        tables = self._core.tables
+        rows = {name: row for name, row in tables.rows.items() if "|" not in name and _may_send(row.command)}
+        words = tables.rows["ping"].command  # which takes any number of words
+        rows |= {
+            name: Row(words, run)
+            for name, run in (("multi", self._multi), ("exec", self._exec), ("replconf", self._replconf))
+        }
+        return _Rows((spelling.encode(), row) for name, row in rows.items() for spelling in (name, name.upper()))
+
     def receive(self, data: bytes) -> None:
         """Apply what has come.
 
@@ -121,16 +134,20 @@ class Applier:
     def _apply(self, commands: list[list[bytes]], begin: int) -> None:
         """Apply some commands, the first of which stands at an offset, and pass on what they were."""
         self._commands = left = iter(commands)
+        block = self._block
         try:
-            if self._block is not None:
-                self._collect(self._block)
+            if block is not None:
+                self._collect(block)
             self._run(left)
         except LinkBroken as broken:
             done = commands[: len(commands) - length_hint(left) - 1]
             broken.offset = begin + sum(map(size_of, done)) - broken.before
             self._pass_on(broken.offset)
             raise
-        self._pass_on(self._reader.offset if self._block is None else self._start_of_block())
+        if self._block is None:
+            self._pass_on(self._reader.offset)
+        elif self._block is not block:
+            self._pass_on(self._start_of_block())
 
     def _run(self, commands: Iterator[list[bytes]]) -> None:
         """The loop."""
@@ -173,8 +190,6 @@ class Applier:
         row = self._rows.get(argv[0].lower())
         if row is None:
             problem = f"command '{name}' is unknown, or none that a master may send"
-        elif argv[0] not in self._rows:
-            problem = f"command '{name}' is written in neither upper nor lower case"
         elif isinstance(error, RedisError):
             row.stats.failed += 1
             self._core.stats.count_error(error.code)
@@ -261,6 +276,16 @@ class Applier:
         assert self._replication.history.offset + kept == self._reader.received
         if self._block is not None:
             assert self._replication.history.offset == self._start_of_block()
+
+
+class _Rows(dict[bytes, Row]):
+    """Rows by names in upper and lower case; others, which some clients write, take a little longer."""
+
+    def __missing__(self, name: bytes) -> Row:
+        lower = name.lower()
+        if lower == name:
+            raise KeyError(name)
+        return self[lower]
 
 
 _SIZE_OF_MULTI = size_of([b"MULTI"])
