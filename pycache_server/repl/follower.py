@@ -368,13 +368,14 @@ class Follower:
 
     def _end(self, level: str, text: str, later: bool = False) -> None:
         self.state = "ended"
+        self._questions.clear()
         self._actions.append(Ended(level, text, later))
 
     def _check(self) -> None:
         """Assert what is kept, and what the state says of it."""
         assert len(self._line) <= LINE_LIMIT and len(self._tail) < MARK_SIZE
         assert self._missing >= 0
-        assert bool(self._questions) == (self._step == self._on_answer)
+        assert not self._questions or self._step == self._on_answer
         if self.state == "stream":
             assert not self._missing and not self._tail and not self._line
 

@@ -21,7 +21,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pycache_server import REDIS_VERSION
 from pycache_server.rdb.reader import BadData
@@ -29,107 +29,22 @@ from pycache_server.repl import follower as says
 from pycache_server.repl.follower import Follower, Wish
 from pycache_server.server.intake import Intake
 from pycache_server.server.listener import keep_alive
+from pycache_server.server.wire import Wire
 from pycache_server.session.applying import Applier, LinkBroken, MasterSession
 from pycache_server.session.following import refuse
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
 
-BUFFER = 64 * 1024
-"""Most bytes of one read."""
 EVERY = 1.0
 """Seconds between looks at the link."""
 LONGEST_PAUSE = 60.0
 """Seconds between tries at most, where what comes cannot be applied."""
 
 
-class Wire(asyncio.BufferedProtocol):
-    """The connection. It is the Link of the master's session."""
-
-    def __init__(self, follow: Follow) -> None:
-        self._follow: Follow | None = follow
-        self._buffer = memoryview(bytearray(BUFFER))
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        if self._follow is not None:
-            self._follow.received(bytes(self._buffer[:nbytes]))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        follow, self._follow = self._follow, None
-        self._transport = None
-        if follow is not None:
-            follow.lost(exc)
-
-    def leave(self) -> None:
-        """End it; nobody wants to hear of that."""
-        self._follow = None
-        if self._transport is not None:
-            self._transport.abort()
-
-    def send(self, data: bytes) -> None:
-        """Send to the master."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
-
-    def addresses(self) -> tuple[str, str]:
-        """Those of both ends."""
-        transport = self._transport
-        names = [transport.get_extra_info(name) if transport else None for name in ("peername", "sockname")]
-        return tuple(_shown(name) for name in names)  # type: ignore[return-value]
-
-    def connection(self) -> Any:
-        """The socket."""
-        return self._transport.get_extra_info("socket") if self._transport is not None else None
-
-    # Link
-
-    def write(self, data: bytes) -> None:
-        """See session/host.py: a master gets no replies."""
-
-    def descriptor(self) -> int:
-        """See session/host.py."""
-        found = self.connection()
-        return int(found.fileno()) if found is not None else -1
-
-    def buffered(self) -> int:
-        """See session/host.py."""
-        return self._transport.get_write_buffer_size() if self._transport is not None else 0
-
-    def pause_reading(self) -> None:
-        """See session/host.py."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """See session/host.py."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-
-    def abort(self) -> None:
-        """See session/host.py."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    close = abort
-
-
 def master_of(words: tuple[str, str]) -> tuple[str, int]:
     """The host and port of the directive ``replicaof``."""
     return words[0], int(words[1])
-
-
-def _shown(name: Any) -> str:
-    if not name:
-        return "?:0"
-    host, port = name[0], name[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class Follow:
@@ -189,33 +104,27 @@ class Follow:
     def info(self) -> Iterator[tuple[str, Any]]:
         """See Following."""
         settings, now = self._app.settings, self._app.host.time()
-        session = self._session
+        session, applier = self._session, self._applier
         yield "master_host", self.host
         yield "master_port", self.port
         yield "master_link_status", "up" if self.connected else "down"
         yield "master_last_io_seconds_ago", int(now - session.last_seen) if session is not None else -1
         yield "master_sync_in_progress", int(self.state == "sync")
-        known = session is not None or self.partial
-        applied = self._replication.history.offset if known else 1
-        yield "slave_read_repl_offset", self._applier.received if self._applier is not None else applied
+        applied = self._replication.history.offset if session is not None or self.partial else 1
+        yield "slave_read_repl_offset", applier.received if applier is not None else applied
         yield "slave_repl_offset", applied
         if self.state == "sync":
-            yield from self._sync_info(now)
+            total, read = (0, 0) if self._intake is None else (self._intake.size or 0, self._intake.received)
+            yield "master_sync_total_bytes", total
+            yield "master_sync_read_bytes", read
+            yield "master_sync_left_bytes", total - read
+            yield "master_sync_perc", f"{100 * read / total if total else 0:.2f}"
+            yield "master_sync_last_io_seconds_ago", int(now - self._last_io)
         if not self.connected:
             yield "master_link_down_since_seconds", int(now - self._down_since) if self._down_since else -1
         yield "slave_priority", settings["replica-priority"]
         yield "slave_read_only", int(settings["replica-read-only"])
         yield "replica_announced", int(settings["replica-announced"])
-
-    def _sync_info(self, now: float) -> Iterator[tuple[str, Any]]:
-        total, read = 0, 0
-        if self._intake is not None:
-            total, read = self._intake.size or 0, self._intake.received
-        yield "master_sync_total_bytes", total
-        yield "master_sync_read_bytes", read
-        yield "master_sync_left_bytes", total - read
-        yield "master_sync_perc", f"{100 * read / total if total else 0:.2f}"
-        yield "master_sync_last_io_seconds_ago", int(now - self._last_io)
 
     # Which master
 
@@ -292,6 +201,7 @@ class Follow:
         settings."""
         settings = self._app.settings
         follows = not self._replication.leads
+        self._app.log.role = "S" if follows else "M"
         stale = follows and not self.connected and not settings["replica-serve-stale-data"]
         loading = ""
         if self._intake is not None and self._intake.loading is not None:
