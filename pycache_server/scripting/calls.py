@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import Flag
-from pycache_server.errors import OutOfMemory, RedisError
+from pycache_server.errors import OutOfMemory, ReadOnlyReplica, RedisError
 from pycache_server.resp.encode import NULL_ARRAY, OK, Texts, Wire
 from pycache_server.scripting.replies import from_wire
 
@@ -63,8 +63,9 @@ class Calls:
         self.normal = _rows(core, frozenset())
         self.read_only = _rows(core, frozenset((Flag.WRITE, Flag.MAY_REPLICATE)))
         self.full = _rows(core, frozenset((Flag.DENYOOM,)))
-        """The tables for a script that may do everything, for one that may not write, and for the time when maxmemory
-        is exceeded."""
+        self.follower = _rows(core, frozenset((Flag.WRITE,)))
+        """The tables for a script that may do everything, for one that may not write, for the time when maxmemory is
+        exceeded, and for a follower."""
         self.rows = self._state = self.normal
         self._caller: Session | None = None
         """Whose script it is, where that is somebody who may not do everything."""
@@ -86,6 +87,8 @@ class Calls:
         self.replicated = ALL
         self.time = self._core.clock.time
         self.rows = self._state = self.read_only if read_only else self.full if full else self.normal
+        if self._core.replication.refuses_writes and not read_only and session.kind() != "master":
+            self.rows = self._state = self.follower
         self._caller = session if session.guard is not None else None
         if self._caller is not None or self._core.tracking.running is not None:
             self.rows = {}
@@ -173,6 +176,8 @@ class Calls:
             self._core.access.demand_in_script(self._caller, row.command, argv)
         if self._state is self.read_only and flags & {Flag.WRITE, Flag.MAY_REPLICATE}:
             raise self._refused(row, READ_ONLY)
+        if self._state is self.follower and Flag.WRITE in flags:
+            raise self._refused(row, ReadOnlyReplica.text)
         if self._state is self.full and Flag.DENYOOM in flags and not self.wrote:
             raise self._refused(row, OutOfMemory.text)
         if self._core.tracking.running is not None:

@@ -43,6 +43,7 @@ UNKILLABLE = (
     b"termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
 )
 CANNOT_WRITE = b"ERR Can not execute a script with write flag using *_ro command."
+NOT_ON_REPLICAS = b"READONLY Can not run script with write flag on readonly replica."
 NO_ROOM = b"OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
 TOO_LARGE = b"ERR the arguments of the script do not fit into Lua's memory (lua-max-memory)"
 
@@ -204,6 +205,8 @@ class Scripts:
                 if "allow-oom" not in flags:
                     raise RedisError(NO_ROOM)
                 full = False
+        if flags is not None and not read_only and core.replication.refuses_writes and session.kind() != "master":
+            raise RedisError(NOT_ON_REPLICAS)
         if not self.engine.has_room(sum(map(len, argv))):
             raise RedisError(TOO_LARGE)
         self.calls.begin(session, read_only, full)

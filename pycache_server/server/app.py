@@ -22,6 +22,7 @@ from pycache_server.server.aclfile import load_users
 from pycache_server.server.apply import CannotListen
 from pycache_server.server.attend import Attendant
 from pycache_server.server.cron import Cron
+from pycache_server.server.follow import Follow, master_of
 from pycache_server.server.gc import Collector
 from pycache_server.server.host import RealHost
 from pycache_server.server.listener import Connection
@@ -82,6 +83,7 @@ class App:
         """Whether the process belongs to another program: then port 0 is one of the system's choice."""
         self.tasks: set[asyncio.Task[None]] = set()
         self.migrations = Migrations(self.core)
+        self.follow = Follow(self)
         self.relisten_values: dict[str, object] = {name: settings.values[name] for name in apply.RELISTEN}
         """``bind`` and ``port`` as they are in force."""
         self._listeners: list[asyncio.Server | Acceptor] = []
@@ -107,6 +109,8 @@ class App:
             self.collector.start()
         self.cron.start()
         self.core.keyspace.wake()
+        if self.settings["replicaof"]:
+            self.follow.begin(*master_of(self.settings["replicaof"]))
 
     def _make_known(self) -> None:
         for database in self.core.keyspace.databases:
@@ -120,6 +124,7 @@ class App:
         self.cron.stop()
         self.upkeep.stop()
         self.migrations.close()
+        self.follow.stop()
         await self.close_listeners()
         for session in list(self.core.sessions.values()):
             session.close()

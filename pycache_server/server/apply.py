@@ -251,6 +251,10 @@ def _title(app: App) -> None:
     setproctitle(title.strip())
 
 
+def _following(app: App) -> None:
+    app.follow.refresh()
+
+
 APPLY: dict[str, Callable[[App], None]] = {
     "loglevel": _log,
     "log-format": _log,
@@ -280,6 +284,7 @@ APPLY: dict[str, Callable[[App], None]] = {
         ("maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "maxmemory-eviction-tenacity"), _eviction
     ),
     "maxclients": _maxclients,
+    **dict.fromkeys(("replica-read-only", "replica-serve-stale-data", "replica-ignore-maxmemory"), _following),
     "busy-reply-threshold": _scripting,
     "lua-max-memory": _scripting,
     "proc-title-template": _title,

@@ -208,7 +208,8 @@ def _stats(app: App) -> Fields:
     yield "instantaneous_ops_per_sec", round(core.rates["commands"].value())
     yield "total_net_input_bytes", stats.input_bytes
     yield "total_net_output_bytes", stats.output_bytes
-    yield from _zeros("total_net_repl_input_bytes", "total_net_repl_output_bytes")
+    yield "total_net_repl_input_bytes", stats.repl_input_bytes
+    yield from _zeros("total_net_repl_output_bytes")
     yield "instantaneous_input_kbps", f"{core.rates['input'].value() / 1024:.2f}"
     yield "instantaneous_output_kbps", f"{core.rates['output'].value() / 1024:.2f}"
     yield "instantaneous_input_repl_kbps", "0.00"
@@ -255,6 +256,7 @@ def _stats(app: App) -> Fields:
     yield "acl_access_denied_cmd", refused[DENIED_COMMAND]
     yield "acl_access_denied_key", refused[DENIED_KEY]
     yield "acl_access_denied_channel", refused[DENIED_CHANNEL]
+    yield "pycache_replication_errors", app.follow.errors
     yield "pycache_internal_errors", stats.unexpected_errors
     if app.collector is not None:
         yield "pycache_gc_steps", app.collector.steps

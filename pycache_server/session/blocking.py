@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pycache_server.session.session import Session
 
 
+_ROLE_CHANGED = b"UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
 Place = tuple[int, bytes]
 """A key of a database, by its index."""
 _WAKES_NOBODY = LIST | ZSET | KEY_MISS | QUIET  # the kinds of events that do not, unless the key is new
@@ -167,6 +168,14 @@ class Blocking:
         self.release(waiter)
         session.reply(waiter.on_timeout if error is None else error)
         return True
+
+    def unblock_all(self) -> None:
+        """The server has become a follower: who waits for writes waits in vain, and must look for the new leader."""
+        for session in list(self._core.sessions.values()):
+            if session.waiter is not None:
+                self.release(session.waiter)
+                session.reply(RedisError(_ROLE_CHANGED))
+                session.close()
 
     def forget(self, session: Session) -> None:
         """A client has gone."""

@@ -10,7 +10,7 @@ the followers of this node.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pycache_server.repl.backlog import Backlog
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 
 class Following(Protocol):
     """A node's link to its leader, as ROLE and INFO show it."""
+
+    @property
+    def ignores_maxmemory(self) -> bool:
+        """Whether the node holds all that its leader holds, whatever its own limit is."""
+
+    @property
+    def stream_db(self) -> int:
+        """The index of the database that is selected in the stream, at the offset that has been applied."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the link is there, so that others may follow this node."""
 
     def role(self) -> list[Any]:
         """The reply to ROLE."""
@@ -40,6 +52,34 @@ class Replication:
         self.backlog_size = 1 << 20
         """repl-backlog-size in bytes."""
         self.following: Following | None = None
+        self.refuses_writes = False
+        """Whether clients may only read, because the node follows."""
+        self.on_role: list[Callable[[], None]] = []
+        """Called when the node has begun to follow, or to lead."""
+        self.drop_followers: Callable[[], None] = _no_one
+        """Lets those who follow this node connect anew; set by who serves them."""
+
+    def become_follower(self, following: Following) -> None:
+        """Follow a leader from now on: nothing is fed any more but what comes from there."""
+        self.following = following
+        self.keep_backlog()
+        self._change_role()
+
+    def become_leader(self) -> None:
+        """Lead from now on, with a history of one's own that continues the present one."""
+        self.following = None
+        self.history.rotate(self._core.host.token(40))
+        self._change_role()
+
+    def _change_role(self) -> None:
+        self._core.settle_stillness()
+        for call in self.on_role:
+            call()
+
+    def restart_backlog(self) -> None:
+        """The data set has become another one: what is kept of the stream before is of no use."""
+        self.backlog = None
+        self.keep_backlog()
 
     @property
     def leads(self) -> bool:
@@ -65,3 +105,7 @@ class Replication:
         if self.following is not None:
             return self.following.role()
         return [b"master", self.history.offset, []]
+
+
+def _no_one() -> None:
+    """Nobody follows."""

@@ -98,6 +98,7 @@ class Stats:
         "output_overflows",
         "reads",
         "rejected_connections",
+        "repl_input_bytes",
         "sample_mask",
         "unexpected_errors",
         "writes",
@@ -112,6 +113,8 @@ class Stats:
         """Back to zero, as CONFIG RESETSTAT wants it."""
         self.connections = 0
         self.rejected_connections = 0
+        self.repl_input_bytes = 0
+        """What has come from a master; counted among ``input_bytes``, too."""
         self.evicted_clients = 0
         self.input_overflows = 0
         """Clients that were disconnected for too much unfinished input."""

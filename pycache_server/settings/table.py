@@ -17,6 +17,7 @@ from pycache_server.settings.kinds import (
     Choice,
     Kind,
     Limits,
+    Master,
     Memory,
     Number,
     Octal,
@@ -66,7 +67,6 @@ def _refuses(wanted: Callable[[Any], bool], why: str) -> Callable[[Any], str | N
 
 _NO_PERSISTENCE = "this version keeps data in memory only: there is no persistence yet"
 _NO_TLS = "TLS is not available in this version"
-_NO_REPLICATION = "replication is not available in this version"
 _NO_CLUSTER = "cluster mode is not available"
 
 YES_NO = YesNo()
@@ -179,20 +179,24 @@ def _acting() -> list[Directive]:
         Directive("stream-node-max-bytes", Memory(0, INT_MAX), 4096, acts=True),
         Directive("stream-node-max-entries", ANY, 100, acts=True),
         Directive("rdbcompression", YES_NO, True, acts=True),
+        # following another server
+        Directive("replicaof", Master(), (), alias="slaveof", acts=True, fixed=True),
+        Directive("masterauth", TEXT, "", acts=True),
+        Directive("masteruser", TEXT, "", acts=True),
+        Directive("replica-read-only", YES_NO, True, alias="slave-read-only", acts=True),
+        Directive("replica-serve-stale-data", YES_NO, True, alias="slave-serve-stale-data", acts=True),
+        Directive("replica-ignore-maxmemory", YES_NO, True, alias="slave-ignore-maxmemory", acts=True),
+        Directive("replica-priority", SIGNED, 100, alias="slave-priority", acts=True),
+        Directive("replica-announced", YES_NO, True, acts=True),
+        Directive("replica-announce-ip", TEXT, "", alias="slave-announce-ip", acts=True),
+        Directive("replica-announce-port", Number(0, 65535), 0, alias="slave-announce-port", acts=True),
+        Directive("repl-timeout", Number(1, 2**31 - 1), 60, acts=True),
+        Directive("repl-diskless-load", Choice(("disabled", "on-empty-db", "swapdb")), "disabled", acts=True),
+        Directive("rdb-del-sync-files", YES_NO, False, acts=True),
+        Directive("bind-source-addr", TEXT, "", acts=True),
         # what cannot be had yet
         Directive("save", SavePoints(), (), acts=True, repeated=True, refuses=_refuses(bool, _NO_PERSISTENCE)),
         Directive("appendonly", YES_NO, False, acts=True, refuses=_refuses(bool, _NO_PERSISTENCE)),
-        Directive(
-            "replicaof",
-            Words(0, 2),
-            (),
-            alias="slaveof",
-            acts=True,
-            fixed=True,
-            refuses=_refuses(
-                lambda value: bool(value) and tuple(map(str.lower, value)) != ("no", "one"), _NO_REPLICATION
-            ),
-        ),
         Directive("cluster-enabled", YES_NO, False, acts=True, fixed=True, refuses=_refuses(bool, _NO_CLUSTER)),
     ]
 
@@ -211,32 +215,30 @@ def _idle() -> list[Directive]:
     add(YES_NO, False, "cluster-replica-no-failover/cluster-slave-no-failover", "tls-cluster", "tls-replication")
     add(YES_NO, False, "lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del")
     add(YES_NO, False, "lazyfree-lazy-user-del", "lazyfree-lazy-user-flush", "replica-lazy-flush/slave-lazy-flush")
-    add(YES_NO, False, "no-appendfsync-on-rewrite", "rdb-del-sync-files", "repl-disable-tcp-nodelay")
+    add(YES_NO, False, "no-appendfsync-on-rewrite", "repl-disable-tcp-nodelay")
     add(YES_NO, False, "replica-ignore-disk-write-errors", "tls-prefer-server-ciphers")
     add(YES_NO, False, "always-show-logo", "io-threads-do-reads", fixed=True)
     add(YES_NO, True, "activerehashing", "aof-load-truncated", "aof-rewrite-incremental-fsync", "aof-use-rdb-preamble")
     add(YES_NO, True, "cluster-allow-pubsubshard-when-down", "cluster-allow-replica-migration")
     add(YES_NO, True, "cluster-require-full-coverage", "crash-log-enabled", "crash-memcheck-enabled", "dynamic-hz")
     add(YES_NO, True, "jemalloc-bg-thread", "rdb-save-incremental-fsync", "repl-diskless-sync")
-    add(YES_NO, True, "replica-announced", "replica-ignore-maxmemory/slave-ignore-maxmemory")
-    add(YES_NO, True, "replica-read-only/slave-read-only", "replica-serve-stale-data/slave-serve-stale-data")
     add(YES_NO, True, "stop-writes-on-bgsave-error", "tls-session-caching")
     add(YES_NO, True, "disable-thp", "rdbchecksum", fixed=True)
-    add(TEXT, "", "cluster-announce-ip", "cluster-announce-hostname", "masterauth", "masteruser")
+    add(TEXT, "", "cluster-announce-ip", "cluster-announce-hostname")
     add(TEXT, "", "cluster-announce-human-nodename", "availability-zone")
-    add(TEXT, "", "replica-announce-ip/slave-announce-ip", "tls-ca-cert-dir", "tls-ca-cert-file", "tls-cert-file")
+    add(TEXT, "", "tls-ca-cert-dir", "tls-ca-cert-file", "tls-cert-file")
     add(TEXT, "", "tls-ciphers", "tls-ciphersuites", "tls-client-cert-file", "tls-client-key-file", "tls-protocols")
     add(TEXT, "", "tls-client-key-file-pass", "tls-dh-params-file", "tls-key-file", "tls-key-file-pass")
     add(TEXT, "", "aof_rewrite_cpulist", "bgsave_cpulist", "bio_cpulist", "server_cpulist", fixed=True)
     add(TEXT, "", "server-cpulist", "bio-cpulist", "aof-rewrite-cpulist", "bgsave-cpulist", fixed=True)
-    add(TEXT, "", "bind-source-addr", "ignore-warnings")
+    add(TEXT, "", "ignore-warnings")
     add(TEXT, "nodes.conf", "cluster-config-file", fixed=True)
     add(TEXT, "appendonly.aof", "appendfilename", fixed=True)
     add(TEXT, "appendonlydir", "appenddirname", fixed=True)
     add(Checked(_check_file_name), "dump.rdb", "dbfilename", protected=True)
     add(ANY, 0, "cluster-announce-bus-port", "cluster-announce-port", "cluster-announce-tls-port", "socket-mark-id")
     add(ANY, 0, "list-compress-depth", "min-replicas-to-write/min-slaves-to-write", "repl-diskless-sync-max-replicas")
-    add(ANY, 0, "replica-announce-port/slave-announce-port", "cluster-link-sendbuf-limit")
+    add(ANY, 0, "cluster-link-sendbuf-limit")
     add(ANY, 0, "cluster-port", fixed=True)
     add(ANY, 1, "cluster-migration-barrier", "active-defrag-cycle-min")
     add(Number(1, 10), 1, "active-expire-effort")
@@ -246,9 +248,7 @@ def _idle() -> list[Directive]:
     add(ANY, 10, "min-replicas-max-lag/min-slaves-max-lag", "shutdown-timeout")
     add(ANY, 10, "repl-ping-replica-period/repl-ping-slave-period")
     add(ANY, 25, "active-defrag-cycle-max")
-    add(ANY, 60, "repl-timeout")
     add(ANY, 100, "active-defrag-threshold-upper", "auto-aof-rewrite-percentage")
-    add(SIGNED, 100, "replica-priority/slave-priority")
     add(ANY, 300, "tls-session-cache-timeout")
     add(ANY, 1000, "active-defrag-max-scan-fields")
     add(ANY, 3600, "repl-backlog-ttl")
@@ -261,7 +261,6 @@ def _idle() -> list[Directive]:
     add(Memory(0, INT_MAX), 100 << 20, "active-defrag-ignore-bytes")
     add(Memory(-100, INT_MAX, percent=True), 0, "maxmemory-clients")
     add(Choice(("always", "everysec", "no")), "everysec", "appendfsync")
-    add(Choice(("disabled", "on-empty-db", "swapdb")), "disabled", "repl-diskless-load")
     add(Choice(("no", "yes", "clients")), "no", "sanitize-dump-payload")
     add(Choice(("no", "yes", "relative", "absolute")), "no", "oom-score-adj")
     add(Choice(("ignore", "panic", "panic-on-replicas")), "ignore", "propagation-error-behavior")
