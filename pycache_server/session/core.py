@@ -130,6 +130,7 @@ class Core:
     def forget(self, session: Session) -> None:
         """A client has gone: nothing may refer to it any more."""
         self.sessions.pop(session.id, None)
+        self.replication.forget(session)
         if session in self.monitors:
             self.monitors.remove(session)
             self.tables.refresh()

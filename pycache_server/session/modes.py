@@ -21,6 +21,7 @@ from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection, ar
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.session.commandlog import sized
 from pycache_server.session.feed import fed, united
+from pycache_server.session.leading import replicating
 from pycache_server.session.stats import CommandStats
 from pycache_server.store.memory import no_engine
 
@@ -147,6 +148,10 @@ class Tables:
     def detached(self, table: Table) -> Table:
         """The twin of a table whose commands leave the keys alone."""
         return self._derive(table, _detached)
+
+    def replicating(self, table: Table) -> Table:
+        """The twin of a table for a replica, which may say how far it is, and nothing that has an answer."""
+        return self._derive(table, replicating)
 
     def untouching(self, table: Table) -> Table:
         """The twin of a table whose commands are no access to the eviction engine."""
