@@ -182,6 +182,14 @@ def _lifetimes(app: App) -> None:
     app.core.shape.use_lifetimes(Lifetimes(default, longest))
 
 
+def _lazy_frees(app: App) -> None:
+    """By which word the removal of keys is told."""
+    keyspace, settings = app.core.keyspace, app.settings
+    keyspace.expired_verb = b"UNLINK" if settings["lazyfree-lazy-expire"] else b"DEL"
+    keyspace.evicted_verb = b"UNLINK" if settings["lazyfree-lazy-eviction"] else b"DEL"
+    keyspace.removed_verb = b"UNLINK" if settings["lazyfree-lazy-server-del"] else b"DEL"
+
+
 def _maxclients(app: App) -> None:
     """Make room for the clients among the file descriptors of the process."""
     if app.embedded:
@@ -283,6 +291,7 @@ APPLY: dict[str, Callable[[App], None]] = {
     **dict.fromkeys(
         ("maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "maxmemory-eviction-tenacity"), _eviction
     ),
+    **dict.fromkeys(("lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del"), _lazy_frees),
     "maxclients": _maxclients,
     **dict.fromkeys(("replica-read-only", "replica-serve-stale-data", "replica-ignore-maxmemory"), _following),
     "busy-reply-threshold": _scripting,

@@ -227,7 +227,7 @@ class Tables:
         if core.feed.active:
             if command.name in _UNITES:
                 call = united(call, row, core)
-            elif command.flags & _MAY_CHANGE:
+            elif command.flags & _MAY_CHANGE or command.name in _MAY_CHANGE_TOO:
                 call = fed(call, row, core)
         if core.serving and (Flag.WRITE in command.flags or command.name in _MAY_WRITE):
             call = _serving(call, core)
@@ -268,6 +268,8 @@ _RUN_SUBSCRIBED = frozenset(
 _MAY_WRITE = frozenset(("exec", "swapdb", "flushall", "flushdb", "debug", "eval", "evalsha", "fcall"))
 _UNITES = frozenset(("exec", "eval", "evalsha", "fcall"))
 """Commands that are told to the feed by those that they call."""
+_MAY_CHANGE_TOO = frozenset(("pfcount", "debug"))
+"""Commands whose flags do not tell that they may change something."""
 _UNMONITORED = frozenset((Flag.SKIP_MONITOR, Flag.ADMIN))
 _MAY_CHANGE = frozenset((Flag.WRITE, Flag.MAY_REPLICATE))
 _TOUCHES_KEYS = _MAY_CHANGE | {Flag.READONLY}

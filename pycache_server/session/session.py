@@ -212,7 +212,7 @@ class Session(Standing):
         elif value is NO_REPLY:
             data = b""
         elif value is HALT:
-            self._source = source
+            self._source, self.halted_by = source, argv
             data = b""
         else:
             try:
@@ -303,7 +303,7 @@ class Session(Standing):
             if value is NO_REPLY:
                 continue
             if value is HALT:
-                self._source = source
+                self._source, self.halted_by = source, argv
                 break
             try:
                 encoded = self.encode(value)

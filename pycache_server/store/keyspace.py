@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pycache_server.store.mortal import Lifetimes
     from pycache_server.store.observed import Observer
     from pycache_server.store.simulation import Simulation
+    from pycache_server.store.told import Listener
 
 
 class Keyspace:
@@ -32,8 +33,11 @@ class Keyspace:
         self.on_wake: Callable[[], None] = _no_one
         self.on_table: Callable[[list[Bucket]], None] = _ignore
         """Called with the table of a database when it has been made (buckets.py)."""
-        self.on_gone: Callable[[Database, bytes], None] = _unheard
-        """Called with a key that has expired or been evicted, while databases are told.ToldDatabase."""
+        self.listener: Listener | None = None
+        """Who is told of what happens by itself, while databases are told.ToldDatabase."""
+        self.expired_verb = self.evicted_verb = self.removed_verb = b"DEL"
+        """What stands for the removal of a key that has expired, was evicted, or was emptied at once, where that is
+        told: DEL or UNLINK, by lazyfree-lazy-expire, lazyfree-lazy-eviction and lazyfree-lazy-server-del."""
         self.observer: Observer | None = None
         self.encodings = Encodings()
         self.lifetimes: Lifetimes | None = None
@@ -160,10 +164,6 @@ def _exchange(one: Database, other: Database) -> None:
 
 
 def _no_one() -> None:
-    pass
-
-
-def _unheard(database: Database, key: bytes) -> None:
     pass
 
 
