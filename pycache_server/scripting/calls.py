@@ -63,8 +63,9 @@ class Calls:
         self.normal = _rows(core, frozenset())
         self.read_only = _rows(core, frozenset((Flag.WRITE, Flag.MAY_REPLICATE)))
         self.full = _rows(core, frozenset((Flag.DENYOOM,)))
-        """The tables for a script that may do everything, for one that may not write, and for the time when maxmemory
-        is exceeded."""
+        self.unkept = _rows(core, frozenset((Flag.WRITE,)))
+        """The tables for a script that may do everything, for one that may not write, for the time when maxmemory is
+        exceeded, and for that when changes cannot be kept."""
         self.rows = self._state = self.normal
         self._caller: Session | None = None
         """Whose script it is, where that is somebody who may not do everything."""
@@ -86,6 +87,8 @@ class Calls:
         self.replicated = ALL
         self.time = self._core.clock.time
         self.rows = self._state = self.read_only if read_only else self.full if full else self.normal
+        if self._core.disk_error is not None and not read_only:
+            self.rows = self._state = self.unkept
         self._caller = session if session.guard is not None else None
         if self._caller is not None or self._core.tracking.running is not None:
             self.rows = {}
@@ -175,6 +178,9 @@ class Calls:
             raise self._refused(row, READ_ONLY)
         if self._state is self.full and Flag.DENYOOM in flags and not self.wrote:
             raise self._refused(row, OutOfMemory.text)
+        error = self._core.disk_error
+        if self._state is self.unkept and Flag.WRITE in flags and error is not None:
+            raise self._refused(row, error[0])
         if self._core.tracking.running is not None:
             row = self._core.tables.witness(row)
         return row, Flag.WRITE in flags

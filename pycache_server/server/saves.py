@@ -24,6 +24,10 @@ _NOT_SAVED: Final = (
     b"snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB "
     b"error."
 )
+_NO_SCRIPTS: Final = (
+    b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable "
+    b"scripts are blocked. Use 'no-writes' flag for read only scripts."
+)
 _CANNOT_EXIT: Final = "Error trying to save the DB, can't exit."
 IN_PROGRESS: Final = b"ERR Background save already in progress"
 OTHER_IN_PROGRESS: Final = (
@@ -202,4 +206,4 @@ class Saves:
         """Refuse commands that write, or do not any more."""
         settings = self._app.settings
         stop = settings["stop-writes-on-bgsave-error"] and settings["save"] and not self.last_ok
-        self._app.core.refuse_writes("rdb", _NOT_SAVED if stop else None)
+        self._app.core.refuse_writes("rdb", _NOT_SAVED if stop else None, _NO_SCRIPTS)
