@@ -85,6 +85,7 @@ def hgetex(session: Context, argv: list[bytes]) -> list[bytes | None]:
         return [None] * len(fields)
     values = value.get_many(fields)
     found = [field for field, text in zip(fields, values, strict=True) if text is not None]
+    db.will_edit(key)
     if when is not None and found:
         _give_time(session, key, value, found, when)
     elif option == b"PERSIST" and type(value) is VolatileHash:

@@ -201,6 +201,8 @@ class Scripts:
                 full = False
             elif read_only:
                 raise RedisError(CANNOT_WRITE)
+            elif core.disk_error is not None:
+                raise RedisError(core.disk_error[1])
             elif full:
                 if "allow-oom" not in flags:
                     raise RedisError(NO_ROOM)

@@ -263,10 +263,16 @@ def _following(app: App) -> None:
     app.follow.refresh()
 
 
+def _saves(app: App) -> None:
+    app.saves.refresh()
+
+
 APPLY: dict[str, Callable[[App], None]] = {
     "loglevel": _log,
     "log-format": _log,
     "dir": _directory,
+    "save": _saves,
+    "stop-writes-on-bgsave-error": _saves,
     "proto-max-bulk-len": _input_limits,
     "client-query-buffer-limit": _input_limits,
     "client-output-buffer-limit": _output_limits,

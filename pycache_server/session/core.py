@@ -109,6 +109,10 @@ class Core:
         """busy-reply-threshold in seconds."""
         self.busy: Rejection | None = None
         """What most commands are answered while a script runs for long."""
+        self.loading = ""
+        """``sync`` while the data set is being loaded, and commands must wait for it; ``async`` while the old one is
+        served meanwhile."""
+        self._disk_errors: dict[str, tuple[bytes, bytes]] = {}  # by who has them
         self.make_session: Callable[[], Session]
         """Makes a session that is nobody's connection; set by setup.py."""
         self.owner: Any = None
@@ -232,6 +236,28 @@ class Core:
         self.shape.follow(following is not None)
         if not keyspace.stands_still:
             keyspace.wake()
+
+    def become_loading(self, how: str) -> None:
+        """The data set is being loaded, ``sync`` or ``async``, or is there (empty)."""
+        if how != self.loading:
+            self.loading = how
+            self.tables.refresh()
+
+    def refuse_writes(self, who: str, text: bytes | None, for_scripts: bytes = b"") -> None:
+        """Answer commands that write with an error, because what they change cannot be kept, and scripts that may write
+        with another; with None, ``who`` has no reason for that any more."""
+        before = self.disk_error
+        if text is None:
+            self._disk_errors.pop(who, None)
+        else:
+            self._disk_errors[who] = text, for_scripts or text
+        if self.disk_error != before:
+            self.tables.refresh()
+
+    @property
+    def disk_error(self) -> tuple[bytes, bytes] | None:
+        """Why commands and scripts that write are refused, None where they are not."""
+        return next(iter(self._disk_errors.values()), None)
 
     def refresh_precision(self) -> None:
         """Time every command where somebody wants to hear of short calls."""

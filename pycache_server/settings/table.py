@@ -194,8 +194,16 @@ def _acting() -> list[Directive]:
         Directive("repl-diskless-load", Choice(("disabled", "on-empty-db", "swapdb")), "disabled", acts=True),
         Directive("rdb-del-sync-files", YES_NO, False, acts=True),
         Directive("bind-source-addr", TEXT, "", acts=True),
+        # snapshots
+        Directive("save", SavePoints(), (), acts=True, repeated=True),
+        Directive("dbfilename", Checked(_check_file_name), "dump.rdb", acts=True, protected=True),
+        Directive("rdbchecksum", YES_NO, True, acts=True, fixed=True),
+        Directive("rdb-save-incremental-fsync", YES_NO, True, acts=True),
+        Directive("stop-writes-on-bgsave-error", YES_NO, True, acts=True),
+        Directive("snapshot-method", Choice(("auto", "slices")), "auto", acts=True),
+        Directive("shutdown-on-sigterm", SHUTDOWN, "default", acts=True),
+        Directive("shutdown-on-sigint", SHUTDOWN, "default", acts=True),
         # what cannot be had yet
-        Directive("save", SavePoints(), (), acts=True, repeated=True, refuses=_refuses(bool, _NO_PERSISTENCE)),
         Directive("appendonly", YES_NO, False, acts=True, refuses=_refuses(bool, _NO_PERSISTENCE)),
         Directive("cluster-enabled", YES_NO, False, acts=True, fixed=True, refuses=_refuses(bool, _NO_CLUSTER)),
     ]
@@ -221,9 +229,9 @@ def _idle() -> list[Directive]:
     add(YES_NO, True, "activerehashing", "aof-load-truncated", "aof-rewrite-incremental-fsync", "aof-use-rdb-preamble")
     add(YES_NO, True, "cluster-allow-pubsubshard-when-down", "cluster-allow-replica-migration")
     add(YES_NO, True, "cluster-require-full-coverage", "crash-log-enabled", "crash-memcheck-enabled", "dynamic-hz")
-    add(YES_NO, True, "jemalloc-bg-thread", "rdb-save-incremental-fsync", "repl-diskless-sync")
-    add(YES_NO, True, "stop-writes-on-bgsave-error", "tls-session-caching")
-    add(YES_NO, True, "disable-thp", "rdbchecksum", fixed=True)
+    add(YES_NO, True, "jemalloc-bg-thread", "repl-diskless-sync")
+    add(YES_NO, True, "tls-session-caching")
+    add(YES_NO, True, "disable-thp", fixed=True)
     add(TEXT, "", "cluster-announce-ip", "cluster-announce-hostname")
     add(TEXT, "", "cluster-announce-human-nodename", "availability-zone")
     add(TEXT, "", "tls-ca-cert-dir", "tls-ca-cert-file", "tls-cert-file")
@@ -235,7 +243,6 @@ def _idle() -> list[Directive]:
     add(TEXT, "nodes.conf", "cluster-config-file", fixed=True)
     add(TEXT, "appendonly.aof", "appendfilename", fixed=True)
     add(TEXT, "appendonlydir", "appenddirname", fixed=True)
-    add(Checked(_check_file_name), "dump.rdb", "dbfilename", protected=True)
     add(ANY, 0, "cluster-announce-bus-port", "cluster-announce-port", "cluster-announce-tls-port", "socket-mark-id")
     add(ANY, 0, "list-compress-depth", "min-replicas-to-write/min-slaves-to-write", "repl-diskless-sync-max-replicas")
     add(ANY, 0, "cluster-link-sendbuf-limit")
@@ -266,7 +273,6 @@ def _idle() -> list[Directive]:
     add(Choice(("ignore", "panic", "panic-on-replicas")), "ignore", "propagation-error-behavior")
     add(Choice(("ip", "hostname", "unknown-endpoint")), "ip", "cluster-preferred-endpoint-type")
     add(Choice(("no", "yes", "optional")), "yes", "tls-auth-clients")
-    add(SHUTDOWN, "default", "shutdown-on-sigterm", "shutdown-on-sigint")
     add(Words(3, 3), ("0", "200", "800"), "oom-score-adj-values")
     add(Text(), "", "locale-collate")
     return rows

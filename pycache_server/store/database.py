@@ -280,6 +280,9 @@ class Database:
         self.update(key, value, UNHEARD)
         self.dirty -= 1
 
+    def will_edit(self, key: bytes) -> None:
+        """The value of ``key``, found by a read and not by ``find``, is about to be changed in place."""
+
     def touched(self, key: bytes, event: Event, changes: int = 1) -> None:
         """The value of ``key`` has been changed in place."""
         self.dirty += changes

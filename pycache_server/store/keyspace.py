@@ -16,6 +16,7 @@ from pycache_server.store.evicting import EvictingDatabase
 if TYPE_CHECKING:
     from pycache_server.store.mortal import Lifetimes
     from pycache_server.store.observed import Observer
+    from pycache_server.store.preserving import Preserver
     from pycache_server.store.simulation import Simulation
     from pycache_server.store.told import Listener
 
@@ -38,6 +39,8 @@ class Keyspace:
         self.expired_verb = self.evicted_verb = self.removed_verb = b"DEL"
         """What stands for the removal of a key that has expired, was evicted, or was emptied at once, where that is
         told: DEL or UNLINK, by lazyfree-lazy-expire, lazyfree-lazy-eviction and lazyfree-lazy-server-del."""
+        self.on_flushed: Callable[[], None] = _no_one
+        """Called when FLUSHALL has removed everything."""
         self.observer: Observer | None = None
         self.encodings = Encodings()
         self.lifetimes: Lifetimes | None = None
@@ -52,6 +55,8 @@ class Keyspace:
         """Values, and lists of buckets, to be freed in slices (memory.py)."""
         self.freed = 0
         """How many of them have been freed."""
+        self.snapshot: Preserver | None = None
+        """Who makes a snapshot in slices (preserving.py)."""
         self.stands_still = False
         """Whether what has expired is hidden only, because nothing may change."""
         self.keeps_all = False
@@ -100,6 +105,8 @@ class Keyspace:
     def replace(self, twin: Keyspace) -> None:
         """Let the contents of a twin take the place of what is here, as one change; what was here is freed in slices.
         ``Shape.take_over`` must follow before anything else happens to the keys."""
+        if self.snapshot is not None:
+            self.snapshot.abandon()
         if self.observer is not None:
             self.observer.emptied()
         for mine, theirs in zip(self.databases, twin.databases, strict=True):
