@@ -32,6 +32,7 @@ from pycache_server.server.log import Log
 from pycache_server.server.memory import MemoryGauge
 from pycache_server.server.migrate import Migrations
 from pycache_server.server.pages import HugePages
+from pycache_server.server.replicate import Deliveries
 from pycache_server.server.saves import Saves
 from pycache_server.server.setup import make_core
 from pycache_server.server.snapshots import Snapshots
@@ -92,6 +93,10 @@ class App:
         self.tasks: set[asyncio.Task[None]] = set()
         self.migrations = Migrations(self.core)
         self.follow = Follow(self)
+        self.deliveries = Deliveries(self)
+        replication = self.core.replication
+        replication.leading.snapshots, replication.leading.on_tick = self.deliveries, self.deliveries.tick
+        replication.follow, replication.unfollow = self.follow.follow, self.follow.lead
         self.relisten_values: dict[str, object] = {name: settings.values[name] for name in apply.RELISTEN}
         """``bind`` and ``port`` as they are in force."""
         self._listeners: list[asyncio.Server | Acceptor] = []

@@ -263,11 +263,40 @@ def _following(app: App) -> None:
     app.follow.refresh()
 
 
+def _leading(app: App) -> None:
+    replication, settings = app.core.replication, app.settings
+    limits = replication.leading.leader.limits
+    limits.ping_period = settings["repl-ping-replica-period"]
+    limits.timeout = settings["repl-timeout"]
+    limits.backlog_ttl = settings["repl-backlog-ttl"]
+    limits.diskless = settings["repl-diskless-sync"]
+    limits.delay = settings["repl-diskless-sync-delay"]
+    limits.most_waiting = settings["repl-diskless-sync-max-replicas"]
+    limits.least_good = settings["min-replicas-to-write"]
+    limits.max_lag = settings["min-replicas-max-lag"]
+    replication.resize_backlog(settings["repl-backlog-size"])
+    replication.leading.count_good()
+    replication.set_gate()
+
+
 def _saves(app: App) -> None:
     app.saves.refresh()
 
 
 APPLY: dict[str, Callable[[App], None]] = {
+    **dict.fromkeys(
+        (
+            "repl-ping-replica-period",
+            "repl-backlog-ttl",
+            "repl-backlog-size",
+            "repl-diskless-sync",
+            "repl-diskless-sync-delay",
+            "repl-diskless-sync-max-replicas",
+            "min-replicas-to-write",
+            "min-replicas-max-lag",
+        ),
+        _leading,
+    ),
     "loglevel": _log,
     "log-format": _log,
     "dir": _directory,

@@ -85,7 +85,7 @@ def _server(app: App) -> Fields:
 def _clients(app: App) -> Fields:
     core = app.core
     sessions = list(core.sessions.values())
-    yield "connected_clients", len(sessions)
+    yield "connected_clients", len(sessions) - len(core.replication.leading.links)
     yield "cluster_connections", 0
     yield "maxclients", app.settings["maxclients"]
     yield "client_recent_max_input_buffer", max((each.parser.held() for each in sessions), default=0)
@@ -229,13 +229,16 @@ def _stats(app: App) -> Fields:
     yield "total_net_input_bytes", stats.input_bytes
     yield "total_net_output_bytes", stats.output_bytes
     yield "total_net_repl_input_bytes", stats.repl_input_bytes
-    yield from _zeros("total_net_repl_output_bytes")
+    yield "total_net_repl_output_bytes", stats.repl_output_bytes
     yield "instantaneous_input_kbps", f"{core.rates['input'].value() / 1024:.2f}"
     yield "instantaneous_output_kbps", f"{core.rates['output'].value() / 1024:.2f}"
     yield "instantaneous_input_repl_kbps", "0.00"
     yield "instantaneous_output_repl_kbps", "0.00"
     yield "rejected_connections", stats.rejected_connections
-    yield from _zeros("sync_full", "sync_partial_ok", "sync_partial_err")
+    leader = core.replication.leading.leader
+    yield "sync_full", leader.full
+    yield "sync_partial_ok", leader.partial
+    yield "sync_partial_err", leader.refused
     yield "expired_subkeys", sum(database.expired_fields for database in databases)
     yield "expired_keys", sum(database.expired for database in databases)
     yield "expired_stale_perc", "0.00"
@@ -292,8 +295,14 @@ def _replication(app: App) -> Fields:
     yield "role", "master" if following is None else "slave"
     if following is not None:
         yield from following.info()
-    yield "connected_slaves", 0
-    yield "master_failover_state", "no-failover"
+    leading = replication.leading
+    yield "connected_slaves", len(leading.links)
+    if leading.leader.limits.least_good and leading.leader.limits.max_lag:
+        yield "min_slaves_good_slaves", leading.good
+    now = app.core.host.ticks()
+    for number, replica in enumerate(leading.leader.replicas):
+        yield f"slave{number}", replica.described(now)
+    yield "master_failover_state", replication.failover.shown
     yield "master_replid", history.id.decode()
     yield "master_replid2", history.second_id.decode()
     yield "master_repl_offset", history.offset

@@ -215,7 +215,7 @@ class Leading:
         self.begin_ticking()
         if offset is not None:
             self._keep_for(link.replica)
-            self._count_good()
+            self.count_good()
             self.plan_flush()
 
     def plan_flush(self) -> None:
@@ -245,7 +245,7 @@ class Leading:
             backlog.trim()
         if self._sync is not None and link in self._sync.links:
             self._sync.links.remove(link)
-        self._count_good()
+        self.count_good()
         self._replication.acknowledged()
 
     def drop_all(self) -> None:
@@ -343,7 +343,7 @@ class Leading:
         replica.go_online(self.core.host.ticks())
         replica.awaits_ack = streamed and not replica.old
         log("notice", f"Synchronization with replica {replica.name} succeeded")
-        self._count_good()
+        self.count_good()
         if replica.streams:
             link.pump()
 
@@ -372,7 +372,7 @@ class Leading:
         if starts:
             link.pump()
         if self.good < self.leader.limits.least_good:
-            self._count_good()
+            self.count_good()
         self._replication.acknowledged()
 
     def resume(self, link: ReplicaLink) -> None:
@@ -417,7 +417,7 @@ class Leading:
             self._replication.free_backlog()
             ttl = self.leader.limits.backlog_ttl
             log("notice", f"Replication backlog freed after {ttl} seconds without connected replicas.")
-        self._count_good()
+        self.count_good()
         self.start_pending()
         self.on_tick()
 
@@ -425,7 +425,8 @@ class Leading:
         """The connection of a replica."""
         return next(link for link in self.links if link.replica is replica)
 
-    def _count_good(self) -> None:
+    def count_good(self) -> None:
+        """See how many replicas are online and do not lag."""
         self.good = self.leader.good(self.core.host.ticks())
 
     def refuse(self, session: Session, argv: Sequence[bytes]) -> Any:

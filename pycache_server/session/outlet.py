@@ -165,11 +165,14 @@ class Outlet(Context):
 
     def check_output(self, now: float) -> None:
         """Close the connection where client-output-buffer-limit is exceeded; ``now`` is in ticks."""
-        limit = self.core.output_limits[self.kind()]
+        kind = self.kind()
+        limit = self.core.output_limits[kind]
         kept = self.unread()
         if self.authenticated and not limit.hard and not limit.soft:
             return
         hard = limit.hard if self.authenticated else UNAUTHENTICATED_OUTPUT
+        if hard and kind == "slave":  # the backlog is kept whoever reads it
+            hard = max(hard, self.core.replication.backlog_size)
         if limit.soft and kept >= limit.soft:
             self.congested_since = self.congested_since or now
         else:

@@ -179,6 +179,17 @@ def _acting() -> list[Directive]:
         Directive("stream-node-max-bytes", Memory(0, INT_MAX), 4096, acts=True),
         Directive("stream-node-max-entries", ANY, 100, acts=True),
         Directive("rdbcompression", YES_NO, True, acts=True),
+        # being followed
+        Directive("repl-backlog-size", Memory(1, INT_MAX), 1 << 20, acts=True),
+        Directive("repl-backlog-ttl", INT, 3600, acts=True),
+        Directive("repl-ping-replica-period", Number(1, 2**31 - 1), 10, alias="repl-ping-slave-period", acts=True),
+        Directive("repl-diskless-sync", YES_NO, True, acts=True),
+        Directive("repl-diskless-sync-delay", INT, 5, acts=True),
+        Directive("repl-diskless-sync-max-replicas", INT, 0, acts=True),
+        Directive("min-replicas-to-write", INT, 0, alias="min-slaves-to-write", acts=True),
+        Directive("min-replicas-max-lag", INT, 10, alias="min-slaves-max-lag", acts=True),
+        Directive("shutdown-timeout", INT, 10, acts=True),
+        Directive("repl-disable-tcp-nodelay", YES_NO, False, acts=True),
         # following another server
         Directive("replicaof", Master(), (), alias="slaveof", acts=True, fixed=True),
         Directive("masterauth", TEXT, "", acts=True),
@@ -223,13 +234,13 @@ def _idle() -> list[Directive]:
     add(YES_NO, False, "cluster-replica-no-failover/cluster-slave-no-failover", "tls-cluster", "tls-replication")
     add(YES_NO, False, "lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del")
     add(YES_NO, False, "lazyfree-lazy-user-del", "lazyfree-lazy-user-flush", "replica-lazy-flush/slave-lazy-flush")
-    add(YES_NO, False, "no-appendfsync-on-rewrite", "repl-disable-tcp-nodelay")
+    add(YES_NO, False, "no-appendfsync-on-rewrite")
     add(YES_NO, False, "replica-ignore-disk-write-errors", "tls-prefer-server-ciphers")
     add(YES_NO, False, "always-show-logo", "io-threads-do-reads", fixed=True)
     add(YES_NO, True, "activerehashing", "aof-load-truncated", "aof-rewrite-incremental-fsync", "aof-use-rdb-preamble")
     add(YES_NO, True, "cluster-allow-pubsubshard-when-down", "cluster-allow-replica-migration")
     add(YES_NO, True, "cluster-require-full-coverage", "crash-log-enabled", "crash-memcheck-enabled", "dynamic-hz")
-    add(YES_NO, True, "jemalloc-bg-thread", "repl-diskless-sync")
+    add(YES_NO, True, "jemalloc-bg-thread")
     add(YES_NO, True, "tls-session-caching")
     add(YES_NO, True, "disable-thp", fixed=True)
     add(TEXT, "", "cluster-announce-ip", "cluster-announce-hostname")
@@ -244,26 +255,21 @@ def _idle() -> list[Directive]:
     add(TEXT, "appendonly.aof", "appendfilename", fixed=True)
     add(TEXT, "appendonlydir", "appenddirname", fixed=True)
     add(ANY, 0, "cluster-announce-bus-port", "cluster-announce-port", "cluster-announce-tls-port", "socket-mark-id")
-    add(ANY, 0, "list-compress-depth", "min-replicas-to-write/min-slaves-to-write", "repl-diskless-sync-max-replicas")
+    add(ANY, 0, "list-compress-depth")
     add(ANY, 0, "cluster-link-sendbuf-limit")
     add(ANY, 0, "cluster-port", fixed=True)
     add(ANY, 1, "cluster-migration-barrier", "active-defrag-cycle-min")
     add(Number(1, 10), 1, "active-expire-effort")
     add(Number(1, 128), 1, "io-threads", fixed=True)
-    add(ANY, 5, "repl-diskless-sync-delay")
     add(ANY, 10, "active-defrag-threshold-lower", "cluster-replica-validity-factor/cluster-slave-validity-factor")
-    add(ANY, 10, "min-replicas-max-lag/min-slaves-max-lag", "shutdown-timeout")
-    add(ANY, 10, "repl-ping-replica-period/repl-ping-slave-period")
     add(ANY, 25, "active-defrag-cycle-max")
     add(ANY, 100, "active-defrag-threshold-upper", "auto-aof-rewrite-percentage")
     add(ANY, 300, "tls-session-cache-timeout")
     add(ANY, 1000, "active-defrag-max-scan-fields")
-    add(ANY, 3600, "repl-backlog-ttl")
     add(ANY, 15000, "cluster-node-timeout")
     add(ANY, 20480, "tls-session-cache-size")
     add(ANY, 10, "max-new-connections-per-cycle")
     add(ANY, 1, "max-new-tls-connections-per-cycle")
-    add(Memory(1, INT_MAX), 1 << 20, "repl-backlog-size")
     add(Memory(0, INT_MAX), 64 << 20, "auto-aof-rewrite-min-size")
     add(Memory(0, INT_MAX), 100 << 20, "active-defrag-ignore-bytes")
     add(Memory(-100, INT_MAX, percent=True), 0, "maxmemory-clients")
