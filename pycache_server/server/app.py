@@ -80,7 +80,6 @@ class App:
         self.host.attend, self.host.attend_no_more = attendant.poll, attendant.end
         self.embedded = embedded
         """Whether the process belongs to another program: then port 0 is one of the system's choice."""
-        self.replication_id = self.host.token(40).decode()
         self.tasks: set[asyncio.Task[None]] = set()
         self.migrations = Migrations(self.core)
         self.relisten_values: dict[str, object] = {name: settings.values[name] for name in apply.RELISTEN}

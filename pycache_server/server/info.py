@@ -264,16 +264,21 @@ def _stats(app: App) -> Fields:
 
 
 def _replication(app: App) -> Fields:
-    yield "role", "master"
+    replication = app.core.replication
+    history, backlog, following = replication.history, replication.backlog, replication.following
+    yield "role", "master" if following is None else "slave"
+    if following is not None:
+        yield from following.info()
     yield "connected_slaves", 0
     yield "master_failover_state", "no-failover"
-    yield "master_replid", app.replication_id
-    yield "master_replid2", "0" * 40
-    yield "master_repl_offset", 0
-    yield "second_repl_offset", -1
-    yield "repl_backlog_active", 0
+    yield "master_replid", history.id.decode()
+    yield "master_replid2", history.second_id.decode()
+    yield "master_repl_offset", history.offset
+    yield "second_repl_offset", history.second_offset
+    yield "repl_backlog_active", int(backlog is not None)
     yield "repl_backlog_size", app.settings["repl-backlog-size"]
-    yield from _zeros("repl_backlog_first_byte_offset", "repl_backlog_histlen")
+    yield "repl_backlog_first_byte_offset", 0 if backlog is None else backlog.start + 1
+    yield "repl_backlog_histlen", 0 if backlog is None else len(backlog)
 
 
 def _cpu(app: App) -> Fields:

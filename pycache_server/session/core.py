@@ -19,6 +19,7 @@ from pycache_server.session.blocking import Blocking
 from pycache_server.session.commandlog import SizeLogs
 from pycache_server.session.describe import monitor_line
 from pycache_server.session.feed import Feed
+from pycache_server.session.gates import Gates
 from pycache_server.session.host import Host
 from pycache_server.session.hotkeys import HotKeys
 from pycache_server.session.latency import LatencyMonitor
@@ -26,6 +27,7 @@ from pycache_server.session.modes import Row, Tables
 from pycache_server.session.observers import Observers
 from pycache_server.session.pause import Pause
 from pycache_server.session.pubsub import PubSub
+from pycache_server.session.replication import Replication
 from pycache_server.session.room import Room
 from pycache_server.session.slowlog import SlowLog
 from pycache_server.session.stats import Rate, Stats
@@ -87,6 +89,8 @@ class Core:
         self.observers = Observers(self)
         self.keyspace.observer = self.observers
         self.feed = Feed(self)
+        self.replication = Replication(self)
+        self.gates = Gates(self)
         self.slowlog = SlowLog()
         self.size_logs = SizeLogs()
         self.hotkeys = HotKeys(host.choose)

@@ -244,6 +244,7 @@ class Tables:
         limited = core.keyspace.maxmemory or core.shape.limited
         if limited and (command.flags & {Flag.DENYOOM, Flag.WRITE} or command.name == "exec"):
             gates.append(_memory_gate)
+        gates += core.gates.of(command)
         if (
             core.pause.mode == "all"
             or (core.pause.mode == "write" and command.flags & _MAY_CHANGE)

@@ -23,7 +23,7 @@ _INTEGERS = {"numreplicas": "integer", "numlocal": "integer", "timeout": "intege
 @Family("server").command("ROLE", NOSCRIPT, LOADING, STALE, FAST, since="2.8.12", categories="admin dangerous")
 def role(session: Session, argv: list[bytes]) -> list[Any]:
     """Return what the server is in its replication: a master, the offset of its stream, and its replicas."""
-    return [b"master", 0, []]
+    return session.core.replication.role()
 
 
 @Family("generic").command(

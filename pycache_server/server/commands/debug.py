@@ -178,8 +178,9 @@ def _sdslen(session: Session, words: list[bytes]) -> Any:
 
 def _change_repl_id(session: Session, words: list[bytes]) -> Any:
     """CHANGE-REPL-ID: give the data set another id, as if it had got a history of its own."""
-    owner = session.core.owner
-    owner.replication_id = session.core.host.token(40).decode()
+    core = session.core
+    core.host.log("notice", "Changing replication IDs after receiving change-repl-id")
+    core.replication.history.renew(core.host.token(40))
     return OK
 
 
