@@ -48,6 +48,8 @@ class Feed:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._sinks: list[Sink] = []
+        self.position = 0
+        """How many units have been told: what an outbox holds replies by (server/outbox.py)."""
         self.depth = 0
         """How many commands are running, one within another."""
         self.unit: list[tuple[int, list[bytes], int]] = []
@@ -87,6 +89,7 @@ class Feed:
     def end_unit(self) -> None:
         """Give the sinks what has been told."""
         unit, self.unit = self.unit, []
+        self.position += 1
         for sink in self._sinks:
             kind = sink.kind
             wanted = [(index, argv) for index, argv, audience in unit if audience & kind]
