@@ -11,6 +11,7 @@ from pycache_server.store.buckets import Bucket, Unmade
 from pycache_server.store.clock import Clock
 from pycache_server.store.database import Database
 from pycache_server.store.encodings import Encodings
+from pycache_server.store.evicting import EvictingDatabase
 
 if TYPE_CHECKING:
     from pycache_server.store.mortal import Lifetimes
@@ -73,13 +74,7 @@ class Keyspace:
             return
         if self.observer is not None:
             self.observer.swapped(one, other)
-        for name in ("buckets", "wheel", "fields", "size", "candidates", "on_access", "used", "changed_over"):
-            mine, theirs = getattr(one, name), getattr(other, name)
-            setattr(one, name, theirs)
-            setattr(other, name, mine)
-        for database in (one, other):
-            if type(database.buckets) is Unmade:
-                database.buckets.owner = database
+        _exchange(one, other)
         self.restart_shadows()
 
     def flush(self, databases: list[Database]) -> None:
@@ -88,6 +83,32 @@ class Keyspace:
             self.observer.emptied()
         for database in databases:
             database.flush()
+
+    def twin(self) -> Keyspace:
+        """An empty keyspace of the same kind, whose contents may take the place of this one's (``replace``)."""
+        twin = Keyspace(len(self.databases), self.clock, self.choose)
+        twin.encodings, twin.longest_string = self.encodings, self.longest_string
+        twin.on_table = self.on_table
+        return twin
+
+    def replace(self, twin: Keyspace) -> None:
+        """Let the contents of a twin take the place of what is here, as one change; what was here is freed in slices.
+        ``Shape.take_over`` must follow before anything else happens to the keys."""
+        if self.observer is not None:
+            self.observer.emptied()
+        for mine, theirs in zip(self.databases, twin.databases, strict=True):
+            if self.observer is not None:
+                self.observer.swapped(mine, theirs)
+            _exchange(mine, theirs)
+            mine.wheel.on_earlier = mine.fields.on_earlier = self.wake
+            theirs.keyspace = self
+            theirs.__class__ = EvictingDatabase  # whatever there was, it knows how to let go of it
+        self.held += twin.held
+        self.crowded = self.crowded or twin.crowded
+        for theirs in twin.databases:
+            theirs.flush()
+        self.restart_shadows()
+        self.wake()
 
     def used(self) -> int:
         """Bytes of all keys and values, as far as they are counted."""
@@ -123,6 +144,17 @@ class Keyspace:
         """Free a value that is big, in slices. Nobody else may hold it."""
         self.discarded.append(value)
         self.on_wake()
+
+
+def _exchange(one: Database, other: Database) -> None:
+    """Exchange what two databases hold."""
+    for name in ("buckets", "wheel", "fields", "size", "candidates", "on_access", "used", "changed_over"):
+        mine, theirs = getattr(one, name), getattr(other, name)
+        setattr(one, name, theirs)
+        setattr(other, name, mine)
+    for database in (one, other):
+        if type(database.buckets) is Unmade:
+            database.buckets.owner = database
 
 
 def _no_one() -> None:

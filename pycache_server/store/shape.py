@@ -98,6 +98,22 @@ class Shape:
         self._wanted = None if engine is None else _Choice(engine, volatile, limits)
         self._keyspace.wake()
 
+    def twin(self, keyspace: Keyspace) -> Shape:
+        """The shape of an empty keyspace that has the engine which is wanted here, and nobody who listens."""
+        shape = Shape(keyspace, self.surroundings.now)
+        shape.surroundings = self.surroundings
+        shape._wanted = self._wanted
+        while shape.step():
+            pass
+        return shape
+
+    def take_over(self, other: Shape) -> None:
+        """The keyspace has got the contents of another one, with the engines that those have. A change that was wanted
+        meanwhile begins anew."""
+        self._present, self._limited, self._under_way = other._present, other._limited, False
+        self._apply(other._kind)
+        self._keyspace.wake()
+
     @property
     def changing(self) -> bool:
         """Whether a change of engine is not complete."""
