@@ -47,7 +47,7 @@ def brpop(session: Context, argv: list[bytes]) -> Any:
 
 
 def _pop_one(session: Context, argv: list[bytes], event: Event) -> Any:
-    timeout = timeout_seconds(argv[-1], session.keyspace.clock.now())
+    timeout = timeout_seconds(argv[-1], session.keyspace.clock.today())
     keys = argv[1:-1]
     popped = _serve_one(session, keys, event)
     if popped is not NOT_READY:
@@ -71,7 +71,7 @@ def _serve_one(session: Context, keys: list[bytes], event: Event, ready: bytes =
 def blmpop(session: Context, argv: list[bytes]) -> Any:
     """Remove elements from an end of a list and return its key and them; wait for some where all lists are empty."""
     keys, event, count = parse_mpop(argv, 2)
-    timeout = timeout_seconds(argv[1], session.keyspace.clock.now())
+    timeout = timeout_seconds(argv[1], session.keyspace.clock.today())
     popped = _serve_many(session, keys, event, count)
     if popped is not NOT_READY:
         return popped
@@ -111,7 +111,7 @@ def brpoplpush(session: Context, argv: list[bytes]) -> Any:
 
 
 def _move(session: Context, source: bytes, destination: bytes, from_head: bool, to_head: bool, seconds: bytes) -> Any:
-    timeout = timeout_seconds(seconds, session.keyspace.clock.now())
+    timeout = timeout_seconds(seconds, session.keyspace.clock.today())
     moved = move(session, source, destination, from_head, to_head)
     if moved is not None or session.deny_blocking:
         return moved

@@ -61,9 +61,8 @@ def restore_(session: Context, argv: list[bytes]) -> Wire:
         raise RedisError(b"ERR DUMP payload version or checksum are wrong") from None
     except BadData:
         raise RedisError(b"ERR Bad data format") from None
-    now = db.clock.now()
-    expires = NEVER if not ttl else ttl if options.absolute else ttl + now
-    if expires <= now:
+    expires = NEVER if not ttl else ttl if options.absolute else ttl + session.keyspace.clock.today()
+    if expires <= db.clock.now():
         db.delete(key, DEL)
         return OK
     db.vacate(key)

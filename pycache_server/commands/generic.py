@@ -193,7 +193,7 @@ def pexpireat(session: Context, argv: list[bytes]) -> int:
 def _time_left(session: Context, key: bytes) -> int:
     """Milliseconds until a key expires, -1 where it does not, -2 where it does not exist."""
     expires = _expires_at(session, key)
-    return expires if expires < 0 else max(0, expires - session.keyspace.clock.now())
+    return expires if expires < 0 else max(0, expires - session.keyspace.clock.today())
 
 
 def _expires_at(session: Context, key: bytes) -> int:

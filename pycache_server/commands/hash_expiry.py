@@ -118,7 +118,7 @@ _MEETS: dict[bytes, Callable[[int, int], bool]] = {
 )
 def hexpire(session: Context, argv: list[bytes]) -> list[int]:
     """Let fields of a hash expire after some seconds."""
-    return _expire_fields(session, argv, 1000, session.keyspace.clock.now(), b"hexpire")
+    return _expire_fields(session, argv, 1000, session.keyspace.clock.today(), b"hexpire")
 
 
 @command(
@@ -132,7 +132,7 @@ def hexpire(session: Context, argv: list[bytes]) -> list[int]:
 )
 def hpexpire(session: Context, argv: list[bytes]) -> list[int]:
     """Let fields of a hash expire after some milliseconds."""
-    return _expire_fields(session, argv, 1, session.keyspace.clock.now(), b"hpexpire")
+    return _expire_fields(session, argv, 1, session.keyspace.clock.today(), b"hpexpire")
 
 
 @command(
@@ -225,7 +225,7 @@ def _read_times(session: Context, argv: list[bytes], unit: int, base: int) -> li
 )
 def httl(session: Context, argv: list[bytes]) -> list[int]:
     """Return how many seconds fields of a hash have left."""
-    return _read_times(session, argv, 1000, session.keyspace.clock.now())
+    return _read_times(session, argv, 1000, session.keyspace.clock.today())
 
 
 @command(
@@ -238,7 +238,7 @@ def httl(session: Context, argv: list[bytes]) -> list[int]:
 )
 def hpttl(session: Context, argv: list[bytes]) -> list[int]:
     """Return how many milliseconds fields of a hash have left."""
-    return _read_times(session, argv, 1, session.keyspace.clock.now())
+    return _read_times(session, argv, 1, session.keyspace.clock.today())
 
 
 @command(

@@ -31,7 +31,7 @@ def _time_of(session: Context, unit: bytes, amount: bytes, name: bytes) -> int:
 
     Raises NotAnInteger and RedisError.
     """
-    base = session.keyspace.clock.now() if unit in _RELATIVE else 0
+    base = session.keyspace.clock.today() if unit in _RELATIVE else 0
     return moment(amount, _UNITS[unit], base, name)
 
 

@@ -109,7 +109,7 @@ def lmovem(session: Context, argv: list[bytes]) -> Any:
 def blmovem(session: Context, argv: list[bytes]) -> Any:
     """Move elements from an end of a list to an end of another; wait for as many as are wanted."""
     wanted = _parse(argv, 6)
-    timeout = timeout_seconds(argv[5], session.keyspace.clock.now())
+    timeout = timeout_seconds(argv[5], session.keyspace.clock.today())
     moved = _serve(session, wanted)
     if moved is not NOT_READY:
         return moved

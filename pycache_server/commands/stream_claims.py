@@ -75,7 +75,7 @@ def xpending(session: Context, argv: list[bytes]) -> Any:
         consumer = group.consumer(words[3])
         if consumer is None:
             return []
-    return _idle(group, start, end, count, consumer, least, session.keyspace.clock.now())
+    return _idle(group, start, end, count, consumer, least, session.keyspace.clock.today())
 
 
 def _summary(group: Group) -> list[Any]:
@@ -139,7 +139,7 @@ def xclaim(session: Context, argv: list[bytes]) -> list[Any]:
         if number is None:
             break
         ids.append(number)
-    now = session.keyspace.clock.now()
+    now = session.keyspace.clock.today()
     claim = _parse_claim(Options(argv, 5 + len(ids)), now)
     told = claim.last_id > group.last_id
     if told:
@@ -211,7 +211,7 @@ def _number(word: bytes, complaint: bytes) -> int:
 def xautoclaim(session: Context, argv: list[bytes]) -> list[Any]:
     """Let entries that have been pending for long be pending with a consumer; return where to go on, those entries, and
     which of the others have been deleted."""
-    key, now = argv[1], session.keyspace.clock.now()
+    key, now = argv[1], session.keyspace.clock.today()
     value = session.db.read(key)  # which Redis does before it looks at the arguments
     least = max(_number(argv[4], b"Invalid min-idle-time argument for XAUTOCLAIM"), 0)
     start = start_of(argv[5])

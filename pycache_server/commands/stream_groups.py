@@ -63,7 +63,7 @@ def no_group_of(key: bytes, name: bytes) -> RedisError:
 
 def consumer_of(session: Context, key: bytes, group: Group, name: bytes) -> Consumer:
     """The consumer who asks for something now, a new one where there is none of the name."""
-    now = session.keyspace.clock.now()
+    now = session.keyspace.clock.today()
     consumer = group.consumer(name)
     if consumer is None:
         consumer = group.add_consumer(name, now)
@@ -173,7 +173,7 @@ def xgroup_createconsumer(session: Context, argv: list[bytes]) -> int:
     _, group = _group_of(session, argv)
     if group.consumer(argv[4]) is not None:
         return 0
-    group.add_consumer(argv[4], session.keyspace.clock.now())
+    group.add_consumer(argv[4], session.keyspace.clock.today())
     session.db.touched(argv[2], XGROUP_CREATECONSUMER)
     return 1
 
@@ -267,7 +267,7 @@ def _parse_request(session: Context, argv: list[bytes]) -> _Request:
         elif option == b"COUNT" and options.left():
             count = _count_of(options.value())
         elif option == b"BLOCK" and options.left():
-            timeout = timeout_ms(options.value(), session.keyspace.clock.now())
+            timeout = timeout_ms(options.value(), session.keyspace.clock.today())
         elif option == b"NOACK":
             noack = True
         else:
@@ -340,7 +340,7 @@ def _deliver(
     if numbers:
         group.advance(stream, numbers)
         if not request.noack:
-            now = consumer.active_time = session.keyspace.clock.now()
+            now = consumer.active_time = session.keyspace.clock.today()
             add = group.pending.add
             for number in numbers:
                 add(number, consumer, now)
@@ -352,7 +352,7 @@ def _history(
 ) -> list[Any]:
     """What is pending with a consumer behind an id: given to it once more. Entries that have been deleted from the
     stream have no fields."""
-    pending, now = group.pending, session.keyspace.clock.now()
+    pending, now = group.pending, session.keyspace.clock.today()
     found: list[Any] = []
     for entry in pending.range(behind + 1, consumer=consumer):
         record = stream.get(entry.id)

@@ -99,7 +99,7 @@ class _Addition:
         if stream.last_id == LARGEST_ID:
             raise NoIdLeft
         if self.id is None:
-            return stream.next_id(session.keyspace.clock.now())
+            return stream.next_id(session.keyspace.clock.today())
         return stream.next_id_within(self.id >> SEQ_BITS) if self.in_ms else self.id
 
 
@@ -126,7 +126,7 @@ def xadd(session: Context, argv: list[bytes]) -> bytes | None:
     if type(stream) is not Stream or len(words) & 1:
         return _add(session, key, _BY_TIME, words)
     keyspace = session.keyspace
-    number = stream.next_id(keyspace.clock.now())
+    number = stream.next_id(keyspace.clock.today())
     stream.append(number, words, keyspace.encodings)
     db.touched(key, XADD)
     return format_id(number)
@@ -438,7 +438,7 @@ def xread(session: Context, argv: list[bytes]) -> Any:
     options = Options(argv, 1)
     while (option := options.take()) != b"STREAMS" or not options.left():
         if option == b"BLOCK" and options.left():
-            timeout = timeout_ms(options.value(), session.keyspace.clock.now())
+            timeout = timeout_ms(options.value(), session.keyspace.clock.today())
         elif option == b"COUNT" and options.left():
             count = max(integer(options.value()), 0) or None
         elif option == b"NOACK" or (option == b"GROUP" and options.left() > 1):

@@ -188,7 +188,7 @@ def _bzpop(session: Context, argv: list[bytes], last: bool) -> Any:
 def _now_or_later(session: Context, keys: list[bytes], timeout: bytes, pop: Callable[[], Any]) -> Any:
     """What ``pop`` gives, or wait for one of the keys. Whoever has waited starts anew, with the first of the keys, as
     since Redis 7.2."""
-    seconds = timeout_seconds(timeout, session.keyspace.clock.now())
+    seconds = timeout_seconds(timeout, session.keyspace.clock.today())
     popped = pop()
     if popped is not NULL_ARRAY:
         return popped

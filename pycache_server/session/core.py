@@ -181,16 +181,16 @@ class Core:
     def note_slow(self, session: Session, row: Row, argv: list[bytes], seconds: float) -> None:
         """Write down a call that was slow."""
         if seconds >= self.slowlog.threshold:
-            self.slowlog.add(session, row, argv, seconds, self.clock.time)
+            self.slowlog.add(session, row, argv, seconds, self.clock.seconds())
         if seconds >= self.latency.threshold:
             event = "fast-command" if "fast" in row.command.categories else "command"
-            self.latency.add(event, int(self.clock.time), seconds)
+            self.latency.add(event, int(self.clock.seconds()), seconds)
         if seconds > 0.001:  # what follows in the batch must not see a time that is long past
-            self.clock.time = self.host.time()
+            self.clock.go_on(self.host.time())
 
     def feed_monitors(self, session: Session, argv: list[bytes]) -> None:
         """Show a command to those who monitor."""
-        line = monitor_line(session, argv, self.clock.time)
+        line = monitor_line(session, argv, self.clock.seconds())
         for monitor in self.monitors:
             if monitor is session:  # whose reply comes first
                 self.host.defer(partial(monitor.push_wire, line))
@@ -221,6 +221,16 @@ class Core:
         """Answer most commands with an error from now on, or none any more."""
         self.busy = answer
         self.tables.refresh()
+
+    def settle_stillness(self) -> None:
+        """Let keys go by themselves or not, as pause and role want it: on a follower none does, since its leader says
+        when they go; and it gives up none for want of memory unless it shall hold a limit of its own."""
+        keyspace, following = self.keyspace, self.replication.following
+        keyspace.stands_still = bool(self.pause.mode) or following is not None
+        keyspace.keeps_all = bool(self.pause.mode) or (following is not None and following.ignores_maxmemory)
+        self.shape.follow(following is not None)
+        if not keyspace.stands_still:
+            keyspace.wake()
 
     def refresh_precision(self) -> None:
         """Time every command where somebody wants to hear of short calls."""

@@ -33,7 +33,7 @@ class Pause:
             until = max(until, self._until)
             mode = "all" if "all" in (mode, self.mode) else "write"
         self.mode, self._until = mode, until
-        self._core.keyspace.stands_still = True
+        self._core.settle_stillness()
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._core.host.call_later(max(0.0, until - self._core.host.ticks()), self.end)
@@ -44,7 +44,7 @@ class Pause:
         if not self.mode:
             return
         self.mode = ""
-        self._core.keyspace.stands_still = False
+        self._core.settle_stillness()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -32,7 +32,7 @@ def role(session: Session, argv: list[bytes]) -> list[Any]:
 def wait(session: Session, argv: list[bytes]) -> Any:
     """Wait until so many replicas have what this client has written, or some milliseconds; return how many have."""
     wanted = integer(argv[1])
-    timeout = timeout_ms(argv[2], session.keyspace.clock.now())
+    timeout = timeout_ms(argv[2], session.keyspace.clock.today())
     return 0 if wanted <= 0 else _wait(session, timeout, 0)
 
 
@@ -49,7 +49,7 @@ def waitaof(session: Session, argv: list[bytes]) -> Any:
     is."""
     local = integer_in(argv[1], 0, 1)
     wanted = positive(argv[2])
-    timeout = timeout_ms(argv[3], session.keyspace.clock.now())
+    timeout = timeout_ms(argv[3], session.keyspace.clock.today())
     if local:
         raise RedisError(b"ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
     return [0, 0] if not wanted else _wait(session, timeout, [0, 0])

@@ -61,6 +61,7 @@ class Shape:
         self._kind: type[Database] = Database
         self._told = False  # whether the keyspace hears of keys that go by themselves
         self._limited = False  # whether some keys have limits of their own
+        self._follows = False  # whether times to live come from a leader
         self._under_way = False  # whether buckets are changing over: each database knows how many have
 
     def observe(self, reason: str) -> None:
@@ -72,6 +73,12 @@ class Shape:
         """Stop telling the observer, unless another reason is left."""
         self._reasons.discard(reason)
         self._apply()
+
+    def follow(self, follows: bool) -> None:
+        """Give keys no times to live of our own: the leader has given them those that they have. Or give them again."""
+        if follows != self._follows:
+            self._follows = follows
+            self._apply()
 
     def tell(self, on_gone: Callable[[Database, bytes], None] | None) -> None:
         """Call ``on_gone`` with each key that expires or is evicted from now on, or nobody any more."""
@@ -184,7 +191,7 @@ class Shape:
             mixins: list[type[Database]] = [ObservedDatabase] if self._reasons else []
             if self._told:
                 mixins.append(ToldDatabase)
-            if lifetimes is not None and lifetimes.concerns(database.index):
+            if lifetimes is not None and lifetimes.concerns(database.index) and not self._follows:
                 mixins.append(MortalDatabase)
             if self._keyspace.shadows is not None:
                 mixins.append(ShadowedDatabase)
