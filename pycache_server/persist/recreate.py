@@ -17,7 +17,7 @@ from typing import Any, Final
 from pycache_server.entry import NEVER, Entry
 from pycache_server.resp.encode import encode_texts, format_double
 from pycache_server.store.buckets import Bucket
-from pycache_server.store.database import Database
+from pycache_server.store.candidates import Candidates
 from pycache_server.store.groups import Group
 from pycache_server.store.hash import Hash, VolatileHash
 from pycache_server.store.keyspace import Keyspace
@@ -49,8 +49,8 @@ class Recreating:
         """The beginning: libraries of functions. There is no place for what an RDB file tells of itself."""
         return b"".join(encode_texts([b"FUNCTION", b"LOAD", code]) for code in functions)
 
-    def bucket(self, index: int, database: Database, bucket: Bucket) -> bytes:
-        """The keys of one bucket of a database, which belong to the database ``index``."""
+    def bucket(self, index: int, bucket: Bucket, candidates: Candidates | None) -> bytes:
+        """The keys of one bucket, which belong to the database ``index``. What an engine knows has no place here."""
         parts: list[bytes] = []
         if index != self._selected and bucket:
             self._selected = index
@@ -117,7 +117,7 @@ def _volatile_hash(key: bytes, value: VolatileHash) -> Iterator[Command]:
 
 
 def _stream(key: bytes, value: Stream) -> Iterator[Command]:
-    if not len(value):
+    if not value.length:
         number = format_id(max(value.last_id, 1))
         yield [b"XADD", key, b"MAXLEN", b"0", number, b"x", b"y"]
     for name, texts in value:

@@ -100,7 +100,9 @@ class Replay:
                 self._skip_annotations()  # or it is bad
                 self._fed = self._begin
                 reader = hiredis.Reader(notEnoughData=_NOTHING)
-        if self._begin < self._size:
+        if self._begin < self._size and self._data[self._begin] == 0x23:
+            self._skip_annotations()
+        elif self._begin < self._size:
             self._look_at_end()
 
     def _skip_annotations(self) -> None:
@@ -128,7 +130,7 @@ class Replay:
         Raises BadFile where the file is not just cut off.
         """
         try:
-            _, _ = read_command(self._data, self._begin)
+            read_command(self._data, self._begin)
         except _CutOff:
             self.cut_off = self._begin
             self._begin = self._size

@@ -26,7 +26,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pycache_server.server.appendfile import AppendFile, WriteFailed
-from pycache_server.server.misconf import refuse_writes
 from pycache_server.server.outbox import Outbox
 from pycache_server.server.worker import Worker
 from pycache_server.session.feed import FILE, Told
@@ -372,15 +371,20 @@ class Appending:
 
     # Trouble
 
+    def syncing(self) -> int:
+        """How many fsyncs wait or run in the thread."""
+        return self._syncer.pending
+
     def trouble(self) -> OSError | None:
         """Why writes are refused, None where they are not."""
         return self.error or self.sync_error
 
     def _set_trouble(self, error: OSError | None, sync_error: OSError | None) -> None:
         """Refuse commands that write, or refuse them no more."""
-        before = self.trouble()
         self.error, self.sync_error = error, sync_error
-        after = self.trouble()
         self._outbox.pass_unheld(error is not None)
-        if (before is None) != (after is None):
-            self._core.gates.set("misconf-aof", None if after is None else refuse_writes(self.trouble))
+        trouble = self.trouble()
+        text = None
+        if trouble is not None:
+            text = b"MISCONF Errors writing to the AOF file: " + (trouble.strerror or str(trouble)).encode()
+        self._core.refuse_writes("aof", text)

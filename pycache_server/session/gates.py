@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pycache_server.session.modes import Gate
 
 GateOf = Callable[[Command], "Gate | None"]
-ORDER: Final = ("misconf", "misconf-aof", "noreplicas", "readonly", "masterdown", "loading")
+ORDER: Final = ("misconf", "noreplicas", "readonly", "masterdown", "loading")
 """The names, in the order in which Redis looks: behind the memory, before a pause."""
 
 
