@@ -97,6 +97,10 @@ class OutOfMemory(Rejection):
     text = b"OOM command not allowed when used memory > 'maxmemory'."
 
 
+class Loading(Rejection):
+    text = b"LOADING Redis is loading the dataset in memory"
+
+
 class NoScript(RedisError):
     text = b"NOSCRIPT No matching script. Please use EVAL."
 

@@ -521,6 +521,7 @@ def flushall(session: Context, argv: list[bytes]) -> Any:
     """Remove all keys of all databases."""
     _check_flush_mode(argv)
     session.keyspace.flush(session.keyspace.databases)
+    session.keyspace.on_flushed()
     return OK
 
 

@@ -15,6 +15,7 @@ from itertools import chain
 from typing import Any, Final
 
 from pycache_server.entry import NEVER, Entry
+from pycache_server.persist.opcodes import Aux
 from pycache_server.resp.encode import encode_texts, format_double
 from pycache_server.store.buckets import Bucket
 from pycache_server.store.candidates import Candidates
@@ -44,8 +45,10 @@ class Recreating:
         """How many keys have been written."""
         self.total = sum(database.size for database in keyspace.databases)
         """How many there were in the beginning."""
+        self.stripped = 0
+        """Hashes that have lost their times to live: none here."""
 
-    def head(self, aux: Iterable[tuple[bytes, bytes]] = (), functions: Iterable[bytes] = ()) -> bytes:
+    def head(self, aux: Iterable[Aux] = (), functions: Iterable[bytes] = ()) -> bytes:
         """The beginning: libraries of functions. There is no place for what an RDB file tells of itself."""
         return b"".join(encode_texts([b"FUNCTION", b"LOAD", code]) for code in functions)
 

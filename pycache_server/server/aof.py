@@ -12,9 +12,10 @@ every moment the manifest on the disk names files that make up the data set.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pycache_server.persist.manifest import HISTORY, Manifest
@@ -22,8 +23,9 @@ from pycache_server.server.aofload import AppendLoading
 from pycache_server.server.appenddir import TEMPORARY, AppendDirectory, CannotAppend
 from pycache_server.server.appendfile import AppendFile
 from pycache_server.server.appending import Appending
-from pycache_server.server.replaying import CannotLoad
+from pycache_server.server.loads import CannotLoad
 from pycache_server.server.rewriting import Rewrites, growth
+from pycache_server.server.snapshots import BASE, Refused, Snapshot
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
@@ -41,35 +43,87 @@ class AppendOnly:
         self._core = core = app.core
         settings = app.settings
         self.state = OFF
+        self.is_ready = False
+        """Whether the data set is there, so that appending may be switched."""
+        self.loading: AppendLoading | None = None
+        """What is being loaded."""
+        self.on_annotation: Callable[[bytes], None] | None = None
+        """Who hears of the annotations of a file that is loaded."""
         self.directory = AppendDirectory(
             lambda: str(settings["dir"]), settings["appenddirname"], settings["appendfilename"], core.host.log
         )
         self.manifest = Manifest()
-        self.appending = Appending(
-            core, app.outbox, settings, app.loop.call_soon_threadsafe, self._has_child, die
-        )
+        self.appending = Appending(core, app.outbox, settings, app.loop.call_soon_threadsafe, self._has_child, die)
         self.open_file: Callable[..., AppendFile] = AppendFile
         """Opens files; tests have others, that fail."""
         self.rewrites = Rewrites()
         self.base_size = 0
         """Bytes of all files after the last rewrite, or at the start."""
         self._older_size = 0  # bytes of all files but the one that grows
-        self._cancel: Callable[[], None] | None = None  # ends the rewrite that runs
+        self._snapshot: Snapshot | None = None  # the rewrite that runs
+        self.last_private = 0
+        """Bytes that the child of the last rewrite did not share with the server in the end."""
 
     # At boot
 
-    def load(self) -> AppendLoading | None:
-        """What reads the data set from the disk, None where there is nothing.
+    async def load_at_start(self) -> None:
+        """Load the data set, if there is one, and append from now on. Whoever needs data is told to wait meanwhile.
 
-        Raises CannotAppend, OSError.
+        Raises CannotLoad.
         """
-        self.manifest = self.directory.upgrade(self.directory.load())
-        if not self.manifest.parts():
-            return None
-        loading = AppendLoading(
-            self._core, self.directory, self.manifest, bool(self._app.settings["aof-load-truncated"])
+        log = self._core.host.log
+        try:
+            self.manifest = self.directory.upgrade(self.directory.load())
+            if self.manifest.parts():
+                for _ in self._steps():
+                    await asyncio.sleep(0)
+            self.begin()
+        except OSError as error:
+            text = str(error) if isinstance(error, CannotAppend) else f"{error.filename or ''}: {error.strerror}"
+            log("warning", text)
+            raise CannotLoad(text) from None
+        except CannotLoad as problem:
+            log("warning", str(problem))
+            raise
+        self._app.saves.forget_changes()
+        self._core.become_loading("")
+
+    def _steps(self) -> Iterator[None]:
+        """Load what the manifest names, in slices.
+
+        Raises CannotLoad, CannotAppend.
+        """
+        core, truncate = self._core, bool(self._app.settings["aof-load-truncated"])
+        loading = self.loading = AppendLoading(
+            core, self._app.loads, self.directory, self.manifest, truncate, self.on_annotation
         )
-        return loading
+        core.replaying = True
+        core.settle_stillness()
+        try:
+            yield from loading.steps()
+        finally:
+            self.loading = None
+            core.replaying = False
+            core.settle_stillness()
+
+    def reload(self) -> None:
+        """DEBUG LOADAOF: forget the data set, and load it again.
+
+        Raises CannotLoad, CannotAppend.
+        """
+        core = self._core
+        if self.state == ON:
+            self.appending.settle()
+            self.manifest = self.directory.load()
+        self._app.snapshots.abort()
+        audience, core.feed.audience = core.feed.audience, 0  # it is in the file
+        try:
+            core.keyspace.flush(core.keyspace.databases)
+            for _ in self._steps():
+                pass
+        finally:
+            core.feed.audience = audience
+        self._app.saves.forget_changes()
 
     def begin(self) -> None:
         """Append from now on: to the last increment, or to a new one. Where there are no files yet, the base is what the
@@ -81,17 +135,18 @@ class AppendOnly:
         self.directory.make()
         manifest = self.manifest
         if not manifest.parts():
-            manifest = manifest.with_base(self.directory.name, self._preamble(), keep=0)
+            manifest = manifest.with_base(self.directory.name, bool(self._app.settings["aof-use-rdb-preamble"]), keep=0)
             assert manifest.base is not None
             log("notice", f"Creating AOF base file {manifest.base.name} on server start")
-            temporary = self._temporary_base()
-            self._app.snapshots.write(temporary, self._preamble())
-            temporary.replace(self.directory.file(manifest.base.name))
+            self._app.snapshots.save_now(
+                self.directory.file(manifest.base.name), BASE, commands=not self._app.settings["aof-use-rdb-preamble"]
+            )
         if manifest.increments:
             log("notice", f"Opening AOF incr file {manifest.increments[-1].name} on server start")
         else:
             manifest = manifest.with_increment(self.directory.name)
             log("notice", f"Creating AOF incr file {manifest.increments[-1].name} on server start")
+            self.directory.remove(manifest.increments[-1].name)  # a crash may have left one that nobody knows
         file = self.open_file(self.directory.file(manifest.increments[-1].name))
         if manifest is not self.manifest:
             self.directory.persist(manifest)
@@ -100,14 +155,33 @@ class AppendOnly:
         self.base_size = self.size()
         self.appending.open(file)
         self.state = ON
+        self.is_ready = True
         self._remove_history()
 
-    def forget_history(self) -> None:
-        """Read the manifest though nothing is appended, so that numbers go on from there when something is.
+    def stay_off(self) -> None:
+        """Append nothing, but know the files that there are, so that a rewrite goes on from their numbers.
+
+        Raises CannotLoad.
+        """
+        self.is_ready = True
+        if self.directory.path.is_dir():
+            try:
+                self.manifest = self.directory.load()
+            except CannotAppend as problem:
+                self._core.host.log("warning", str(problem))
+                raise CannotLoad(str(problem)) from None
+
+    def switch(self, wanted: bool) -> None:
+        """CONFIG SET appendonly.
 
         Raises CannotAppend.
         """
-        self.manifest = self.directory.load()
+        if not self.is_ready:
+            return  # what the setting is when the data set has been loaded decides
+        if wanted:
+            self.enable()
+        else:
+            self.disable()
 
     # Switching
 
@@ -150,6 +224,15 @@ class AppendOnly:
         if waited:
             self.directory.remove(self._temporary_increment())
 
+    def may_end(self, forced: bool) -> bool:
+        """Whether the server may end now: not while the first base is being written, without which what it has appended
+        is worth nothing, unless it must."""
+        if self.state == WAITS and self._snapshot is not None:
+            words = "Writing initial AOF. Exit anyway." if forced else "Writing initial AOF, can't exit."
+            self._core.host.log("warning", words)
+            return forced
+        return True
+
     def _within_transaction(self) -> bool:
         return self._core.feed.depth > 0 or any(session.executing for session in self._core.sessions.values())
 
@@ -189,8 +272,7 @@ class AppendOnly:
         elif delay:
             self._core.host.log(
                 "warning",
-                "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in "
-                f"{delay} minutes",
+                f"Background AOF rewrite has repeatedly failed and triggered the limit, will retry in {delay} minutes",
             )
 
     def _has_grown(self) -> bool:
@@ -201,9 +283,7 @@ class AppendOnly:
         if self.appending.doubtful and self.appending.trouble() is None:
             return True
         return bool(
-            percentage
-            and size > settings["auto-aof-rewrite-min-size"]
-            and growth(size, self.base_size) >= percentage
+            percentage and size > settings["auto-aof-rewrite-min-size"] and growth(size, self.base_size) >= percentage
         )
 
     def _start(self) -> bool:
@@ -217,7 +297,7 @@ class AppendOnly:
             elif self.state == WAITS:
                 self._begin_temporary_increment()
             self._start_child()
-        except (OSError, self._app.snapshots.refusal) as error:
+        except (OSError, Refused) as error:
             log("warning", f"Can't rewrite append only file in background: {error}")
             self.rewrites.begin(now)
             self.rewrites.end(now, ok=False)
@@ -268,41 +348,47 @@ class AppendOnly:
     def _temporary_increment(self) -> str:
         return f"{TEMPORARY}{self.directory.name}.incr.aof"
 
-    def _temporary_base(self) -> Any:
-        return self.directory.file(f"{TEMPORARY}rewriteaof-bg-{os.getpid()}.aof")
-
-    def _preamble(self) -> bool:
-        return bool(self._app.settings["aof-use-rdb-preamble"])
-
     def _start_child(self) -> None:
-        path, preamble = self._temporary_base(), self._preamble()
-        self._cancel = self._app.snapshots.start_base(path, preamble, lambda error: self._end(error, preamble))
-        self._core.host.log("notice", "Background append only file rewriting started")
+        """Raises Refused."""
+        preamble = bool(self._app.settings["aof-use-rdb-preamble"])
+        path = self.directory.file(f"{TEMPORARY}rewriteaof-bg.aof")
 
-    def _end(self, error: Exception | None, preamble: bool) -> None:
-        """The child has ended."""
-        self._cancel = None
+        def on_end(snapshot: Snapshot) -> None:
+            self._end(snapshot, path, preamble)
+
+        self._snapshot = snapshot = self._app.snapshots.start(path, BASE, on_end, commands=not preamble)
+        started = f" by pid {snapshot.pid}" if snapshot.pid else ""
+        self._core.host.log("notice", f"Background append only file rewriting started{started}")
+
+    def _end(self, snapshot: Snapshot, path: Path, preamble: bool) -> None:
+        """The new base has been written, or not."""
+        self._snapshot = None
+        self.last_private = snapshot.private
         log = self._core.host.log
-        if error is None:
+        ok = not snapshot.error
+        if ok:
             log("notice", "Background AOF rewrite terminated with success")
-            error = self._install_base(preamble)
+            ok = self._install_base(path, preamble)
+        elif snapshot.signal or snapshot.aborted:
+            log("warning", f"Background AOF rewrite terminated by signal {snapshot.signal or 9}")
         else:
-            log("warning", f"Background AOF rewrite terminated with error: {error}")
-        self.rewrites.end(self._core.host.ticks(), ok=error is None)
-        if error is None:
+            log("warning", snapshot.error)
+            log("warning", "Background AOF rewrite terminated with error")
+        self.rewrites.end(self._core.host.ticks(), None if snapshot.aborted else ok)
+        if ok:
             log("notice", "Background AOF rewrite finished successfully")
             return
         with contextlib.suppress(OSError):
-            self._temporary_base().unlink()
+            path.unlink()
         if self.state == WAITS:
             self._drop_temporary_increment()
 
-    def _install_base(self, preamble: bool) -> OSError | None:
-        """Let a base that has been written take the place of all older files. What has gone wrong."""
+    def _install_base(self, temporary: Path, preamble: bool) -> bool:
+        """Let a base that has been written take the place of all older files. Whether that could be done."""
         log, directory, before = self._core.host.log, self.directory, self.manifest
         manifest = before.with_base(directory.name, preamble, keep=1 if self.state == ON else 0)
         assert manifest.base is not None
-        temporary, path = self._temporary_base(), directory.file(manifest.base.name)
+        path = directory.file(manifest.base.name)
         try:
             temporary.replace(path)
             log(
@@ -321,7 +407,7 @@ class AppendOnly:
         except OSError as error:
             log("warning", f"Error trying to put the new AOF base file {path.name} in place: {error.strerror}")
             directory.remove(path.name)
-            return error
+            return False
         self.manifest = manifest
         if self.state == WAITS:
             self.state = ON
@@ -329,7 +415,7 @@ class AppendOnly:
         self.base_size = self.size()
         self.appending.doubtful = False
         self._remove_history()
-        return None
+        return True
 
     def _remove_history(self) -> None:
         """Remove what a rewrite has made superfluous."""
@@ -349,14 +435,9 @@ class AppendOnly:
             self.manifest = manifest
 
     def _stop_rewrite(self) -> None:
-        if self._cancel is not None:
-            self._core.host.log("notice", "Killing running AOF rewrite child")
-            cancel, self._cancel = self._cancel, None
-            cancel()
-            if self.rewrites.begun is not None:
-                self.rewrites.end(self._core.host.ticks(), ok=False)
-            with contextlib.suppress(OSError):
-                self._temporary_base().unlink()
+        if self._snapshot is not None:
+            self._core.host.log("notice", f"Killing running AOF rewrite child: {self._snapshot.pid}")
+            self._snapshot.end_now()
 
     # Reports
 
@@ -371,7 +452,7 @@ class AppendOnly:
             self._older_size = sum(self.directory.sizes(self.manifest)[:-1])
 
     def _has_child(self) -> bool:
-        return bool(self._app.snapshots.active)
+        return self._app.snapshots.running is not None
 
     def fields(self) -> Iterator[tuple[str, Any]]:
         """The fields of INFO persistence."""
@@ -386,6 +467,7 @@ class AppendOnly:
         yield "aof_rewrites", rewrites.count
         yield "aof_rewrites_consecutive_failures", rewrites.failures
         yield "aof_last_write_status", "ok" if appending.trouble() is None else "err"
+        yield "aof_last_cow_size", self.last_private
 
     def running_fields(self) -> Iterator[tuple[str, Any]]:
         """The fields that there are only while something is appended."""

@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from pycache_server.persist.loading import Loading
+from pycache_server.persist.loading import Loading, Progress
 from pycache_server.persist.manifest import BASE, Manifest, Part
 from pycache_server.persist.replay import BadFile, Replay
 from pycache_server.rdb.reader import BadData
 from pycache_server.server.appenddir import AppendDirectory
-from pycache_server.server.replaying import CannotLoad, Replaying
+from pycache_server.server.loads import CannotLoad, Loads
+from pycache_server.server.replaying import Replaying
 from pycache_server.session.core import Core
 
 SLICE: Final = 0.005
@@ -33,7 +34,7 @@ _RDB: Final = b"REDIS"
 
 class AppendLoading:
     """The files of a manifest, as they are read. ``truncate`` is aof-load-truncated; ``on_annotation`` hears of lines
-    that are no commands. ``total`` and ``done`` are bytes.
+    that are no commands.
 
     Raises CannotLoad, CannotAppend.
     """
@@ -41,6 +42,7 @@ class AppendLoading:
     def __init__(
         self,
         core: Core,
+        loads: Loads,
         directory: AppendDirectory,
         manifest: Manifest,
         truncate: bool,
@@ -48,15 +50,14 @@ class AppendLoading:
     ) -> None:
         self._core = core
         self._directory = directory
+        self._loads = loads
         self._parts = manifest.parts()
         self._truncate = truncate
         self._on_annotation = on_annotation
         self.sizes = directory.sizes(manifest)
-        self.total = sum(self.sizes)
+        self.progress = Progress(0, sum(self.sizes))
+        """How much has been read, in bytes, and how many keys there are by now."""
         self._before = 0  # bytes of the files that have been read
-        self.done = 0
-        self.keys = 0
-        """How many keys there are by now."""
         self.aux: dict[bytes, bytes] = {}
         """What the base tells of itself."""
 
@@ -96,29 +97,37 @@ class AppendLoading:
             if cut_off is not None:
                 self._end_early(path, cut_off, within, last)
         self._before += size
-        self.done = self._before
+        self.progress.done = self._before
 
-    def _read_rdb(self, data: Any, part: Part) -> Iterator[None]:
-        core = self._core
+    def _read_rdb(self, data: Any, part: Part) -> Generator[None, None, Loading]:
+        """Read the RDB file that a file is, or begins with."""
+        host, loads = self._core.host, self._loads
         base = part.kind == BASE and part.name.endswith(".rdb")
-        what = "RDB base file" if base else "RDB preamble of the AOF file"
-        core.host.log(
+        host.log(
             "notice", "Reading RDB base file on AOF loading..." if base else "Reading RDB preamble from AOF file..."
         )
         try:
-            loading = Loading(data, core.keyspace, core.shape, keep_expired=True)
-            while loading.step():
-                self.done = self._before + loading.progress.done
-                self.keys = loading.progress.keys
-                yield
+            steps = loads.steps(data)
+            loading = yield from self._watched(steps)
         except BadData as error:
-            core.host.log("warning", f"{error} in {part.name}")
+            loads.complain(error)
+            what = "RDB base file" if base else "RDB preamble of the AOF file"
             raise CannotLoad(f"Error reading the {what} {part.name}, AOF loading aborted") from None
-        loading.install()
         self.aux = loading.aux
-        replaying = Replaying(core, part.name)
-        replaying.run([[b"FUNCTION", b"LOAD", b"REPLACE", code] for code in loading.functions])
         return loading
+
+    def _watched(self, steps: Generator[None, None, Loading]) -> Generator[None, None, Loading]:
+        """Go on with what loads an RDB file, and follow how far it is."""
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            loading = self._loads.current
+            if loading is not None:
+                self.progress.done = self._before + loading.progress.done
+                self.progress.keys = loading.progress.keys
+            yield
 
     def _replay(self, replay: Replay, part: Part) -> Iterator[None]:
         """Execute the commands of a file."""
@@ -128,8 +137,8 @@ class AppendLoading:
         more = True
         while more:
             more = self._slice(replaying, units, part)
-            self.done = self._before + replay.position
-            self.keys = sum(database.size for database in core.keyspace.databases)
+            self.progress.done = self._before + replay.position
+            self.progress.keys = sum(database.size for database in core.keyspace.databases)
             yield
 
     def _slice(self, replaying: Replaying, units: Iterator[list[list[bytes]]], part: Part) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pycache_server.evict.base import ALL_KEYS, VOLATILE, UnknownPolicy, load_policy, policy_names
 from pycache_server.evict.noeviction import NoEviction
+from pycache_server.server.appenddir import CannotAppend
 from pycache_server.session.core import OutputLimit
 from pycache_server.session.room import seconds_of
 from pycache_server.store.events import parse_flags
@@ -230,6 +231,13 @@ def _log(app: App) -> None:
     app.log.form = app.settings["log-format"]
 
 
+def _appending(app: App) -> None:
+    try:
+        app.aof.switch(app.settings["appendonly"])
+    except CannotAppend as problem:
+        raise CannotApply(str(problem)) from None
+
+
 def _title(app: App) -> None:
     """Show in the process list what this is, where setproctitle is installed."""
     if not app.settings["set-proc-title"] or app.collector is None:
@@ -251,10 +259,16 @@ def _title(app: App) -> None:
     setproctitle(title.strip())
 
 
+def _saves(app: App) -> None:
+    app.saves.refresh()
+
+
 APPLY: dict[str, Callable[[App], None]] = {
     "loglevel": _log,
     "log-format": _log,
     "dir": _directory,
+    "save": _saves,
+    "stop-writes-on-bgsave-error": _saves,
     "proto-max-bulk-len": _input_limits,
     "client-query-buffer-limit": _input_limits,
     "client-output-buffer-limit": _output_limits,
@@ -280,6 +294,7 @@ APPLY: dict[str, Callable[[App], None]] = {
         ("maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "maxmemory-eviction-tenacity"), _eviction
     ),
     "maxclients": _maxclients,
+    "appendonly": _appending,
     "busy-reply-threshold": _scripting,
     "lua-max-memory": _scripting,
     "proc-title-template": _title,

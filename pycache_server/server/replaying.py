@@ -8,12 +8,9 @@ to a key it was able to do, and when a key goes, the file says.
 from __future__ import annotations
 
 from pycache_server.errors import RedisError
+from pycache_server.server.loads import CannotLoad
 from pycache_server.session.core import Core
 from pycache_server.session.modes import Row
-
-
-class CannotLoad(Exception):
-    """A data set cannot be read; the text says why, in Redis's words."""
 
 
 class Replaying:
@@ -73,4 +70,3 @@ class Replaying:
             f"== CRITICAL == This server is sending an error to its AOF-loading-client: '{text}' after processing the "
             f"command '{name}'",
         )
-

@@ -40,13 +40,14 @@ class Rewrites:
         self.scheduled = False
         self.count += 1
 
-    def end(self, now: float, ok: bool) -> None:
-        """The one that runs has ended."""
+    def end(self, now: float, ok: bool | None) -> None:
+        """The one that runs has ended; ``ok`` is None where it was given up, which is neither."""
         assert self.begun is not None
         self.seconds = int(now - self.begun)
         self.begun = None
-        self.ok = ok
-        self.failures = 0 if ok else self.failures + 1
+        if ok is not None:
+            self.ok = ok
+            self.failures = 0 if ok else self.failures + 1
 
     def delay(self, now: float) -> int | None:
         """Whether none may be begun now by itself, because several have failed: None where one may, otherwise the

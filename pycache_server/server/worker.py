@@ -1,7 +1,8 @@
 """Calls of the system that may take long, in a thread: fsync of a busy disk, a write(2) behind it, closing large files.
 
 Jobs run one after the other, and what follows one runs in the event loop. The thread exists only while there are jobs:
-at other times the process has one thread, as who forks wants it.
+at other times the process has one thread, as who forks wants it. A fork while one runs does no harm: a job is a call of
+the system, and the child touches no lock that such a thread could hold (``running`` tells how many there are).
 """
 
 from __future__ import annotations
@@ -9,10 +10,19 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from weakref import WeakSet
 
 Job = Callable[[], object]
 Done = Callable[[OSError | None], None]
 """Called in the event loop, with what the job has raised."""
+
+
+_WORKERS: WeakSet[Worker] = WeakSet()
+
+
+def running() -> int:
+    """How many threads of workers there are now."""
+    return sum(worker.is_running() for worker in _WORKERS)
 
 
 class Worker:
@@ -25,6 +35,7 @@ class Worker:
         self._jobs: deque[tuple[Job, Done]] = deque()
         self._ended: deque[tuple[Done, OSError | None]] = deque()
         self._thread: threading.Thread | None = None
+        _WORKERS.add(self)
         self.pending = 0
         """How many jobs have not ended, as far as the event loop knows."""
 
@@ -36,6 +47,11 @@ class Worker:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
+
+    def is_running(self) -> bool:
+        """Whether its thread is there."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
 
     def wait(self) -> None:
         """Wait until all jobs have ended, and what follows them has been done."""

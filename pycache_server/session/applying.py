@@ -26,7 +26,6 @@ from pycache_server.commands.registry import Command, Flag
 from pycache_server.errors import RedisError, arity_rejection
 from pycache_server.repl.reader import StreamReader, size_of
 from pycache_server.session.host import Link
-from pycache_server.session.modes import Row
 from pycache_server.session.session import Session
 from pycache_server.session.transactions import execute
 

@@ -109,6 +109,12 @@ class Core:
         """busy-reply-threshold in seconds."""
         self.busy: Rejection | None = None
         """What most commands are answered while a script runs for long."""
+        self.loading = ""
+        """``sync`` while the data set is being loaded, and commands must wait for it; ``async`` while the old one is
+        served meanwhile."""
+        self.replaying = False
+        """Whether an append-only file is being loaded."""
+        self._disk_errors: dict[str, bytes] = {}  # by who has them
         self.make_session: Callable[[], Session]
         """Makes a session that is nobody's connection; set by setup.py."""
         self.owner: Any = None
@@ -224,13 +230,37 @@ class Core:
 
     def settle_stillness(self) -> None:
         """Let keys go by themselves or not, as pause and role want it: on a follower none does, since its leader says
-        when they go; and it gives up none for want of memory unless it shall hold a limit of its own."""
+        when they go; and it gives up none for want of memory unless it shall hold a limit of its own. While an
+        append-only file is replayed, that says when they go."""
         keyspace, following = self.keyspace, self.replication.following
-        keyspace.stands_still = bool(self.pause.mode) or following is not None
-        keyspace.keeps_all = bool(self.pause.mode) or (following is not None and following.ignores_maxmemory)
+        still = bool(self.pause.mode) or self.replaying
+        keyspace.stands_still = still or following is not None
+        keyspace.keeps_all = still or (following is not None and following.ignores_maxmemory)
         self.shape.follow(following is not None)
         if not keyspace.stands_still:
             keyspace.wake()
+
+    def become_loading(self, how: str) -> None:
+        """The data set is being loaded, ``sync`` or ``async``, or is there (empty)."""
+        if how != self.loading:
+            self.loading = how
+            self.tables.refresh()
+
+    def refuse_writes(self, who: str, text: bytes | None) -> None:
+        """Answer commands that write with an error, because what they change cannot be kept; with None, ``who`` has
+        no reason for that any more."""
+        before = self.disk_error
+        if text is None:
+            self._disk_errors.pop(who, None)
+        else:
+            self._disk_errors[who] = text
+        if self.disk_error != before:
+            self.tables.refresh()
+
+    @property
+    def disk_error(self) -> bytes | None:
+        """Why commands that write are refused, None where they are not."""
+        return next(iter(self._disk_errors.values()), None)
 
     def refresh_precision(self) -> None:
         """Time every command where somebody wants to hear of short calls."""

@@ -17,7 +17,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import Command, Flag, Handler
-from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection, arity_rejection, unknown_subcommand
+from pycache_server.errors import (
+    Loading,
+    NoAuth,
+    OutOfMemory,
+    RedisError,
+    Rejection,
+    arity_rejection,
+    unknown_subcommand,
+)
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.session.commandlog import sized
 from pycache_server.session.feed import fed, united
@@ -241,6 +249,12 @@ class Tables:
         if core.busy is not None and Flag.ALLOW_BUSY not in command.flags:
             return _busy_gate
         gates: list[Gate] = []
+        if core.loading == "sync" and Flag.LOADING not in command.flags:
+            return _loading_gate
+        if core.loading == "async" and Flag.NO_ASYNC_LOADING in command.flags:
+            return _loading_gate
+        if core.disk_error is not None and (Flag.WRITE in command.flags or command.name in _NEED_THE_DISK):
+            gates.append(_disk_gate)
         limited = core.keyspace.maxmemory or core.shape.limited
         if limited and (command.flags & {Flag.DENYOOM, Flag.WRITE} or command.name == "exec"):
             gates.append(_memory_gate)
@@ -261,6 +275,8 @@ _RUN_SUBSCRIBED = frozenset(
     ("subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe", "ping", "quit", "reset")
 )
 _MAY_WRITE = frozenset(("exec", "swapdb", "flushall", "flushdb", "debug", "eval", "evalsha", "fcall"))
+_NEED_THE_DISK = frozenset(("exec", "ping"))
+"""What else is refused when changes cannot be kept: PING, so that who looks after the server hears of it."""
 _UNITES = frozenset(("exec", "eval", "evalsha", "fcall"))
 """Commands that are told to the feed by those that they call."""
 _UNMONITORED = frozenset((Flag.SKIP_MONITOR, Flag.ADMIN))
@@ -566,6 +582,20 @@ def _have_room(session: Session, row: Row, argv: list[bytes]) -> bool:
     """Whether the keys of a command are in no part of the keyspace that is full and gives up nothing."""
     places = row.command.find_keys(argv) or []
     return not session.core.room.is_full(session.db, [argv[index] for index, _ in places])
+
+
+def _loading_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
+    """Refuse a command while the data set is being loaded."""
+    raise Loading
+
+
+def _disk_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
+    """Refuse a command that writes while what it writes cannot be kept."""
+    if row.command.name == "exec":
+        queued = session.transaction.queued if session.transaction is not None else []
+        if not any(Flag.WRITE in each.command.flags for each, _ in queued):
+            return
+    raise Rejection(session.core.disk_error)
 
 
 def _busy_gate(session: Session, row: Row, argv: list[bytes]) -> Any:

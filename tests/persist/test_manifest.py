@@ -29,7 +29,9 @@ def test_the_parts_are_read_in_the_order_in_which_they_are_to_be_replayed() -> N
 
 
 def test_comments_and_words_that_later_versions_add_are_passed_over() -> None:
-    manifest = parse_manifest("# a comment\nfile a.1.incr.aof seq 1 type i startoffset 5\nFILE b.2.incr.aof SEQ 2 TYPE i\n")
+    manifest = parse_manifest(
+        "# a comment\nfile a.1.incr.aof seq 1 type i startoffset 5\nFILE b.2.incr.aof SEQ 2 TYPE i\n"
+    )
     assert [part.sequence for part in manifest.increments] == [1, 2]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from pycache_server.entry import Entry
 from pycache_server.persist.recreate import ITEMS, Recreating, commands_of
 from pycache_server.persist.replay import Replay
 from pycache_server.server.digest import dataset_digest
@@ -123,5 +122,7 @@ def test_any_data_set_comes_back_with_its_digest(seed: int) -> None:
     print("seed", seed)
     world = World()
     _fill(random.Random(seed), world.connect())
-    assert any(isinstance(value, Entry) or value for database in world.core.keyspace.databases for value in [database.size])
+    assert any(
+        isinstance(value, Entry) or value for database in world.core.keyspace.databases for value in [database.size]
+    )
     assert dataset_digest(rebuilt(world).core.keyspace) == dataset_digest(world.core.keyspace)

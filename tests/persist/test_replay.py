@@ -48,7 +48,7 @@ def test_wherever_the_end_is_missing_the_sound_part_is_known(cut: int) -> None:
     assert replay.cut_off == len(before) and not replay.open_transaction
 
 
-@pytest.mark.parametrize("cut", range(0, len(file_of(SET, [b"EXEC"]))))
+@pytest.mark.parametrize("cut", range(len(file_of(SET, [b"EXEC"]))))
 def test_a_transaction_whose_end_is_missing_has_never_been(cut: int) -> None:
     before = file_of(SET)
     data = before + file_of([b"MULTI"]) + file_of(SET, [b"EXEC"])[: -cut or None]
