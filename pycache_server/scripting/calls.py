@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 STATUS, FAILED, REFUSED, NO_MEMORY = 1, 2, 3, 4
 """What kind of value Lua gets, where it is not just one: the text of a status, that of an error of a command, that of
 an error in how the function was called, nothing for want of memory."""
-ALL = 3
 LARGE = 64 * 1024
 """Bytes of a value from which on it is looked whether Lua has room for it."""
 _ELEMENT = 64
@@ -70,8 +69,6 @@ class Calls:
         """Whose script it is, where that is somebody who may not do everything."""
         self.wrote = False
         """Whether the present script has called a command that writes."""
-        self.replicated = ALL
-        """redis.set_repl: what of the writes goes to the append-only file (1) and to replicas (2)."""
         self.time = 0.0
         """The time of the present script's begin: it stands still while it runs."""
 
@@ -83,7 +80,6 @@ class Calls:
         if client.resp != 2:
             client.speak(2)
         self.wrote = False
-        self.replicated = ALL
         self.time = self._core.clock.time
         self.rows = self._state = self.read_only if read_only else self.full if full else self.normal
         self._caller = session if session.guard is not None else None

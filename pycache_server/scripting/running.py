@@ -270,7 +270,7 @@ class Scripts:
 
     def set_repl(self, flags: float) -> None:
         """redis.set_repl: what of the script's writes is told to replicas and the append-only file."""
-        self.calls.replicated = int(flags)
+        self._core.feed.audience = int(flags)
 
     def log(self, level: float, text: bytes) -> None:
         """redis.log."""

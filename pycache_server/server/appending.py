@@ -67,6 +67,7 @@ class Appending:
         die: Callable[[str], None],
     ) -> None:
         self._core = core
+        self._feed = core.feed
         self._outbox = outbox
         self._settings = settings
         self._child = child
@@ -76,6 +77,8 @@ class Appending:
         self._stream = CommandStream()
         self._buffer: list[bytes] = []
         self._stamp = 0  # the second that was annotated last
+        self._stamps = False
+        self._policy = ""
         self.file: AppendFile | None = None
         """The increment that grows; None while nothing is written."""
         self.written = 0
@@ -92,20 +95,20 @@ class Appending:
         """Whether an fsync has failed since the last rewrite, so that the file may be damaged."""
         self.delayed = 0
         """How often a write had to wait for longer than LATE."""
-        self.on_synced: list[Callable[[], None]] = []
-        """Who wants to hear that ``synced`` has moved."""
 
     # The feed
 
     def open(self, file: AppendFile) -> None:
         """Write to a file from now on."""
         assert self.file is None
+        self.configure()
         self.file = file
-        self.written = self.synced = self._core.feed.position
+        self.written = self.synced = self._feed.position
         self._stream.reset()
         self._stamp = 0
         self._sync_begun = self._core.host.ticks()
-        self._core.feed.open(self)
+        self._core.syncs.local = self
+        self._feed.open(self)
         self._outbox.open(self.pass_)
 
     def close(self, sync: bool = True) -> None:
@@ -118,18 +121,25 @@ class Appending:
         if sync and self.error is None:
             self._core.host.log("notice", "Calling fsync() on the AOF file.")
             self._sync_now()
-        self._core.feed.close(self)
+        self._feed.close(self)
         file, self.file = self.file, None
         self._buffer.clear()
         self._set_trouble(None, None)
         self._outbox.close(self.pass_)
         self._syncer.submit(file.close, lambda error: None)
-        self.on_synced_moved()
+        self._core.syncs.local = None
+        self._core.syncs.moved()
+
+    def configure(self) -> None:
+        """The settings have changed, or are to be known."""
+        self._policy = str(self._settings["appendfsync"])
+        self._stamps = bool(self._settings["aof-timestamp-enabled"])
 
     def take(self, unit: list[Told]) -> None:
-        """See session/feed.py."""
-        if self._settings["aof-timestamp-enabled"]:
+        """See session/feed.py. Hot."""
+        if self._stamps:
             self._annotate_time()
+        self._feed.position += 1
         self._buffer.append(self._stream.encode(unit))
         if not self._outbox.planned:
             self._outbox.plan()
@@ -158,7 +168,7 @@ class Appending:
         if self._buffer:
             self._flush()
         elif not self._writer.pending and self.error is None:
-            self.written = self._core.feed.position
+            self.written = self._feed.position
         return self.written
 
     def _flush(self, patient: bool = True) -> None:
@@ -169,8 +179,8 @@ class Appending:
         assert self.file is not None
         data = self._buffer[0] if len(self._buffer) == 1 else b"".join(self._buffer)
         self._buffer.clear()
-        position = self._core.feed.position
-        if patient and self._syncer.pending and self._settings["appendfsync"] != "always":
+        position = self._feed.position
+        if patient and self._syncer.pending and self._policy != "always":
             self._write_in_thread(self.file, data, position)
             return
         ticks = self._core.host.ticks
@@ -225,11 +235,11 @@ class Appending:
             self._set_trouble(None, self.sync_error)
         self._unsynced = True
         if not (self._settings["no-appendfsync-on-rewrite"] and self._child()):
-            if self._settings["appendfsync"] == "always":
+            if self._policy == "always":
                 self._sync_always()
                 self.synced = position
-                self.on_synced_moved()
-            elif self._settings["appendfsync"] == "everysec":
+                self._core.syncs.moved()
+            elif self._policy == "everysec":
                 self._maybe_sync(position)
         self.written = position
 
@@ -237,7 +247,7 @@ class Appending:
         """A write could not be done, or not whole."""
         host = self._core.host
         now = host.ticks()
-        if self._settings["appendfsync"] == "always":
+        if self._policy == "always":
             host.log("warning", f"Error writing to the AOF file: {failure.strerror}")
             self._die("Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...")
         worth_telling = now - self._logged_at >= LOG_EVERY
@@ -276,11 +286,11 @@ class Appending:
             return
         if self._buffer:
             self._outbox.plan()
-        if self._unsynced and self._settings["appendfsync"] == "always" and not self._settings_forbid_sync():
+        if self._unsynced and self._policy == "always" and not self._settings_forbid_sync():
             self._sync_always()  # what has not been while a child was writing
             self.synced = self.written
-            self.on_synced_moved()
-        elif self._settings["appendfsync"] == "everysec" and not self._settings_forbid_sync():
+            self._core.syncs.moved()
+        elif self._policy == "everysec" and not self._settings_forbid_sync():
             self._maybe_sync(self.written)
 
     def _settings_forbid_sync(self) -> bool:
@@ -308,12 +318,7 @@ class Appending:
         if self.sync_error is not None:
             self._set_trouble(self.error, None)
         self.synced = max(self.synced, position)
-        self.on_synced_moved()
-
-    def on_synced_moved(self) -> None:
-        """Tell those who wait for the disk."""
-        for call in self.on_synced:
-            call()
+        self._core.syncs.moved()
 
     def _sync_always(self) -> None:
         assert self.file is not None
@@ -353,7 +358,7 @@ class Appending:
         self._stream.reset()
         self._stamp = 0
         self._unsynced = False
-        if self._settings["appendfsync"] == "no":
+        if self._policy == "no":
             self._syncer.submit(old.close, lambda error: None)
             return
 

@@ -183,6 +183,14 @@ def _lifetimes(app: App) -> None:
     app.core.shape.use_lifetimes(Lifetimes(default, longest))
 
 
+def _lazy_frees(app: App) -> None:
+    """By which word the removal of keys is told."""
+    keyspace, settings = app.core.keyspace, app.settings
+    keyspace.expired_verb = b"UNLINK" if settings["lazyfree-lazy-expire"] else b"DEL"
+    keyspace.evicted_verb = b"UNLINK" if settings["lazyfree-lazy-eviction"] else b"DEL"
+    keyspace.removed_verb = b"UNLINK" if settings["lazyfree-lazy-server-del"] else b"DEL"
+
+
 def _maxclients(app: App) -> None:
     """Make room for the clients among the file descriptors of the process."""
     if app.embedded:
@@ -236,6 +244,10 @@ def _appending(app: App) -> None:
         app.aof.switch(app.settings["appendonly"])
     except CannotAppend as problem:
         raise CannotApply(str(problem)) from None
+
+
+def _append_settings(app: App) -> None:
+    app.aof.appending.configure()
 
 
 def _title(app: App) -> None:
@@ -293,8 +305,11 @@ APPLY: dict[str, Callable[[App], None]] = {
     **dict.fromkeys(
         ("maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "maxmemory-eviction-tenacity"), _eviction
     ),
+    **dict.fromkeys(("lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del"), _lazy_frees),
     "maxclients": _maxclients,
     "appendonly": _appending,
+    "appendfsync": _append_settings,
+    "aof-timestamp-enabled": _append_settings,
     "busy-reply-threshold": _scripting,
     "lua-max-memory": _scripting,
     "proc-title-template": _title,

@@ -20,7 +20,7 @@ class Replaying:
         self._core = core
         self._name = name
         self._session = core.make_session()
-        self._session.deny_blocking = True
+        self._session.deny_blocking = self._session.obeys = True
         self._rows: dict[bytes, Row] = {}
         self.commands = 0
         """How many have been executed."""

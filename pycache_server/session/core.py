@@ -31,6 +31,7 @@ from pycache_server.session.replication import Replication
 from pycache_server.session.room import Room
 from pycache_server.session.slowlog import SlowLog
 from pycache_server.session.stats import Rate, Stats
+from pycache_server.session.syncs import Syncs
 from pycache_server.session.tracking import Tracking
 from pycache_server.store.clock import Clock
 from pycache_server.store.keyspace import Keyspace
@@ -89,6 +90,7 @@ class Core:
         self.observers = Observers(self)
         self.keyspace.observer = self.observers
         self.feed = Feed(self)
+        self.syncs = Syncs(self)
         self.replication = Replication(self)
         self.gates = Gates(self)
         self.slowlog = SlowLog()

@@ -230,7 +230,7 @@ class Tables:
         if core.feed.active:
             if command.name in _UNITES:
                 call = united(call, row, core)
-            elif command.flags & _MAY_CHANGE:
+            elif command.flags & _MAY_CHANGE or command.name in _MAY_CHANGE_TOO:
                 call = fed(call, row, core)
         if core.serving and (Flag.WRITE in command.flags or command.name in _MAY_WRITE):
             call = _serving(call, core)
@@ -279,6 +279,8 @@ _NEED_THE_DISK = frozenset(("exec", "ping"))
 """What else is refused when changes cannot be kept: PING, so that who looks after the server hears of it."""
 _UNITES = frozenset(("exec", "eval", "evalsha", "fcall"))
 """Commands that are told to the feed by those that they call."""
+_MAY_CHANGE_TOO = frozenset(("pfcount", "debug"))
+"""Commands whose flags do not tell that they may change something."""
 _UNMONITORED = frozenset((Flag.SKIP_MONITOR, Flag.ADMIN))
 _MAY_CHANGE = frozenset((Flag.WRITE, Flag.MAY_REPLICATE))
 _TOUCHES_KEYS = _MAY_CHANGE | {Flag.READONLY}

@@ -1,7 +1,7 @@
 """What a primary without replicas says of them.
 
 Contents: ROLE WAIT WAITAOF. Nobody ever acknowledges anything, so who waits for more than nobody waits until the time
-is over, or for ever; within MULTI and scripts nobody waits.
+is over, or for ever; within MULTI and scripts nobody waits. What is on disks is told in syncs.py.
 """
 
 from __future__ import annotations
@@ -50,9 +50,12 @@ def waitaof(session: Session, argv: list[bytes]) -> Any:
     local = integer_in(argv[1], 0, 1)
     wanted = positive(argv[2])
     timeout = timeout_ms(argv[3], session.keyspace.clock.today())
-    if local:
-        raise RedisError(b"ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
-    return [0, 0] if not wanted else _wait(session, timeout, [0, 0])
+    if session.core.replication.following is not None:
+        raise RedisError(
+            b"ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local "
+            b"and are not propagated."
+        )
+    return session.core.syncs.wait(session, local, wanted, timeout)
 
 
 def _wait(session: Session, timeout: float, answer: Any) -> Any:

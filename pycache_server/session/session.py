@@ -222,7 +222,7 @@ class Session(Identity):
         elif value is NO_REPLY:
             data = b""
         elif value is HALT:
-            self._source = source
+            self._source, self.halted_by = source, argv
             data = b""
         else:
             try:
@@ -313,7 +313,7 @@ class Session(Identity):
             if value is NO_REPLY:
                 continue
             if value is HALT:
-                self._source = source
+                self._source, self.halted_by = source, argv
                 break
             try:
                 encoded = self.encode(value)

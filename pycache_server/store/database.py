@@ -496,6 +496,17 @@ class Database:
             self.expired += 1
             self.announce(entry.key, EXPIRED_KEY)
 
+    # What a told.ToldDatabase has to say more
+
+    def has_lost_rest(self, key: bytes) -> None:
+        """A hash is about to go, of which nothing is left but fields that have expired."""
+
+    def has_lost_fields(self, key: bytes, fields: list[bytes]) -> None:
+        """Fields of a hash have been removed because their time had come."""
+
+    def has_bounded(self, key: bytes) -> None:
+        """A key has been given another time to live than was asked for."""
+
     def evict_one(self) -> bool:
         """Give up the key that the engine chooses. False where it has none to give, or there is no engine."""
         return False

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pycache_server.store.observed import Observer
     from pycache_server.store.preserving import Preserver
     from pycache_server.store.simulation import Simulation
+    from pycache_server.store.told import Listener
 
 
 class Keyspace:
@@ -35,8 +36,11 @@ class Keyspace:
         """Called with the table of a database when it has been made (buckets.py)."""
         self.on_flushed: Callable[[], None] = _no_one
         """Called when FLUSHALL has removed everything."""
-        self.on_gone: Callable[[Database, bytes], None] = _unheard
-        """Called with a key that has expired or been evicted, while databases are told.ToldDatabase."""
+        self.listener: Listener | None = None
+        """Who is told of what happens by itself, while databases are told.ToldDatabase."""
+        self.expired_verb = self.evicted_verb = self.removed_verb = b"DEL"
+        """What stands for the removal of a key that has expired, was evicted, or was emptied at once, where that is
+        told: DEL or UNLINK, by lazyfree-lazy-expire, lazyfree-lazy-eviction and lazyfree-lazy-server-del."""
         self.observer: Observer | None = None
         self.encodings = Encodings()
         self.lifetimes: Lifetimes | None = None
@@ -167,10 +171,6 @@ def _exchange(one: Database, other: Database) -> None:
 
 
 def _no_one() -> None:
-    pass
-
-
-def _unheard(database: Database, key: bytes) -> None:
     pass
 
 

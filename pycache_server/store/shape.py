@@ -22,7 +22,7 @@ from pycache_server.store.observed import ObservedDatabase
 from pycache_server.store.preserving import PreservingDatabase
 from pycache_server.store.scan import SLOTS
 from pycache_server.store.simulation import ShadowedDatabase, Simulation
-from pycache_server.store.told import ToldDatabase
+from pycache_server.store.told import Listener, ToldDatabase
 
 _CLASSES: dict[tuple[type[Database], ...], type[Database]] = {}
 
@@ -82,11 +82,10 @@ class Shape:
             self._follows = follows
             self._apply()
 
-    def tell(self, on_gone: Callable[[Database, bytes], None] | None) -> None:
-        """Call ``on_gone`` with each key that expires or is evicted from now on, or nobody any more."""
-        self._told = on_gone is not None
-        if on_gone is not None:
-            self._keyspace.on_gone = on_gone
+    def tell(self, listener: Listener | None) -> None:
+        """Tell a listener of what happens by itself from now on, or nobody any more."""
+        self._told = listener is not None
+        self._keyspace.listener = listener
         self._apply()
 
     def preserve(self, on: bool) -> None:

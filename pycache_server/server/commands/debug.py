@@ -213,7 +213,10 @@ def _populate(session: Session, words: list[bytes]) -> Any:
     for number in range(count):
         key, value = b"%b:%d" % (prefix, number), b"value:%d" % number
         if session.db.find(key) is None:
-            session.db.put(key, (value[:size] + bytes(size - len(value[:size]))) if size > 0 else value, DEL)
+            value = (value[:size] + bytes(size - len(value[:size]))) if size > 0 else value
+            session.db.put(key, value, DEL)
+            if session.effects is not None:  # replicas need not allow DEBUG
+                session.effects.append([b"SET", key, value])
     return OK
 
 
