@@ -1,7 +1,7 @@
 """The append-only file of a server: on and off, at boot, while it runs, and anew.
 
-Three states. ``off``: nothing is written. ``on``: every change goes to the last increment of the manifest (appending.py)
-before its reply leaves. ``waits``: appending has been switched on while the server runs; changes go to a temporary
+Three states. ``off``: nothing is written. ``on``: every change goes to the last increment of the manifest
+(appending.py) before its reply leaves. ``waits``: appending has been switched on while the server runs; changes go to a temporary
 increment, and the state is ``on`` when a base has been written that the increment continues. A crash before that finds
 the files that there were before.
 
@@ -116,18 +116,22 @@ class AppendOnly:
             self.appending.settle()
             self.manifest = self.directory.load()
         self._app.snapshots.abort()
-        audience, core.feed.audience = core.feed.audience, 0  # it is in the file
+        databases = core.keyspace.databases
+        changes = [database.dirty for database in databases]
+        audience, core.feed.audience = core.feed.audience, 0
         try:
-            core.keyspace.flush(core.keyspace.databases)
+            core.keyspace.flush(databases)
             for _ in self._steps():
                 pass
         finally:
             core.feed.audience = audience
+            for database, count in zip(databases, changes, strict=True):
+                database.dirty = count  # nothing has changed for those who are told of changes: it is in the file
         self._app.saves.forget_changes()
 
     def begin(self) -> None:
-        """Append from now on: to the last increment, or to a new one. Where there are no files yet, the base is what the
-        keyspace holds now.
+        """Append from now on: to the last increment, or to a new one. Where there are no files yet, the base is what
+        the keyspace holds now.
 
         Raises CannotAppend, OSError.
         """
@@ -207,8 +211,8 @@ class AppendOnly:
             self.state = OFF
             log(
                 "warning",
-                "Redis needs to enable the AOF but can't trigger a background AOF rewrite operation. Check the above logs "
-                "for more info about the error.",
+                "Redis needs to enable the AOF but can't trigger a background AOF rewrite operation. Check the above "
+                "logs for more info about the error.",
             )
             raise CannotAppend("Unable to turn on AOF. Check server logs.")
 

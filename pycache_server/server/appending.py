@@ -217,8 +217,8 @@ class Appending:
         self.delayed += 1
         self._core.host.log(
             "notice",
-            "Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for fsync "
-            "to complete, this may slow down Redis.",
+            "Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for "
+            "fsync to complete, this may slow down Redis.",
         )
 
     def _watch_write(self, seconds: float) -> None:
@@ -272,8 +272,8 @@ class Appending:
             self.file.keep(written)
             self._core.host.log(
                 "warning",
-                "Could not remove short write from the append-only file.  Redis may refuse to load the AOF the next time "
-                f"it starts.  ftruncate: {error.strerror}",
+                "Could not remove short write from the append-only file.  Redis may refuse to load the AOF the next "
+                f"time it starts.  ftruncate: {error.strerror}",
             )
             return data[written:]
         return data

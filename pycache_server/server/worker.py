@@ -7,6 +7,7 @@ the system, and the child touches no lock that such a thread could hold (``runni
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -76,10 +77,8 @@ class Worker:
             except Exception as problem:  # nothing of that kind is expected: let it be treated as the disk's failure
                 error = OSError(0, f"{type(problem).__name__}: {problem}")
             self._ended.append((done, error))
-            try:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: whoever closes it has waited, or need not
                 self._notify(self._collect)
-            except RuntimeError:
-                pass  # the loop is closed: whoever closes it has waited, or does not care
 
     def _collect(self) -> None:
         """In the event loop."""

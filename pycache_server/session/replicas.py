@@ -52,8 +52,8 @@ def waitaof(session: Session, argv: list[bytes]) -> Any:
     timeout = timeout_ms(argv[3], session.keyspace.clock.today())
     if session.core.replication.following is not None:
         raise RedisError(
-            b"ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local "
-            b"and are not propagated."
+            b"ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just "
+            b"local and are not propagated."
         )
     return session.core.syncs.wait(session, local, wanted, timeout)
 

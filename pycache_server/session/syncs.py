@@ -1,8 +1,8 @@
 """WAITAOF: whose changes are on which disks, and who waits for that.
 
-``local`` is the append-only file of this server, while there is one: how far it is on the disk, in positions of the feed
-(feed.py). How many replicas have it on theirs, ``replicas`` tells of a client; without replication that is none. Whoever
-moves either calls ``moved``.
+``local`` is the append-only file of this server, while there is one: how far it is on the disk, in positions of the
+feed (feed.py). How many replicas have it on theirs, ``replicas`` tells of a client; without replication that is none.
+Whoever moves either calls ``moved``.
 
 A client waits for its own last change (``wrote``), not for what others have done since.
 """
