@@ -1,9 +1,9 @@
 """The append-only file of a server: on and off, at boot, while it runs, and anew.
 
 Three states. ``off``: nothing is written. ``on``: every change goes to the last increment of the manifest
-(appending.py) before its reply leaves. ``waits``: appending has been switched on while the server runs; changes go to a temporary
-increment, and the state is ``on`` when a base has been written that the increment continues. A crash before that finds
-the files that there were before.
+(appending.py) before its reply leaves. ``waits``: appending has been switched on while the server runs; changes go to a
+temporary increment, and the state is ``on`` when a base has been written that the increment continues. A crash before
+that finds the files that there were before.
 
 A rewrite begins a new increment, names it in the manifest, and lets a child write the base that holds everything before
 it (snapshots.py). When that is on the disk the manifest names it in place of all older files, which are removed. So at
