@@ -27,7 +27,7 @@ NOT_READY: Final = _NotReady()
 class Context:
     """Who runs a command: its database, all databases, and how to wait."""
 
-    __slots__ = ("db", "deny_blocking", "effects", "halted_by", "keyspace", "obeys", "resp")
+    __slots__ = ("db", "deny_blocking", "effects", "halted_by", "keyspace", "obeys", "resp", "wrote")
 
     def __init__(self, keyspace: Keyspace) -> None:
         self.keyspace = keyspace
@@ -41,6 +41,8 @@ class Context:
         commands whose effect cannot be told from words and value alone (``effect`` of registry.py)."""
         self.halted_by: list[bytes] = []
         """The command that has halted the session last: for whom the client waits, if it does."""
+        self.wrote = 0
+        """The position of the feed at the last change that it has told of (session/feed.py)."""
         self.obeys = False
         """Whether what comes has been done elsewhere already, on a leader or before a restart, and must be done as it
         is told: a time that has passed removes nothing, and one that is ahead is right."""

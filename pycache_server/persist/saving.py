@@ -19,6 +19,7 @@ from typing import Any, Final
 from pycache_server.entry import NEVER, Entry, SizedEntry
 from pycache_server.persist import opcodes
 from pycache_server.persist.opcodes import Aux
+from pycache_server.persist.recreate import Recreating
 from pycache_server.rdb import kinds
 from pycache_server.rdb.crc64 import crc64
 from pycache_server.rdb.save import save_lasting, save_value
@@ -159,7 +160,7 @@ def save(
     functions: Iterable[bytes] = (),
     checksum: bool = True,
     without_times: bool = False,
-    saving: Saving | None = None,
+    saving: Saving | Recreating | None = None,
 ) -> Iterator[bytes]:
     """A whole RDB file, in chunks of about CHUNK bytes. Nothing may change meanwhile. ``saving`` is for who wants to
     know how far it is."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pycache_server.persist.opcodes import Aux
+from pycache_server.persist.recreate import Recreating
 from pycache_server.persist.saving import CHUNK, Saving
 from pycache_server.store.buckets import Bucket
 from pycache_server.store.candidates import Candidates
@@ -39,7 +40,12 @@ class Slices:
     """One snapshot, from its beginning to ``close``. ``take`` gives the next chunk of it."""
 
     def __init__(
-        self, keyspace: Keyspace, shape: Shape, saving: Saving, aux: Iterable[Aux], functions: Iterable[bytes]
+        self,
+        keyspace: Keyspace,
+        shape: Shape,
+        saving: Saving | Recreating,
+        aux: Iterable[Aux],
+        functions: Iterable[bytes],
     ) -> None:
         assert keyspace.snapshot is None
         self._keyspace = keyspace

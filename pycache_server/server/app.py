@@ -13,13 +13,14 @@ import os
 import time
 from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pycache_server import REDIS_VERSION, __version__
 from pycache_server.commands.extensions import installed_modules, load_commands
 from pycache_server.server import apply
 from pycache_server.server.acceptor import Acceptor, open_sockets
 from pycache_server.server.aclfile import load_users
+from pycache_server.server.aof import AppendOnly
 from pycache_server.server.apply import CannotListen
 from pycache_server.server.attend import Attendant
 from pycache_server.server.cron import Cron
@@ -31,6 +32,7 @@ from pycache_server.server.loads import Loads
 from pycache_server.server.log import Log
 from pycache_server.server.memory import MemoryGauge
 from pycache_server.server.migrate import Migrations
+from pycache_server.server.outbox import Outbox
 from pycache_server.server.pages import HugePages
 from pycache_server.server.replicate import Deliveries
 from pycache_server.server.saves import Saves
@@ -43,6 +45,10 @@ from pycache_server.store.buckets import make_known
 
 DRAIN_TIMEOUT = 2.0
 """Seconds that clients get at the end to read what was written to them."""
+
+
+class Doomed(Exception):
+    """The server must end, and does."""
 
 
 class App:
@@ -83,6 +89,8 @@ class App:
         self.spare = SpareMemory(self.upkeep.tidier, self.collector) if self.collector is not None else None
         self.snapshots = Snapshots(self)
         self.saves = Saves(self)
+        self.outbox = Outbox(self.core.feed, self.host.defer, self._bind_connections)
+        self.aof = AppendOnly(self, self.die)
         self.loads = Loads(self)
         self.core.keyspace.on_flushed = self.saves.flushed
         self.cron = Cron(self, self.core, self.loop)
@@ -118,7 +126,7 @@ class App:
         apply.check_renames(self)
         apply.apply_all(self)
         load_users(self)
-        if load and self.loads.wanted():
+        if self.settings["appendonly"] or (load and self.loads.wanted()):
             self.core.become_loading("sync")
         await self._listen_unix()
         await self.listen()
@@ -135,6 +143,10 @@ class App:
 
         Raises loads.CannotLoad.
         """
+        if self.settings["appendonly"]:
+            await self.aof.load_at_start()
+            return
+        self.aof.stay_off()
         if self.core.loading:
             await self.loads.load_at_start()
 
@@ -146,6 +158,8 @@ class App:
         """Let the server end, after the data set has been saved: where there are save points, or ``save`` is among the
         options, and ``nosave`` is not. Whether it ends: where saving fails, it does with ``force`` alone."""
         save = "save" in options or (bool(self.settings["save"]) and "nosave" not in options)
+        if not self.aof.may_end("force" in options or "nosave" in options):
+            return False
         if not self.saves.last(save and not self.core.loading, "force" in options):
             return False
         self.is_saved = True
@@ -171,12 +185,29 @@ class App:
         for session in list(self.core.sessions.values()):
             session.abort()
         await asyncio.sleep(0)
+        self.aof.disable()
         if self._unix_listener is not None:
             self._unix_listener.close()
             with contextlib.suppress(OSError):
                 Path(self.socket_path).unlink()
         if self.collector is not None:
             self.collector.stop()
+
+    def die(self, problem: str) -> NoReturn:
+        """End at once, because nobody can be told the truth any more: clients are cut off without their replies."""
+        self.log.write("warning", problem)
+        for session in list(self.core.sessions.values()):
+            session.abort()
+        if not self.embedded:
+            os._exit(1)
+        self.stop_requested()
+        raise Doomed(problem)
+
+    def _bind_connections(self) -> None:
+        """The outbox is in force, or is no more."""
+        for session in list(self.core.sessions.values()):
+            if isinstance(session.link, Connection):
+                session.link.bind()
 
     # Listeners
 

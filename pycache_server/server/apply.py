@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pycache_server.evict.base import ALL_KEYS, VOLATILE, UnknownPolicy, load_policy, policy_names
 from pycache_server.evict.noeviction import NoEviction
+from pycache_server.server.appenddir import CannotAppend
 from pycache_server.session.core import OutputLimit
 from pycache_server.session.room import seconds_of
 from pycache_server.store.events import parse_flags
@@ -238,6 +239,17 @@ def _log(app: App) -> None:
     app.log.form = app.settings["log-format"]
 
 
+def _appending(app: App) -> None:
+    try:
+        app.aof.switch(app.settings["appendonly"])
+    except CannotAppend as problem:
+        raise CannotApply(str(problem)) from None
+
+
+def _append_settings(app: App) -> None:
+    app.aof.appending.configure()
+
+
 def _title(app: App) -> None:
     """Show in the process list what this is, where setproctitle is installed."""
     if not app.settings["set-proc-title"] or app.collector is None:
@@ -329,6 +341,9 @@ APPLY: dict[str, Callable[[App], None]] = {
     **dict.fromkeys(("lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del"), _lazy_frees),
     "maxclients": _maxclients,
     **dict.fromkeys(("replica-read-only", "replica-serve-stale-data", "replica-ignore-maxmemory"), _following),
+    "appendonly": _appending,
+    "appendfsync": _append_settings,
+    "aof-timestamp-enabled": _append_settings,
     "busy-reply-threshold": _scripting,
     "lua-max-memory": _scripting,
     "proc-title-template": _title,

@@ -61,6 +61,7 @@ class Cron:
         core.room.look()
         core.blocking.rest()
         self._app.saves.tick()
+        self._app.aof.tick()
         self._look_at_sessions(now)
         if self._app.collector is not None:
             begin = core.host.ticks()

@@ -15,9 +15,12 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
+
+from pycache_server.server.worker import running
 
 REPORT_EVERY: Final = 0.25
 """Seconds between two lines of a child."""
@@ -28,11 +31,13 @@ Write = Callable[[bytes], None]
 
 
 def can_fork() -> bool:
-    """Whether this process may be copied: the system can, and no other thread runs."""
-    if not hasattr(os, "fork") or threading.active_count() > 1:
+    """Whether this process may be copied: the system can, and no other thread runs but those that do no harm
+    (worker.py)."""
+    harmless = running()
+    if not hasattr(os, "fork") or threading.active_count() > 1 + harmless:
         return False
     try:
-        return len(os.listdir("/proc/self/task")) == 1
+        return len(os.listdir("/proc/self/task")) <= 1 + harmless
     except OSError:
         return True
 
@@ -83,7 +88,9 @@ def fork(work: Callable[[Write], None], keep: Sequence[int]) -> Child:
     os.set_blocking(reports, False)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # none may reach the child while it has our handlers
     try:
-        pid = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 and later: of threads; see can_fork
+            pid = os.fork()
         if not pid:
             _be_the_child(work, [*keep, write_end], write_end)
     except OSError:

@@ -144,7 +144,7 @@ def _memory(app: App) -> Fields:
     yield "mem_clients_normal", buffers
     yield "mem_cluster_links", 0
     yield "mem_overhead_db_hashtable_rehashing", 0
-    yield "mem_aof_buffer", 0
+    yield "mem_aof_buffer", app.aof.appending.buffered()
     yield "mem_allocator", "pymalloc"
     yield "active_defrag_running", 0
     yield "lazyfree_pending_objects", len(core.keyspace.discarded)
@@ -203,19 +203,16 @@ def _persistence(app: App) -> Fields:
     yield "rdb_last_cow_size", saves.last_private
     yield "rdb_last_load_keys_expired", loads.last_expired
     yield "rdb_last_load_keys_loaded", loads.last_keys
-    yield from _zeros("aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
-    yield "aof_last_rewrite_time_sec", -1
-    yield "aof_current_rewrite_time_sec", -1
-    yield "aof_last_bgrewrite_status", "ok"
-    yield from _zeros("aof_rewrites", "aof_rewrites_consecutive_failures")
-    yield "aof_last_write_status", "ok"
-    yield from _zeros("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size")
-    if loads.current is not None:
-        progress = loads.current.progress
+    yield from app.aof.fields()
+    yield from _zeros("module_fork_in_progress", "module_fork_last_cow_size")
+    yield from app.aof.running_fields()
+    loading = app.aof.loading or loads.current
+    if loading is not None:
+        progress = loading.progress
         spent = max(now - loads.started, 0.0)
         yield "loading_start_time", int(loads.started)
         yield "loading_total_bytes", progress.total
-        yield "loading_rdb_used_mem", int(loads.current.aux.get(b"used-mem", b"0"))
+        yield "loading_rdb_used_mem", int(loading.aux.get(b"used-mem", b"0"))
         yield "loading_loaded_bytes", progress.done
         yield "loading_loaded_perc", f"{100 * progress.done / max(progress.total, 1):.2f}"
         yield "loading_eta_seconds", int(spent * (progress.total - progress.done) / max(progress.done, 1))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import mmap
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -123,6 +124,23 @@ class Loads:
         finally:
             self.current = None
             core.become_loading("")
+        return loading
+
+    def steps(self, data: Any) -> Generator[None, None, Loading]:
+        """The same for the file that an append-only file begins with, in slices, whoever is served meanwhile.
+
+        Raises BadData; then nothing has changed.
+        """
+        loading = self._begin(data, keep_expired=True, start=0)
+        try:
+            while self._slice(loading, SLICE):
+                yield
+            self._install(loading, self._libraries(loading))
+        except BaseException:
+            loading.discard()
+            raise
+        finally:
+            self.current = None
         return loading
 
     def load_now(self, data: Any, merge: bool | None = None) -> None:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Final
 
 from pycache_server import REDIS_VERSION
 from pycache_server.persist.opcodes import Aux, aux_of_server
+from pycache_server.persist.recreate import Recreating
 from pycache_server.persist.saving import Saving, save
 from pycache_server.persist.slices import Slices
 from pycache_server.server.files import sync_directory
@@ -54,13 +55,14 @@ class Refused(Exception):
 @dataclass
 class Order:
     """What is wanted. ``aux`` is told by the file besides what every file tells; ``without_times`` is for readers that
-    do not know of hashes with fields that expire."""
+    do not know of hashes with fields that expire; ``commands`` wants commands in place of an RDB file."""
 
     sink: Sink
     kind: str
     on_end: Callable[[Snapshot], None]
     aux: Sequence[Aux] = ()
     without_times: bool = False
+    commands: bool = False
 
 
 class Snapshot:
@@ -102,6 +104,10 @@ class Snapshot:
         """Nobody needs it any more, and everything it has is to be gone. ``on_end`` is called."""
 
 
+def _nothing(snapshot: Snapshot) -> None:
+    """Nobody wants to hear of the end."""
+
+
 class Snapshots:
     """The snapshots of one server."""
 
@@ -119,8 +125,10 @@ class Snapshots:
         on_end: Callable[[Snapshot], None],
         on_begin: Callable[[], Sequence[Aux]] | None = None,
         without_times: bool = False,
+        commands: bool = False,
     ) -> Snapshot:
         """Begin a snapshot of this moment. ``on_begin`` is called at it, and may add to what the file tells of itself.
+        ``commands`` makes one that is commands which make everything anew, and no RDB file.
 
         Raises Refused where another one is running, or where it cannot be begun.
         """
@@ -129,7 +137,7 @@ class Snapshots:
         app = self._app
         app.core.clock.time = app.core.host.time()
         aux = on_begin() if on_begin is not None else ()
-        order = Order(sink, kind, on_end, aux, without_times)
+        order = Order(sink, kind, on_end, aux, without_times, commands)
         forks = self.forks_here()
         try:
             self.running = (_Forked if forks else _Sliced)(self, app, order)
@@ -161,16 +169,17 @@ class Snapshots:
         except Exception as error:
             self._app.core.report_failure("what follows a snapshot", error)
 
-    def save_now(self, path: Path) -> None:
+    def save_now(self, path: Path, kind: str = FILE, commands: bool = False) -> None:
         """Write a file while everything waits.
 
         Raises OSError.
         """
         app = self._app
         app.core.clock.time = app.core.host.time()
-        file = SnapshotFile(path, app.settings["dir"], app.settings["rdb-save-incremental-fsync"])
+        order = Order(path, kind, _nothing, commands=commands)
+        file = SnapshotFile(path, app.settings["dir"], self.syncs(order))
         try:
-            for chunk in self.chunks(Saving(app.core.keyspace, app.settings["rdbchecksum"])):
+            for chunk in self.chunks(self.saving(order), order):
                 file.write(chunk)
             file.complete()
         except BaseException:
@@ -189,7 +198,19 @@ class Snapshots:
         scripts = self._app.core.scripts
         return [library.code for library in scripts.libraries.values()] if scripts is not None else []
 
-    def chunks(self, saving: Saving, order: Order | None = None) -> Iterator[bytes]:
+    def saving(self, order: Order | None = None) -> Saving | Recreating:
+        """What makes a file."""
+        app = self._app
+        if order is not None and order.commands:
+            return Recreating(app.core.keyspace)
+        return Saving(app.core.keyspace, app.settings["rdbchecksum"], order is not None and order.without_times)
+
+    def syncs(self, order: Order | None = None) -> bool:
+        """Whether a file is synced while it is written, piece by piece."""
+        base = order is not None and order.kind == BASE
+        return bool(self._app.settings["aof-rewrite-incremental-fsync" if base else "rdb-save-incremental-fsync"])
+
+    def chunks(self, saving: Saving | Recreating, order: Order | None = None) -> Iterator[bytes]:
         """All of a file, of this moment."""
         return save(self._app.core.keyspace, self.aux(order), self.functions(), saving=saving)
 
@@ -392,7 +413,7 @@ class _Forked(Snapshot):
 def _write_as_child(app: App, order: Order, data: int, report: Write) -> None:
     """What the child does."""
     app.log.become_child()
-    saving = Saving(app.core.keyspace, app.settings["rdbchecksum"], order.without_times)
+    saving = app.snapshots.saving(order)
     size = 0
 
     def tell() -> None:
@@ -401,7 +422,7 @@ def _write_as_child(app: App, order: Order, data: int, report: Write) -> None:
     try:
         chunks = app.snapshots.chunks(saving, order)
         if isinstance(order.sink, Path):
-            file = SnapshotFile(order.sink, app.settings["dir"], app.settings["rdb-save-incremental-fsync"])
+            file = SnapshotFile(order.sink, app.settings["dir"], app.snapshots.syncs(order))
             try:
                 written(chunks, file.write, tell)
                 file.complete()
@@ -423,7 +444,7 @@ class _Sliced(Snapshot):
 
     def __init__(self, snapshots: Snapshots, app: App, order: Order) -> None:
         keyspace = app.core.keyspace
-        self._saving = Saving(keyspace, app.settings["rdbchecksum"], order.without_times)
+        self._saving = snapshots.saving(order)
         super().__init__(order, app.core.clock.time, self._saving.total)
         self._snapshots = snapshots
         self._app = app

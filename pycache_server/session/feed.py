@@ -71,6 +71,9 @@ class Feed:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._sinks: list[Sink] = []
+        self.position = 0
+        """How far those sinks are that replies wait for: each raises it with every unit that it takes. An outbox holds
+        replies by it (server/outbox.py)."""
         self.depth = 0
         """How many commands are running, one within another."""
         self.unit: list[Told] = []
@@ -194,7 +197,7 @@ def _keys_of(waiter: Waiter) -> Effect:
 
 def fed(call: Handler, row: Row, core: Core) -> Handler:
     """A command that is told to the feed where it has changed its database."""
-    command, feed = row.command, core.feed
+    command, feed, history = row.command, core.feed, core.replication.history
     effect = command.effect
     if command.name in _ANYWAY:
         return _told_anyway(call, feed, _ANYWAY[command.name])
@@ -223,6 +226,8 @@ def fed(call: Handler, row: Row, core: Core) -> Handler:
         if effects or feed.unit or feed.given:
             _tell(feed, effect, database, before, session, argv, value, effects)
             feed.leave()
+            session.wrote = feed.position
+            session.told = history.offset
             return value
         if database.dirty != before:
             told = None if effect is None else effect(session, argv, value)
@@ -233,6 +238,8 @@ def fed(call: Handler, row: Row, core: Core) -> Handler:
                 unit = [(database.index, each) for each in told]
                 if unit:
                     feed.give(unit)
+            session.wrote = feed.position
+            session.told = history.offset
             return value
         feed.depth = 0
         return value
@@ -262,7 +269,10 @@ def run_told(
         raise
     finally:
         session.effects = outer
+        if feed.unit:
+            session.wrote = feed.position + 1  # where the unit will end, or before
         feed.leave()
+        session.told = session.core.replication.history.offset
     return value
 
 
@@ -310,6 +320,8 @@ def _told_anyway(call: Handler, feed: Feed, audience: int) -> Handler:
         wanted = audience & feed.audience
         if wanted:
             feed.tell(index, argv, wanted)
+            session.wrote = feed.position + (feed.depth > 0)
+            session.told = session.core.replication.history.offset
         return value
 
     return run
@@ -327,10 +339,12 @@ def _fed_elsewhere(call: Handler, row: Row, core: Core) -> Handler:
             value = call(session, argv)
             if sum([database.dirty for database in databases]) != before:
                 feed.add(index, [argv])
+                session.wrote = feed.position + 1
             if feed.given:
                 feed.tell_given()
         finally:
             feed.leave()
+            session.told = core.replication.history.offset
         return value
 
     return run
@@ -341,11 +355,15 @@ def united(call: Handler, row: Row, core: Core) -> Handler:
     feed = core.feed
 
     def run(session: Session, argv: list[bytes]) -> Any:
+        before = feed.position
         feed.depth += 1
         try:
             return call(session, argv)
         finally:
             feed.audience = ALL
             feed.leave()
+            if feed.unit or feed.position != before:
+                session.wrote = feed.position + bool(feed.unit)
+            session.told = core.replication.history.offset
 
     return run

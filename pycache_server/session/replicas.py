@@ -1,6 +1,6 @@
 """What a server says of its role, and clients that wait until replicas have what they have written (waits.py).
 
-Contents: ROLE WAIT WAITAOF. Within MULTI and scripts nobody waits.
+Contents: ROLE WAIT WAITAOF. Within MULTI and scripts nobody waits. What is on disks is told in syncs.py.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pycache_server.commands.args import integer, integer_in, positive, timeout_ms
 from pycache_server.commands.registry import BLOCKING, FAST, LOADING, NOSCRIPT, STALE, Family
 from pycache_server.errors import RedisError
+from pycache_server.resp.encode import HALT
 from pycache_server.session.waits import Wait
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def waitaof(session: Session, argv: list[bytes]) -> Any:
             b"ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just "
             b"local and are not propagated."
         )
-    if local and replication.waits.local_offset is None:
-        raise RedisError(b"ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
-    return replication.waits.begin(session, Wait(session.told, wanted, local, durable=True), timeout)
+    answer = session.core.syncs.wait(session, local, wanted, timeout)
+    if answer is HALT and wanted:
+        replication.leading.ask()
+    return answer

@@ -206,10 +206,15 @@ class Replication:
     def acknowledged(self) -> None:
         """A replica has acknowledged something, or gone."""
         self.waits.look_soon()
+        self._core.syncs.moved()
         if self.failover.state:
             self.failover.look()
         for call in self.on_acknowledged:
             call()
+
+    def durable_for(self, session: Session) -> int:
+        """How many replicas have on disk what a client has written."""
+        return self.leading.leader.durable_at(session.told)
 
     def set_gate(self) -> None:
         """Refuse writes while there are too few good replicas, where that is wanted."""

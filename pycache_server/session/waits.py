@@ -1,4 +1,4 @@
-"""WAIT and WAITAOF: clients that wait until replicas have what they have written.
+"""WAIT: clients that wait until replicas have what they have written. What is on disks is told in syncs.py.
 
 What a client waits for is an offset of the stream: that behind its last write. Whenever replicas have acknowledged, all
 that wait are looked at, once a round; who waits in vain is answered when its time is over, with what there is then.
@@ -6,7 +6,6 @@ that wait are looked at, once a round; who waits in vain is answered when its ti
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wait:
-    """What a client waits for: so many replicas, and its own server's disk where ``local`` is 1. ``durable`` says that
-    it is about disks."""
+    """What a client waits for: so many replicas that are at an offset."""
 
     offset: int
     replicas: int
-    local: int = 0
-    durable: bool = False
 
 
 class Waits:
@@ -39,8 +35,6 @@ class Waits:
         self._replication = replication
         self._waiting: list[tuple[Wait, Waiter]] = []
         self._planned = False
-        self.local_offset: Callable[[], int] | None = None
-        """Up to where the stream is on this server's disk; None while there is no append-only file."""
 
     def begin(self, session: Session, wait: Wait, timeout: float) -> Any:
         """Halt a session until it has what it waits for, or ``timeout`` seconds have passed, 0 for ever. The reply,
@@ -54,15 +48,10 @@ class Waits:
         self._replication.leading.ask()
         return value
 
-    def _state(self, wait: Wait) -> tuple[bool, Any]:
+    def _state(self, wait: Wait) -> tuple[bool, int]:
         """Whether what is waited for is there, and the reply that tells how much is."""
-        leader = self._replication.leading.leader
-        if not wait.durable:
-            count = leader.acknowledged_by(wait.offset)
-            return count >= wait.replicas, count
-        local = int(self.local_offset is not None and self.local_offset() >= wait.offset)
-        count = leader.durable_at(wait.offset)
-        return local >= wait.local and count >= wait.replicas, [local, count]
+        count = self._replication.leading.leader.acknowledged_by(wait.offset)
+        return count >= wait.replicas, count
 
     def look_soon(self) -> None:
         """Something has been acknowledged."""

@@ -61,11 +61,22 @@ def _check_file_name(word: str) -> str | None:
     return f"{'dbfilename'} can't be a path, just a filename" if "/" in word or "\\" in word else None
 
 
+def _check_append_name(word: str) -> str | None:
+    if not word:
+        return "appendfilename can't be empty"
+    return "appendfilename can't be a path, just a filename" if "/" in word or "\\" in word else None
+
+
+def _check_append_directory(word: str) -> str | None:
+    if not word:
+        return "appenddirname can't be empty"
+    return "appenddirname can't be a path, just a dirname" if "/" in word or "\\" in word else None
+
+
 def _refuses(wanted: Callable[[Any], bool], why: str) -> Callable[[Any], str | None]:
     return lambda value: why if wanted(value) else None
 
 
-_NO_PERSISTENCE = "this version keeps data in memory only: there is no persistence yet"
 _NO_TLS = "TLS is not available in this version"
 _NO_CLUSTER = "cluster mode is not available"
 
@@ -214,8 +225,20 @@ def _acting() -> list[Directive]:
         Directive("snapshot-method", Choice(("auto", "slices")), "auto", acts=True),
         Directive("shutdown-on-sigterm", SHUTDOWN, "default", acts=True),
         Directive("shutdown-on-sigint", SHUTDOWN, "default", acts=True),
+        # the append-only file
+        Directive("appendonly", YES_NO, False, acts=True),
+        Directive("appendfilename", Checked(_check_append_name), "appendonly.aof", acts=True, fixed=True),
+        Directive("appenddirname", Checked(_check_append_directory), "appendonlydir", acts=True, fixed=True),
+        Directive("appendfsync", Choice(("everysec", "always", "no")), "everysec", acts=True),
+        Directive("no-appendfsync-on-rewrite", YES_NO, False, acts=True),
+        Directive("auto-aof-rewrite-percentage", INT, 100, acts=True),
+        Directive("auto-aof-rewrite-min-size", Memory(0, INT_MAX), 64 << 20, acts=True),
+        Directive("aof-load-truncated", YES_NO, True, acts=True),
+        Directive("aof-use-rdb-preamble", YES_NO, True, acts=True),
+        Directive("aof-rewrite-incremental-fsync", YES_NO, True, acts=True),
+        Directive("aof-timestamp-enabled", YES_NO, False, acts=True),
+        Directive("aof-disable-auto-gc", YES_NO, False, acts=True),
         # what cannot be had yet
-        Directive("appendonly", YES_NO, False, acts=True, refuses=_refuses(bool, _NO_PERSISTENCE)),
         Directive("cluster-enabled", YES_NO, False, acts=True, fixed=True, refuses=_refuses(bool, _NO_CLUSTER)),
     ]
 
@@ -230,14 +253,13 @@ def _idle() -> list[Directive]:
             rows.append(Directive(first, kind, default, alias=alias, fixed=fixed, protected=protected))
 
     add(YES_NO, False, "hide-user-data-from-log")
-    add(YES_NO, False, "activedefrag", "aof-timestamp-enabled", "aof-disable-auto-gc", "cluster-allow-reads-when-down")
+    add(YES_NO, False, "activedefrag", "cluster-allow-reads-when-down")
     add(YES_NO, False, "cluster-replica-no-failover/cluster-slave-no-failover", "tls-cluster", "tls-replication")
     add(YES_NO, False, "lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del")
     add(YES_NO, False, "lazyfree-lazy-user-del", "lazyfree-lazy-user-flush", "replica-lazy-flush/slave-lazy-flush")
-    add(YES_NO, False, "no-appendfsync-on-rewrite")
     add(YES_NO, False, "replica-ignore-disk-write-errors", "tls-prefer-server-ciphers")
     add(YES_NO, False, "always-show-logo", "io-threads-do-reads", fixed=True)
-    add(YES_NO, True, "activerehashing", "aof-load-truncated", "aof-rewrite-incremental-fsync", "aof-use-rdb-preamble")
+    add(YES_NO, True, "activerehashing")
     add(YES_NO, True, "cluster-allow-pubsubshard-when-down", "cluster-allow-replica-migration")
     add(YES_NO, True, "cluster-require-full-coverage", "crash-log-enabled", "crash-memcheck-enabled", "dynamic-hz")
     add(YES_NO, True, "jemalloc-bg-thread")
@@ -252,8 +274,6 @@ def _idle() -> list[Directive]:
     add(TEXT, "", "server-cpulist", "bio-cpulist", "aof-rewrite-cpulist", "bgsave-cpulist", fixed=True)
     add(TEXT, "", "ignore-warnings")
     add(TEXT, "nodes.conf", "cluster-config-file", fixed=True)
-    add(TEXT, "appendonly.aof", "appendfilename", fixed=True)
-    add(TEXT, "appendonlydir", "appenddirname", fixed=True)
     add(ANY, 0, "cluster-announce-bus-port", "cluster-announce-port", "cluster-announce-tls-port", "socket-mark-id")
     add(ANY, 0, "list-compress-depth")
     add(ANY, 0, "cluster-link-sendbuf-limit")
@@ -263,17 +283,15 @@ def _idle() -> list[Directive]:
     add(Number(1, 128), 1, "io-threads", fixed=True)
     add(ANY, 10, "active-defrag-threshold-lower", "cluster-replica-validity-factor/cluster-slave-validity-factor")
     add(ANY, 25, "active-defrag-cycle-max")
-    add(ANY, 100, "active-defrag-threshold-upper", "auto-aof-rewrite-percentage")
     add(ANY, 300, "tls-session-cache-timeout")
     add(ANY, 1000, "active-defrag-max-scan-fields")
     add(ANY, 15000, "cluster-node-timeout")
     add(ANY, 20480, "tls-session-cache-size")
     add(ANY, 10, "max-new-connections-per-cycle")
     add(ANY, 1, "max-new-tls-connections-per-cycle")
-    add(Memory(0, INT_MAX), 64 << 20, "auto-aof-rewrite-min-size")
+    add(ANY, 100, "active-defrag-threshold-upper")
     add(Memory(0, INT_MAX), 100 << 20, "active-defrag-ignore-bytes")
     add(Memory(-100, INT_MAX, percent=True), 0, "maxmemory-clients")
-    add(Choice(("always", "everysec", "no")), "everysec", "appendfsync")
     add(Choice(("no", "yes", "clients")), "no", "sanitize-dump-payload")
     add(Choice(("no", "yes", "relative", "absolute")), "no", "oom-score-adj")
     add(Choice(("ignore", "panic", "panic-on-replicas")), "ignore", "propagation-error-behavior")

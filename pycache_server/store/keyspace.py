@@ -34,13 +34,13 @@ class Keyspace:
         self.on_wake: Callable[[], None] = _no_one
         self.on_table: Callable[[list[Bucket]], None] = _ignore
         """Called with the table of a database when it has been made (buckets.py)."""
+        self.on_flushed: Callable[[], None] = _no_one
+        """Called when FLUSHALL has removed everything."""
         self.listener: Listener | None = None
         """Who is told of what happens by itself, while databases are told.ToldDatabase."""
         self.expired_verb = self.evicted_verb = self.removed_verb = b"DEL"
         """What stands for the removal of a key that has expired, was evicted, or was emptied at once, where that is
         told: DEL or UNLINK, by lazyfree-lazy-expire, lazyfree-lazy-eviction and lazyfree-lazy-server-del."""
-        self.on_flushed: Callable[[], None] = _no_one
-        """Called when FLUSHALL has removed everything."""
         self.observer: Observer | None = None
         self.encodings = Encodings()
         self.lifetimes: Lifetimes | None = None

@@ -1,7 +1,7 @@
 """DEBUG, where enable-debug-command allows it: what tests of servers need.
 
-Contents: CHANGE-REPL-ID DICT-RESIZING DIGEST DIGEST-VALUE ERROR HELP HTSTATS HTSTATS-KEY LISTPACK LOG OBJECT PAUSE-CRON
-POPULATE PROTOCOL QUICKLIST QUICKLIST-PACKED-THRESHOLD RELOAD SDSLEN SET-ACTIVE-EXPIRE SLEEP STRINGMATCH-LEN.
+Contents: CHANGE-REPL-ID DICT-RESIZING DIGEST DIGEST-VALUE ERROR HELP HTSTATS HTSTATS-KEY LISTPACK LOADAOF LOG OBJECT
+PAUSE-CRON POPULATE PROTOCOL QUICKLIST QUICKLIST-PACKED-THRESHOLD RELOAD SDSLEN SET-ACTIVE-EXPIRE SLEEP STRINGMATCH-LEN.
 Everything else is an error. Those that look into Redis's own structures tell of what is here in their place.
 """
 
@@ -20,7 +20,7 @@ from pycache_server.rdb.reader import BadData
 from pycache_server.resp.encode import OK, Pairs, Push, SetReply, Verbatim, Wire, status
 from pycache_server.server.commands.config import is_allowed
 from pycache_server.server.digest import dataset_digest, key_digest
-from pycache_server.server.loads import read_file
+from pycache_server.server.loads import CannotLoad, read_file
 from pycache_server.settings.kinds import Invalid, parse_memory
 from pycache_server.store.events import DEL
 from pycache_server.store.glob import compile_glob
@@ -243,6 +243,18 @@ def _reload(session: Session, words: list[bytes]) -> Any:
     return OK
 
 
+def _load_aof(session: Session, words: list[bytes]) -> Any:
+    """LOADAOF: write what is to be appended, forget the data set, and load the append-only file."""
+    app: App = session.core.owner
+    try:
+        app.aof.reload()
+    except (CannotLoad, OSError) as error:
+        app.log.write("warning", f"DEBUG LOADAOF: {error}")
+        raise RedisError(b"ERR Error trying to load the AOF files, check server logs.") from None
+    app.log.write("notice", "Append Only File loaded by DEBUG LOADAOF")
+    return OK
+
+
 _PROTOCOL: dict[bytes, Any] = {
     b"string": b"Hello World",
     b"integer": 12345,
@@ -305,6 +317,7 @@ _SUBCOMMANDS: dict[bytes, tuple[int, int, Callable[[Session, list[bytes]], Any]]
     b"HTSTATS": (1, 2, _htstats),
     b"HTSTATS-KEY": (1, 2, _htstats_key),
     b"LISTPACK": (1, 1, _listpack),
+    b"LOADAOF": (0, 0, _load_aof),
     b"LOG": (1, 1, _log),
     b"OBJECT": (1, 1, _object),
     b"PAUSE-CRON": (1, 1, _pause_cron),
