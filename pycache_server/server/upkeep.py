@@ -83,7 +83,7 @@ class Upkeep:
         while ticks() - expired < SLICE:
             freeing = free_slice(core.keyspace, FREE_BATCH)
             changing = core.shape.step()
-            evicting = core.room.trim() or (core.room.exceeded and core.room.make() and not core.pause.mode)
+            evicting = core.room.trim() or (core.room.exceeded and core.room.make() and not core.keyspace.keeps_all)
             tidying = self.tidier.step(TIDY_BATCH)
             if not self._count() and not freeing and not changing and not evicting and not tidying:
                 return more
@@ -92,7 +92,7 @@ class Upkeep:
     def _expire(self, until: float) -> bool:
         """Remove due keys and fields until a time in ticks. Whether there are more."""
         core = self._core
-        if not self.expires_actively or core.pause.mode:
+        if not self.expires_actively or core.keyspace.stands_still:
             return False
         for database in core.keyspace.databases:
             while (database.wheel.size or database.fields.size) and database.expire_due(EXPIRE_BATCH):
@@ -102,10 +102,10 @@ class Upkeep:
 
     def _until_due(self) -> float | None:
         """Seconds until the next key or field is due, None where none will be."""
-        if not self.expires_actively:
+        if not self.expires_actively or self._core.keyspace.stands_still:
             return None
         dues = [due for database in self._core.keyspace.databases if (due := database.next_due()) is not None]
         if not dues:
             return None
         now = self._core.host.time()
-        return min(max(min(dues) / 1000 - now, SLICE if self._core.pause.mode else 0.0), 3600.0)
+        return min(max(min(dues) / 1000 - now, 0.0), 3600.0)

@@ -49,7 +49,7 @@ class Room:
         """Give up keys until maxmemory is held, or the slice is over. False where nothing is left to give up."""
         keyspace = self._keyspace
         limit = keyspace.maxmemory
-        if not limit or keyspace.held <= limit or keyspace.stands_still:
+        if not limit or keyspace.held <= limit or keyspace.keeps_all:
             return True
         evict = keyspace.evict
         for _ in range(_UNTIMED):
@@ -78,7 +78,7 @@ class Room:
         """Give up keys of parts that hold more than their own limit, for a slice. Whether there are more to give up;
         where nothing may go, ``crowded`` stays."""
         keyspace = self._keyspace
-        if not keyspace.crowded or keyspace.stands_still:
+        if not keyspace.crowded or keyspace.keeps_all:
             return False
         keyspace.crowded = False
         until = self._ticks() + self.seconds

@@ -280,6 +280,9 @@ class Database:
         self.update(key, value, UNHEARD)
         self.dirty -= 1
 
+    def will_edit(self, key: bytes) -> None:
+        """The value of ``key``, found by a read and not by ``find``, is about to be changed in place."""
+
     def touched(self, key: bytes, event: Event, changes: int = 1) -> None:
         """The value of ``key`` has been changed in place."""
         self.dirty += changes
@@ -401,13 +404,15 @@ class Database:
     # All keys
 
     def live_size(self) -> int:
-        """How many keys there are that have not expired."""
+        """How many keys there are that have not expired; while the keyspace stands still, those that have, too."""
+        if self.keyspace.stands_still:
+            return self.size
         overdue = self.wheel.overdue(self.clock.now()) if self.wheel.size else 0
         return self.size - overdue - (dead_hashes(self) if self.fields.size else 0)
 
     def volatile(self) -> int:
-        """How many keys there are that will expire."""
-        return self.wheel.size - self.wheel.overdue(self.clock.now())
+        """How many keys there are that will expire; while the keyspace stands still, those that have, too."""
+        return self.wheel.size if self.keyspace.stands_still else self.wheel.size - self.wheel.overdue(self.clock.now())
 
     def mean_ttl(self) -> int:
         """The mean time to live of keys that will expire, in ms: of a sample of them."""
@@ -434,10 +439,14 @@ class Database:
 
     def random_key(self) -> bytes | None:
         """A key that has not expired, each as likely as the others; None where there is none."""
+        tries = _TRIES if self.keyspace.stands_still else 0  # where what is dead stays, there may be nothing else
         while self.live_size():
             bucket, place = choose_bucket(self.buckets, self.size, self.keyspace.choose)
             key = next(key for number, key in enumerate(bucket) if number == place)
             if self.expires_at(key) is not None:
+                return key
+            tries -= 1
+            if not tries and self.wheel.size == self.size:
                 return key
         return None
 
@@ -495,6 +504,17 @@ class Database:
         else:
             self.expired += 1
             self.announce(entry.key, EXPIRED_KEY)
+
+    # What a told.ToldDatabase has to say more
+
+    def has_lost_rest(self, key: bytes) -> None:
+        """A hash is about to go, of which nothing is left but fields that have expired."""
+
+    def has_lost_fields(self, key: bytes, fields: list[bytes]) -> None:
+        """Fields of a hash have been removed because their time had come."""
+
+    def has_bounded(self, key: bytes) -> None:
+        """A key has been given another time to live than was asked for."""
 
     def evict_one(self) -> bool:
         """Give up the key that the engine chooses. False where it has none to give, or there is no engine."""
@@ -570,4 +590,7 @@ class Database:
         assert self.size == sum(map(len, self.buckets))
 
 
+_TRIES = 100
+"""So often a random key is looked for among keys all of which expire, while none goes; then a dead one will do, as in
+Redis."""
 _LIGHT = STRING_TYPES

@@ -11,11 +11,14 @@ from pycache_server.store.buckets import Bucket, Unmade
 from pycache_server.store.clock import Clock
 from pycache_server.store.database import Database
 from pycache_server.store.encodings import Encodings
+from pycache_server.store.evicting import EvictingDatabase
 
 if TYPE_CHECKING:
     from pycache_server.store.mortal import Lifetimes
     from pycache_server.store.observed import Observer
+    from pycache_server.store.preserving import Preserver
     from pycache_server.store.simulation import Simulation
+    from pycache_server.store.told import Listener
 
 
 class Keyspace:
@@ -31,8 +34,13 @@ class Keyspace:
         self.on_wake: Callable[[], None] = _no_one
         self.on_table: Callable[[list[Bucket]], None] = _ignore
         """Called with the table of a database when it has been made (buckets.py)."""
-        self.on_gone: Callable[[Database, bytes], None] = _unheard
-        """Called with a key that has expired or been evicted, while databases are told.ToldDatabase."""
+        self.on_flushed: Callable[[], None] = _no_one
+        """Called when FLUSHALL has removed everything."""
+        self.listener: Listener | None = None
+        """Who is told of what happens by itself, while databases are told.ToldDatabase."""
+        self.expired_verb = self.evicted_verb = self.removed_verb = b"DEL"
+        """What stands for the removal of a key that has expired, was evicted, or was emptied at once, where that is
+        told: DEL or UNLINK, by lazyfree-lazy-expire, lazyfree-lazy-eviction and lazyfree-lazy-server-del."""
         self.observer: Observer | None = None
         self.encodings = Encodings()
         self.lifetimes: Lifetimes | None = None
@@ -47,8 +55,12 @@ class Keyspace:
         """Values, and lists of buckets, to be freed in slices (memory.py)."""
         self.freed = 0
         """How many of them have been freed."""
+        self.snapshot: Preserver | None = None
+        """Who makes a snapshot in slices (preserving.py)."""
         self.stands_still = False
         """Whether what has expired is hidden only, because nothing may change."""
+        self.keeps_all = False
+        """Whether nothing is given up for want of memory."""
         self.maxmemory = 0
         """Most bytes that keys and values may take, 0 for no limit."""
         self.held = 0
@@ -73,13 +85,7 @@ class Keyspace:
             return
         if self.observer is not None:
             self.observer.swapped(one, other)
-        for name in ("buckets", "wheel", "fields", "size", "candidates", "on_access", "used", "changed_over"):
-            mine, theirs = getattr(one, name), getattr(other, name)
-            setattr(one, name, theirs)
-            setattr(other, name, mine)
-        for database in (one, other):
-            if type(database.buckets) is Unmade:
-                database.buckets.owner = database
+        _exchange(one, other)
         self.restart_shadows()
 
     def flush(self, databases: list[Database]) -> None:
@@ -88,6 +94,34 @@ class Keyspace:
             self.observer.emptied()
         for database in databases:
             database.flush()
+
+    def twin(self) -> Keyspace:
+        """An empty keyspace of the same kind, whose contents may take the place of this one's (``replace``)."""
+        twin = Keyspace(len(self.databases), self.clock, self.choose)
+        twin.encodings, twin.longest_string = self.encodings, self.longest_string
+        twin.on_table = self.on_table
+        return twin
+
+    def replace(self, twin: Keyspace) -> None:
+        """Let the contents of a twin take the place of what is here, as one change; what was here is freed in slices.
+        ``Shape.take_over`` must follow before anything else happens to the keys."""
+        if self.snapshot is not None:
+            self.snapshot.abandon()
+        if self.observer is not None:
+            self.observer.emptied()
+        for mine, theirs in zip(self.databases, twin.databases, strict=True):
+            if self.observer is not None:
+                self.observer.swapped(mine, theirs)
+            _exchange(mine, theirs)
+            mine.wheel.on_earlier = mine.fields.on_earlier = self.wake
+            theirs.keyspace = self
+            theirs.__class__ = EvictingDatabase  # whatever there was, it knows how to let go of it
+        self.held += twin.held
+        self.crowded = self.crowded or twin.crowded
+        for theirs in twin.databases:
+            theirs.flush()
+        self.restart_shadows()
+        self.wake()
 
     def used(self) -> int:
         """Bytes of all keys and values, as far as they are counted."""
@@ -125,11 +159,18 @@ class Keyspace:
         self.on_wake()
 
 
+def _exchange(one: Database, other: Database) -> None:
+    """Exchange what two databases hold."""
+    for name in ("buckets", "wheel", "fields", "size", "candidates", "on_access", "used", "changed_over"):
+        mine, theirs = getattr(one, name), getattr(other, name)
+        setattr(one, name, theirs)
+        setattr(other, name, mine)
+    for database in (one, other):
+        if type(database.buckets) is Unmade:
+            database.buckets.owner = database
+
+
 def _no_one() -> None:
-    pass
-
-
-def _unheard(database: Database, key: bytes) -> None:
     pass
 
 

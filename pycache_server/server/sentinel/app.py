@@ -60,9 +60,9 @@ class SentinelApp(App):
 
     # Life
 
-    async def start(self) -> None:
+    async def start(self, load: bool = True) -> None:
         """See App. A sentinel must be able to write its configuration."""
-        await super().start()
+        await super().start(load=False)
         self.sentinel.port = self.port
         self.save()
         self.log.write("warning", f"Sentinel ID is {self.sentinel.my_id}")
