@@ -249,6 +249,11 @@ def test_a_full_disk_holds_the_reply_and_refuses_writes_until_there_is_room(
         await other.call("MULTI")
         assert str(await other.call("SET", "j", "1")) == refusal
         assert str(await other.call("EXEC")).startswith("EXECABORT")
+        assert "MISCONF" in str(await other.call("EVAL", "return redis.call('SET', 'k', '2')", "0"))
+        assert str(await other.call("EVAL", "#!lua\nreturn 1", "0")).startswith(
+            "MISCONF Redis is configured to persist data to AOF"
+        )
+        assert await other.call("EVAL", "return redis.call('GET', 'k')", "0") == "1"
         assert await other.call("GET", "k") == "1"
         assert "aof_last_write_status:err" in await other.call("INFO", "persistence")
         setting.disk.room = None
@@ -304,9 +309,7 @@ def test_a_failing_fsync_refuses_writes_until_one_succeeds_and_wants_a_rewrite(p
         setting.syncs_are_due()
         assert await client.call("SET", "k", "1") == "OK"
         await setting.until(lambda: setting.appending.sync_error is not None)
-        assert str(await client.call("SET", "k", "2")) == (
-            "MISCONF Errors writing to the AOF file: Input/output error"
-        )
+        assert str(await client.call("SET", "k", "2")) == ("MISCONF Errors writing to the AOF file: Input/output error")
         client.send("WAITAOF", "1", "0", "0")
         assert await client.is_silent()
         setting.disk.broken_sync = False
