@@ -46,8 +46,8 @@ LOG_EVERY: Final = 30.0
 LONGEST_NOTE: Final = 1024
 
 _NO_SCRIPTS = (
-    b"MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. Writable scripts "
-    b"are blocked. Use 'no-writes' flag for read only scripts. AOF error: "
+    b"MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. Writable "
+    b"scripts are blocked. Use 'no-writes' flag for read only scripts. AOF error: "
 )
 
 

@@ -1,5 +1,5 @@
-"""What is written when: a server in process whose file is in the test's hands. It fails, writes less, or blocks, and the
-order of what it is asked to do and of what clients are told is on record."""
+"""What is written when: a server in process whose file is in the test's hands. It fails, writes less, or blocks, and
+the order of what it is asked to do and of what clients are told is on record."""
 
 from __future__ import annotations
 

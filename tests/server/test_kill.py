@@ -1,8 +1,8 @@
 """kill -9 at random moments, under load: what was acknowledged is there after the restart, in every mode.
 
-Each client appends the numbers from 0 on to a list of its own, in pipelines, and counts the replies. What it finds after
-the restart must be the numbers from 0 to some end, and that end not before the last reply. Rewrites begin meanwhile. The
-moments are chosen by counting replies, so no test waits for time to pass.
+Each client appends the numbers from 0 on to a list of its own, in pipelines, and counts the replies. What it finds
+after the restart must be the numbers from 0 to some end, and that end not before the last reply. Rewrites begin
+meanwhile. The moments are chosen by counting replies, so no test waits for time to pass.
 """
 
 from __future__ import annotations
