@@ -128,6 +128,10 @@ class ScriptedConnection:
         assert isinstance(words, list)
         return words
 
+    def line(self) -> bytes:
+        """A line that is no command in an array."""
+        return self._connection.recv(1 << 16)
+
     def send(self, data: bytes) -> None:
         self._connection.sendall(data)
 
