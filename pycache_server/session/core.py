@@ -227,6 +227,7 @@ class Core:
         when they go; and it gives up none for want of memory unless it shall hold a limit of its own."""
         keyspace, following = self.keyspace, self.replication.following
         keyspace.stands_still = bool(self.pause.mode) or following is not None
+        keyspace.follows = following is not None
         keyspace.keeps_all = bool(self.pause.mode) or (following is not None and following.ignores_maxmemory)
         self.shape.follow(following is not None)
         if not keyspace.stands_still:

@@ -50,6 +50,8 @@ class Keyspace:
         """How many of them have been freed."""
         self.stands_still = False
         """Whether what has expired is hidden only, because nothing may change."""
+        self.follows = False
+        """Whether it is a leader that says which keys go."""
         self.keeps_all = False
         """Whether nothing is given up for want of memory."""
         self.maxmemory = 0
