@@ -97,6 +97,10 @@ class OutOfMemory(Rejection):
     text = b"OOM command not allowed when used memory > 'maxmemory'."
 
 
+class NoReplicas(Rejection):
+    text = b"NOREPLICAS Not enough good replicas to write."
+
+
 class ReadOnlyReplica(Rejection):
     text = b"READONLY You can't write against a read only replica."
 

@@ -94,7 +94,6 @@ def test_errors_tell_the_line_and_what_is_wrong(text: str, number: int, line: st
     "line",
     [
         "appendonly yes",
-        "save 900 1",
         "tls-port 6380",
         "cluster-enabled yes",
         "loadmodule x.so",

@@ -19,6 +19,7 @@ from pycache_server import REDIS_VERSION, __version__
 from pycache_server.plugins import LoadError
 from pycache_server.server.app import App
 from pycache_server.server.apply import CannotApply, CannotListen
+from pycache_server.server.loads import CannotLoad
 from pycache_server.server.log import Log
 from pycache_server.server.process import daemonize, notify_systemd, remove_pidfile, wants_systemd, write_pidfile
 from pycache_server.settings.config import ConfigError, Settings, arguments_to_text
@@ -175,10 +176,15 @@ async def _main(settings: Settings, log: Log, config_file: str, loop_name: str) 
         log.write("warning", "Failed listening or setting up, aborting.")
         remove_pidfile(pidfile)
         return 1
-    app.announce_ready()
     supervised = wants_systemd(settings["supervised"])
-    if supervised:
-        notify_systemd("STATUS=Ready to accept connections\nREADY=1")
+    if not await _load_data(app, stop):
+        await app.stop()
+        remove_pidfile(pidfile)
+        return 1
+    if not stop.is_set():
+        app.announce_ready()
+        if supervised:
+            notify_systemd("STATUS=Ready to accept connections\nREADY=1")
     await stop.wait()
     if supervised:
         notify_systemd("STOPPING=1")
@@ -186,6 +192,25 @@ async def _main(settings: Settings, log: Log, config_file: str, loop_name: str) 
     remove_pidfile(pidfile)
     log.write("warning", "Pycache is now ready to exit, bye bye...")
     return 0
+
+
+async def _load_data(app: App, stop: asyncio.Event) -> bool:
+    """Load the data set, unless the server is to end before that is done. False where it cannot be had."""
+    loading, stopping = asyncio.ensure_future(app.load()), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not loading.done():
+        loading.cancel()
+    try:
+        await loading
+    except asyncio.CancelledError:
+        return True
+    except CannotLoad:  # the log tells
+        return False
+    except Exception as error:
+        app.core.report_failure("loading the data set", error)
+        return False
+    return True
 
 
 def _install_signals(app: App, stop: asyncio.Event) -> None:
@@ -197,7 +222,12 @@ def _install_signals(app: App, stop: asyncio.Event) -> None:
             app.log.write("warning", f"Received {name} again: exiting at once.")
             os._exit(1)
         app.log.write("warning", f"Received {name} scheduling shutdown...")
-        stop.set()
+        wanted = app.settings[f"shutdown-on-{name.lower()}"].split()
+        if not app.shut_down(wanted):
+            app.log.write(
+                "warning",
+                f"{name} received but errors trying to shut down the server, check the logs for more information",
+            )
 
     def reopen() -> None:
         try:

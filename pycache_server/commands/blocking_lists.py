@@ -11,6 +11,7 @@ from typing import Any
 
 from pycache_server.commands.args import timeout_seconds
 from pycache_server.commands.context import NOT_READY, Context
+from pycache_server.commands.effects import of_blmove, of_blmpop, of_blpop, of_brpop, of_brpoplpush
 from pycache_server.commands.lists import LPOP, RPOP, family, is_left, move, parse_mpop, pop_first
 from pycache_server.commands.registry import BLOCKING, DENYOOM, WRITE
 from pycache_server.resp.encode import NULL_ARRAY
@@ -27,6 +28,7 @@ command = family.command
     since="2.0.0",
     complexity="O(N), N = keys",
     keys="RW ACCESS DELETE",
+    effect=of_blpop,
 )
 def blpop(session: Context, argv: list[bytes]) -> Any:
     """Remove the first element of a list and return its key and it; wait for one where all lists are empty."""
@@ -40,6 +42,7 @@ def blpop(session: Context, argv: list[bytes]) -> Any:
     since="2.0.0",
     complexity="O(N), N = keys",
     keys="RW ACCESS DELETE",
+    effect=of_brpop,
 )
 def brpop(session: Context, argv: list[bytes]) -> Any:
     """Remove the last element of a list and return its key and it; wait for one where all lists are empty."""
@@ -67,6 +70,7 @@ def _serve_one(session: Context, keys: list[bytes], event: Event, ready: bytes =
     since="7.0.0",
     complexity="O(N+M), N = keys, M = elements returned",
     keys="RW ACCESS DELETE",
+    effect=of_blmpop,
 )
 def blmpop(session: Context, argv: list[bytes]) -> Any:
     """Remove elements from an end of a list and return its key and them; wait for some where all lists are empty."""
@@ -90,6 +94,7 @@ def _serve_many(session: Context, keys: list[bytes], event: Event, count: int, r
     BLOCKING,
     since="6.2.0",
     keys="RW ACCESS DELETE;RW INSERT",
+    effect=of_blmove,
 )
 def blmove(session: Context, argv: list[bytes]) -> Any:
     """Move an element from an end of a list to an end of another; wait for one where the list is empty."""
@@ -104,6 +109,7 @@ def blmove(session: Context, argv: list[bytes]) -> Any:
     BLOCKING,
     since="2.2.0",
     keys="RW ACCESS DELETE;RW INSERT",
+    effect=of_brpoplpush,
 )
 def brpoplpush(session: Context, argv: list[bytes]) -> Any:
     """Move the last element of a list to the head of another; wait for one where the list is empty."""

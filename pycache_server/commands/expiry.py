@@ -46,5 +46,5 @@ def any_expiry_of(session: Context, unit: bytes, amount: bytes, name: bytes) -> 
 
 
 def is_future(session: Context, expires: int) -> bool:
-    """Whether a time is still to come."""
-    return expires > session.keyspace.clock.now()
+    """Whether a time is still to come, or is not for us to judge."""
+    return session.obeys or expires > session.keyspace.clock.now()

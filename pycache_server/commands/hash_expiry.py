@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from pycache_server.commands.args import integer, integer_in, option_of
 from pycache_server.commands.context import Context
+from pycache_server.commands.effects import of_hexpire
 from pycache_server.commands.hashes import HDEL, has_grown, has_shrunk, hash_of
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.entry import NEVER
@@ -73,7 +74,7 @@ def _expire_fields(session: Context, argv: list[bytes], unit: int, base: int, na
         return [NO_FIELD] * len(fields)
     found.timed = True
     value = found if isinstance(found, VolatileHash) else make_volatile(db, key, found)
-    past = when <= db.clock.now()
+    past = when <= db.clock.now() and not session.obeys
     results = [_expire_field(value, field, when, condition, past) for field in fields]
     deleted, changes = results.count(_DELETED), results.count(_SET)
     db.expired_fields += deleted
@@ -115,6 +116,7 @@ _MEETS: dict[bytes, Callable[[int, int], bool]] = {
     since="7.4.0",
     complexity="O(N), N = fields",
     keys="RW UPDATE",
+    effect=of_hexpire,
 )
 def hexpire(session: Context, argv: list[bytes]) -> list[int]:
     """Let fields of a hash expire after some seconds."""
@@ -129,6 +131,7 @@ def hexpire(session: Context, argv: list[bytes]) -> list[int]:
     since="7.4.0",
     complexity="O(N), N = fields",
     keys="RW UPDATE",
+    effect=of_hexpire,
 )
 def hpexpire(session: Context, argv: list[bytes]) -> list[int]:
     """Let fields of a hash expire after some milliseconds."""
@@ -143,6 +146,7 @@ def hpexpire(session: Context, argv: list[bytes]) -> list[int]:
     since="7.4.0",
     complexity="O(N), N = fields",
     keys="RW UPDATE",
+    effect=of_hexpire,
 )
 def hexpireat(session: Context, argv: list[bytes]) -> list[int]:
     """Let fields of a hash expire at a time, in seconds since 1970."""
@@ -157,6 +161,7 @@ def hexpireat(session: Context, argv: list[bytes]) -> list[int]:
     since="7.4.0",
     complexity="O(N), N = fields",
     keys="RW UPDATE",
+    effect=of_hexpire,
 )
 def hpexpireat(session: Context, argv: list[bytes]) -> list[int]:
     """Let fields of a hash expire at a time, in milliseconds since 1970."""

@@ -141,6 +141,7 @@ def pfcount(session: Context, argv: list[bytes]) -> int:
     value = session.db.read(key)
     if value is None:
         return 0
+    session.db.will_edit(key)
     text = _edit(session, key, value)
     count = hll.cached(text)
     if count is None:

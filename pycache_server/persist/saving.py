@@ -19,13 +19,13 @@ from typing import Any, Final
 from pycache_server.entry import NEVER, Entry, SizedEntry
 from pycache_server.persist import opcodes
 from pycache_server.persist.opcodes import Aux
+from pycache_server.persist.recreate import Recreating
 from pycache_server.rdb import kinds
 from pycache_server.rdb.crc64 import crc64
 from pycache_server.rdb.save import save_lasting, save_value
 from pycache_server.rdb.writer import Writer, encode_length
 from pycache_server.store.buckets import Bucket
 from pycache_server.store.candidates import Candidates
-from pycache_server.store.database import Database
 from pycache_server.store.hash import VolatileHash
 from pycache_server.store.keyspace import Keyspace
 
@@ -58,7 +58,8 @@ class Saving:
         self._selected = -1
         self.keys = 0
         """How many keys have been written."""
-        self.total = sum(database.size for database in keyspace.databases)
+        self._sizes = [(database.size, database.wheel.size) for database in keyspace.databases]
+        self.total = sum(size for size, _ in self._sizes)
         """How many there were in the beginning."""
         self.stripped = 0
 
@@ -75,13 +76,13 @@ class Saving:
             writer.string(code)
         return self._passed(writer.data())
 
-    def bucket(self, index: int, database: Database, bucket: Bucket) -> bytes:
-        """The keys of one bucket of a database, which belong to the database ``index`` of the file."""
+    def bucket(self, index: int, bucket: Bucket, candidates: Candidates | None) -> bytes:
+        """The keys of one bucket of the database ``index``, which has these candidates."""
         writer = Writer(compress=False)
         if index != self._selected:
-            self._select(writer, index, database)
-        if database.candidates is not None:
-            self._with_engine(writer, bucket, database.candidates)
+            self._select(writer, index)
+        if candidates is not None:
+            self._with_engine(writer, bucket, candidates)
         else:
             self._plainly(writer, bucket)
         self.keys += len(bucket)
@@ -97,11 +98,11 @@ class Saving:
             self._crc = crc64(data, self._crc)
         return data
 
-    def _select(self, writer: Writer, index: int, database: Database) -> None:
+    def _select(self, writer: Writer, index: int) -> None:
         writer.raw(bytes((opcodes.SELECTDB,)))
         writer.length(index)
         writer.raw(bytes((opcodes.RESIZEDB,)))
-        writer.lengths(database.size, database.wheel.size)
+        writer.lengths(*self._sizes[index])
         self._selected = index
 
     def _plainly(self, writer: Writer, bucket: Bucket) -> None:
@@ -159,7 +160,7 @@ def save(
     functions: Iterable[bytes] = (),
     checksum: bool = True,
     without_times: bool = False,
-    saving: Saving | None = None,
+    saving: Saving | Recreating | None = None,
 ) -> Iterator[bytes]:
     """A whole RDB file, in chunks of about CHUNK bytes. Nothing may change meanwhile. ``saving`` is for who wants to
     know how far it is."""
@@ -172,7 +173,7 @@ def save(
         for bucket in database.buckets:
             if not bucket:
                 continue
-            data = saving.bucket(database.index, database, bucket)
+            data = saving.bucket(database.index, bucket, database.candidates)
             parts.append(data)
             size += len(data)
             if size >= CHUNK:

@@ -201,6 +201,8 @@ class Scripts:
                 full = False
             elif read_only:
                 raise RedisError(CANNOT_WRITE)
+            elif core.disk_error is not None:
+                raise RedisError(core.disk_error[1])
             elif full:
                 if "allow-oom" not in flags:
                     raise RedisError(NO_ROOM)
@@ -273,7 +275,7 @@ class Scripts:
 
     def set_repl(self, flags: float) -> None:
         """redis.set_repl: what of the script's writes is told to replicas and the append-only file."""
-        self.calls.replicated = int(flags)
+        self._core.feed.audience = int(flags)
 
     def log(self, level: float, text: bytes) -> None:
         """redis.log."""

@@ -1,7 +1,8 @@
 """One server, wired: settings, log, core, listeners, upkeep, cron. What it is made of, and its life and death.
 
-The order of a start: settings are there, the core is made, settings are applied to it, the listeners open, cron begins.
-The order of an end: listeners close, clients get what was written to them, everything stops.
+The order of a start: settings are there, the core is made, settings are applied to it, the listeners open, cron begins,
+the data set is loaded. The order of an end: it is saved, listeners close, clients get what was written to them,
+everything stops.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pycache_server import REDIS_VERSION, __version__
 from pycache_server.commands.extensions import installed_modules, load_commands
 from pycache_server.server import apply
 from pycache_server.server.acceptor import Acceptor, open_sockets
 from pycache_server.server.aclfile import load_users
+from pycache_server.server.aof import AppendOnly
 from pycache_server.server.apply import CannotListen
 from pycache_server.server.attend import Attendant
 from pycache_server.server.cron import Cron
@@ -26,11 +28,16 @@ from pycache_server.server.follow import Follow, master_of
 from pycache_server.server.gc import Collector
 from pycache_server.server.host import RealHost
 from pycache_server.server.listener import Connection
+from pycache_server.server.loads import Loads
 from pycache_server.server.log import Log
 from pycache_server.server.memory import MemoryGauge
 from pycache_server.server.migrate import Migrations
+from pycache_server.server.outbox import Outbox
 from pycache_server.server.pages import HugePages
+from pycache_server.server.replicate import Deliveries
+from pycache_server.server.saves import Saves
 from pycache_server.server.setup import make_core
+from pycache_server.server.snapshots import Snapshots
 from pycache_server.server.spare import SpareMemory
 from pycache_server.server.upkeep import Upkeep
 from pycache_server.settings.config import Settings
@@ -38,6 +45,10 @@ from pycache_server.store.buckets import make_known
 
 DRAIN_TIMEOUT = 2.0
 """Seconds that clients get at the end to read what was written to them."""
+
+
+class Doomed(Exception):
+    """The server must end, and does."""
 
 
 class App:
@@ -76,6 +87,12 @@ class App:
         self.memory = MemoryGauge(self.core.keyspace, self.core.shape)
         self.upkeep = Upkeep(self.core, self.loop, self.memory.step)
         self.spare = SpareMemory(self.upkeep.tidier, self.collector) if self.collector is not None else None
+        self.snapshots = Snapshots(self)
+        self.saves = Saves(self)
+        self.outbox = Outbox(self.core.feed, self.host.defer, self._bind_connections)
+        self.aof = AppendOnly(self, self.die)
+        self.loads = Loads(self)
+        self.core.keyspace.on_flushed = self.saves.flushed
         self.cron = Cron(self, self.core, self.loop)
         attendant = Attendant(self)
         self.host.attend, self.host.attend_no_more = attendant.poll, attendant.end
@@ -84,16 +101,23 @@ class App:
         self.tasks: set[asyncio.Task[None]] = set()
         self.migrations = Migrations(self.core)
         self.follow = Follow(self)
+        self.deliveries = Deliveries(self)
+        replication = self.core.replication
+        replication.leading.snapshots, replication.leading.on_tick = self.deliveries, self.deliveries.tick
+        replication.follow, replication.unfollow = self.follow.follow, self.follow.lead
         self.relisten_values: dict[str, object] = {name: settings.values[name] for name in apply.RELISTEN}
         """``bind`` and ``port`` as they are in force."""
         self._listeners: list[asyncio.Server | Acceptor] = []
         self._unix_listener: asyncio.Server | None = None
+        self.is_saved = False
+        """Whether the data set has been saved for the last time, or shall not be."""
         self._stopped = False
 
     # Life
 
-    async def start(self) -> None:
-        """Apply the settings, open the listeners, begin.
+    async def start(self, load: bool = True) -> None:
+        """Apply the settings, open the listeners, begin. Clients are told to wait for the data set, if there is one to
+        ``load``.
 
         Raises CannotListen, and apply.CannotApply for a setting or users that cannot be had.
         """
@@ -102,6 +126,8 @@ class App:
         apply.check_renames(self)
         apply.apply_all(self)
         load_users(self)
+        if self.settings["appendonly"] or (load and self.loads.wanted()):
+            self.core.become_loading("sync")
         await self._listen_unix()
         await self.listen()
         if self.collector is not None:
@@ -112,9 +138,33 @@ class App:
         if self.settings["replicaof"]:
             self.follow.begin(*master_of(self.settings["replicaof"]))
 
+    async def load(self) -> None:
+        """Load the data set, if there is one: what follows ``start``.
+
+        Raises loads.CannotLoad.
+        """
+        if self.settings["appendonly"]:
+            await self.aof.load_at_start()
+            return
+        self.aof.stay_off()
+        if self.core.loading:
+            await self.loads.load_at_start()
+
     def _make_known(self) -> None:
         for database in self.core.keyspace.databases:
             make_known(database.buckets)
+
+    def shut_down(self, options: Collection[str] = ()) -> bool:
+        """Let the server end, after the data set has been saved: where there are save points, or ``save`` is among the
+        options, and ``nosave`` is not. Whether it ends: where saving fails, it does with ``force`` alone."""
+        save = "save" in options or (bool(self.settings["save"]) and "nosave" not in options)
+        if not self.aof.may_end("force" in options or "nosave" in options):
+            return False
+        if not self.saves.last(save and not self.core.loading, "force" in options):
+            return False
+        self.is_saved = True
+        self.stop_requested()
+        return True
 
     async def stop(self) -> None:
         """Close everything; clients get what was written to them."""
@@ -122,6 +172,7 @@ class App:
             return
         self._stopped = True
         self.cron.stop()
+        self.snapshots.abort()
         self.upkeep.stop()
         self.migrations.close()
         self.follow.stop()
@@ -134,12 +185,29 @@ class App:
         for session in list(self.core.sessions.values()):
             session.abort()
         await asyncio.sleep(0)
+        self.aof.disable()
         if self._unix_listener is not None:
             self._unix_listener.close()
             with contextlib.suppress(OSError):
                 Path(self.socket_path).unlink()
         if self.collector is not None:
             self.collector.stop()
+
+    def die(self, problem: str) -> NoReturn:
+        """End at once, because nobody can be told the truth any more: clients are cut off without their replies."""
+        self.log.write("warning", problem)
+        for session in list(self.core.sessions.values()):
+            session.abort()
+        if not self.embedded:
+            os._exit(1)
+        self.stop_requested()
+        raise Doomed(problem)
+
+    def _bind_connections(self) -> None:
+        """The outbox is in force, or is no more."""
+        for session in list(self.core.sessions.values()):
+            if isinstance(session.link, Connection):
+                session.link.bind()
 
     # Listeners
 

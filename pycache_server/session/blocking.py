@@ -53,6 +53,10 @@ class Waiter:
         self.grows = grows
         self.timer: Timer | None = None
 
+    def names(self) -> list[bytes]:
+        """The keys by their names."""
+        return [key for _, key in self.places]
+
 
 class Blocking:
     """Who waits for what."""
@@ -139,10 +143,10 @@ class Blocking:
         """Serve one client, if the value of the key is what it waits for. Whether it was."""
         if waiter.wants is not None and not isinstance(value, waiter.wants):
             return False
-        session = waiter.session
+        session, feed = waiter.session, self._core.feed
         session.answering = True  # what it hears of its own doing follows the reply
         try:
-            answer = waiter.serve(key)
+            answer = feed.served(waiter, key) if feed.active else waiter.serve(key)
         except RedisError as error:
             answer = error.with_traceback(None)  # whose frames would refer to the answer: a cycle
         except Exception as error:

@@ -31,6 +31,7 @@ from pycache_server.session.replication import Replication
 from pycache_server.session.room import Room
 from pycache_server.session.slowlog import SlowLog
 from pycache_server.session.stats import Rate, Stats
+from pycache_server.session.syncs import Syncs
 from pycache_server.session.tracking import Tracking
 from pycache_server.store.clock import Clock
 from pycache_server.store.keyspace import Keyspace
@@ -89,7 +90,9 @@ class Core:
         self.observers = Observers(self)
         self.keyspace.observer = self.observers
         self.feed = Feed(self)
+        self.syncs = Syncs(self)
         self.replication = Replication(self)
+        self.syncs.replicas = self.replication.durable_for
         self.gates = Gates(self)
         self.slowlog = SlowLog()
         self.size_logs = SizeLogs()
@@ -109,6 +112,12 @@ class Core:
         """busy-reply-threshold in seconds."""
         self.busy: Rejection | None = None
         """What most commands are answered while a script runs for long."""
+        self.loading = ""
+        """``sync`` while the data set is being loaded, and commands must wait for it; ``async`` while the old one is
+        served meanwhile."""
+        self.replaying = False
+        """Whether an append-only file is being loaded."""
+        self._disk_errors: dict[str, tuple[bytes, bytes]] = {}  # by who has them
         self.make_session: Callable[[], Session]
         """Makes a session that is nobody's connection; set by setup.py."""
         self.owner: Any = None
@@ -130,6 +139,7 @@ class Core:
     def forget(self, session: Session) -> None:
         """A client has gone: nothing may refer to it any more."""
         self.sessions.pop(session.id, None)
+        self.replication.forget(session)
         if session in self.monitors:
             self.monitors.remove(session)
             self.tables.refresh()
@@ -224,14 +234,38 @@ class Core:
 
     def settle_stillness(self) -> None:
         """Let keys go by themselves or not, as pause and role want it: on a follower none does, since its leader says
-        when they go; and it gives up none for want of memory unless it shall hold a limit of its own."""
+        when they go; and it gives up none for want of memory unless it shall hold a limit of its own. While an
+        append-only file is replayed, that says when they go."""
         keyspace, following = self.keyspace, self.replication.following
-        keyspace.stands_still = bool(self.pause.mode) or following is not None
+        still = bool(self.pause.mode) or self.replaying
+        keyspace.stands_still = still or following is not None
         keyspace.follows = following is not None
-        keyspace.keeps_all = bool(self.pause.mode) or (following is not None and following.ignores_maxmemory)
+        keyspace.keeps_all = still or (following is not None and following.ignores_maxmemory)
         self.shape.follow(following is not None)
         if not keyspace.stands_still:
             keyspace.wake()
+
+    def become_loading(self, how: str) -> None:
+        """The data set is being loaded, ``sync`` or ``async``, or is there (empty)."""
+        if how != self.loading:
+            self.loading = how
+            self.tables.refresh()
+
+    def refuse_writes(self, who: str, text: bytes | None, for_scripts: bytes = b"") -> None:
+        """Answer commands that write with an error, because what they change cannot be kept, and scripts that may write
+        with another; with None, ``who`` has no reason for that any more."""
+        before = self.disk_error
+        if text is None:
+            self._disk_errors.pop(who, None)
+        else:
+            self._disk_errors[who] = text, for_scripts or text
+        if self.disk_error != before:
+            self.tables.refresh()
+
+    @property
+    def disk_error(self) -> tuple[bytes, bytes] | None:
+        """Why commands and scripts that write are refused, None where they are not."""
+        return next(iter(self._disk_errors.values()), None)
 
     def refresh_precision(self) -> None:
         """Time every command where somebody wants to hear of short calls."""

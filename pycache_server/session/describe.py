@@ -19,7 +19,7 @@ def describe(session: Session) -> str:
     now = core.host.time()
     transaction = session.transaction
     queued = len(transaction.queued) if transaction is not None else -1
-    kept = session.link.buffered()
+    kept = session.unread()
     held = session.parser.held()
     row = session.row
     fields = {
@@ -60,7 +60,7 @@ def describe(session: Session) -> str:
 
 def flags_of(session: Session) -> str:
     """The letters of CLIENT LIST's ``flags``."""
-    letters = ""
+    letters = "S" if session.is_replica else ""
     if "monitor" in session.flags:
         letters += "O"
     if session.kind() == "master":

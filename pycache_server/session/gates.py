@@ -7,13 +7,15 @@ is. Setting one binds all rows anew; those that are not set are nowhere, and cos
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pycache_server.commands.registry import Command
+from pycache_server.commands.registry import Command, Flag
+from pycache_server.errors import NoReplicas
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
-    from pycache_server.session.modes import Gate
+    from pycache_server.session.modes import Gate, Row
+    from pycache_server.session.session import Session
 
 GateOf = Callable[[Command], "Gate | None"]
 ORDER: Final = ("misconf", "noreplicas", "readonly", "masterdown", "loading")
@@ -44,3 +46,21 @@ class Gates:
             return []
         found = (self._found[name](command) for name in ORDER if name in self._found)
         return [gate for gate in found if gate is not None]
+
+
+def good_replicas(command: Command) -> Gate | None:
+    """The gate of min-replicas-to-write: no write while fewer replicas are online and do not lag."""
+    if command.name == "exec":
+        return _refuse_transaction
+    return _refuse_write if Flag.WRITE in command.flags else None
+
+
+def _refuse_write(session: Session, row: Row, argv: list[bytes]) -> Any:
+    if session.core.replication.lacks_replicas:
+        raise NoReplicas
+
+
+def _refuse_transaction(session: Session, row: Row, argv: list[bytes]) -> Any:
+    transaction = session.transaction
+    if transaction is not None and any(Flag.WRITE in each.command.flags for each, _ in transaction.queued):
+        _refuse_write(session, row, argv)

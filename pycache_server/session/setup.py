@@ -12,10 +12,12 @@ import pycache_server.session.client_tracking
 import pycache_server.session.clients
 import pycache_server.session.commandlog
 import pycache_server.session.connection
+import pycache_server.session.failover
 import pycache_server.session.hotkeys
 import pycache_server.session.latency
 import pycache_server.session.latency_report
 import pycache_server.session.monitor
+import pycache_server.session.psync
 import pycache_server.session.pubsub
 import pycache_server.session.replicas
 import pycache_server.session.slowlog

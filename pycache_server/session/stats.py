@@ -99,6 +99,7 @@ class Stats:
         "reads",
         "rejected_connections",
         "repl_input_bytes",
+        "repl_output_bytes",
         "sample_mask",
         "unexpected_errors",
         "writes",
@@ -115,6 +116,8 @@ class Stats:
         self.rejected_connections = 0
         self.repl_input_bytes = 0
         """What has come from a master; counted among ``input_bytes``, too."""
+        self.repl_output_bytes = 0
+        """What has been sent to replicas; not counted among ``output_bytes``."""
         self.evicted_clients = 0
         self.input_overflows = 0
         """Clients that were disconnected for too much unfinished input."""

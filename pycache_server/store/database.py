@@ -280,6 +280,9 @@ class Database:
         self.update(key, value, UNHEARD)
         self.dirty -= 1
 
+    def will_edit(self, key: bytes) -> None:
+        """The value of ``key``, found by a read and not by ``find``, is about to be changed in place."""
+
     def touched(self, key: bytes, event: Event, changes: int = 1) -> None:
         """The value of ``key`` has been changed in place."""
         self.dirty += changes
@@ -503,6 +506,17 @@ class Database:
         else:
             self.expired += 1
             self.announce(entry.key, EXPIRED_KEY)
+
+    # What a told.ToldDatabase has to say more
+
+    def has_lost_rest(self, key: bytes) -> None:
+        """A hash is about to go, of which nothing is left but fields that have expired."""
+
+    def has_lost_fields(self, key: bytes, fields: list[bytes]) -> None:
+        """Fields of a hash have been removed because their time had come."""
+
+    def has_bounded(self, key: bytes) -> None:
+        """A key has been given another time to live than was asked for."""
 
     def evict_one(self) -> bool:
         """Give up the key that the engine chooses. False where it has none to give, or there is no engine."""

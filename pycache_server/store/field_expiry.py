@@ -78,9 +78,10 @@ def drop_some_due(db: Database, key: bytes, value: VolatileHash, limit: int = SO
     dropped = value.drop_due(limit)
     retime(db, key, value)
     if dropped:
-        db.expired_fields += dropped
+        db.expired_fields += len(dropped)
+        db.has_lost_fields(key, dropped)
         db.touched(key, FIELDS_EXPIRED, 0)
-    return dropped
+    return len(dropped)
 
 
 def drop_due_fields(db: Database, limit: int) -> bool:

@@ -16,7 +16,9 @@ from pycache_server.store.evicting import EvictingDatabase
 if TYPE_CHECKING:
     from pycache_server.store.mortal import Lifetimes
     from pycache_server.store.observed import Observer
+    from pycache_server.store.preserving import Preserver
     from pycache_server.store.simulation import Simulation
+    from pycache_server.store.told import Listener
 
 
 class Keyspace:
@@ -32,8 +34,13 @@ class Keyspace:
         self.on_wake: Callable[[], None] = _no_one
         self.on_table: Callable[[list[Bucket]], None] = _ignore
         """Called with the table of a database when it has been made (buckets.py)."""
-        self.on_gone: Callable[[Database, bytes], None] = _unheard
-        """Called with a key that has expired or been evicted, while databases are told.ToldDatabase."""
+        self.on_flushed: Callable[[], None] = _no_one
+        """Called when FLUSHALL has removed everything."""
+        self.listener: Listener | None = None
+        """Who is told of what happens by itself, while databases are told.ToldDatabase."""
+        self.expired_verb = self.evicted_verb = self.removed_verb = b"DEL"
+        """What stands for the removal of a key that has expired, was evicted, or was emptied at once, where that is
+        told: DEL or UNLINK, by lazyfree-lazy-expire, lazyfree-lazy-eviction and lazyfree-lazy-server-del."""
         self.observer: Observer | None = None
         self.encodings = Encodings()
         self.lifetimes: Lifetimes | None = None
@@ -48,6 +55,8 @@ class Keyspace:
         """Values, and lists of buckets, to be freed in slices (memory.py)."""
         self.freed = 0
         """How many of them have been freed."""
+        self.snapshot: Preserver | None = None
+        """Who makes a snapshot in slices (preserving.py)."""
         self.stands_still = False
         """Whether what has expired is hidden only, because nothing may change."""
         self.follows = False
@@ -98,6 +107,8 @@ class Keyspace:
     def replace(self, twin: Keyspace) -> None:
         """Let the contents of a twin take the place of what is here, as one change; what was here is freed in slices.
         ``Shape.take_over`` must follow before anything else happens to the keys."""
+        if self.snapshot is not None:
+            self.snapshot.abandon()
         if self.observer is not None:
             self.observer.emptied()
         for mine, theirs in zip(self.databases, twin.databases, strict=True):
@@ -162,10 +173,6 @@ def _exchange(one: Database, other: Database) -> None:
 
 
 def _no_one() -> None:
-    pass
-
-
-def _unheard(database: Database, key: bytes) -> None:
     pass
 
 

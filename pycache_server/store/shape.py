@@ -19,9 +19,10 @@ from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.limits import Limit, LimitedDatabase, limited_candidates
 from pycache_server.store.mortal import Lifetimes, MortalDatabase
 from pycache_server.store.observed import ObservedDatabase
+from pycache_server.store.preserving import PreservingDatabase
 from pycache_server.store.scan import SLOTS
 from pycache_server.store.simulation import ShadowedDatabase, Simulation
-from pycache_server.store.told import ToldDatabase
+from pycache_server.store.told import Listener, ToldDatabase
 
 _CLASSES: dict[tuple[type[Database], ...], type[Database]] = {}
 
@@ -59,6 +60,7 @@ class Shape:
         self._present: _Choice | None = None  # what the databases have or are getting
         self._wanted: _Choice | None = None
         self._kind: type[Database] = Database
+        self._preserved = False  # whether a snapshot is made in slices
         self._told = False  # whether the keyspace hears of keys that go by themselves
         self._limited = False  # whether some keys have limits of their own
         self._follows = False  # whether times to live come from a leader
@@ -80,11 +82,15 @@ class Shape:
             self._follows = follows
             self._apply()
 
-    def tell(self, on_gone: Callable[[Database, bytes], None] | None) -> None:
-        """Call ``on_gone`` with each key that expires or is evicted from now on, or nobody any more."""
-        self._told = on_gone is not None
-        if on_gone is not None:
-            self._keyspace.on_gone = on_gone
+    def tell(self, listener: Listener | None) -> None:
+        """Tell a listener of what happens by itself from now on, or nobody any more."""
+        self._told = listener is not None
+        self._keyspace.listener = listener
+        self._apply()
+
+    def preserve(self, on: bool) -> None:
+        """Tell who makes a snapshot of changes before they are made, or stop."""
+        self._preserved = on
         self._apply()
 
     def use_lifetimes(self, lifetimes: Lifetimes) -> None:
@@ -188,7 +194,9 @@ class Shape:
         self._kind = kind or self._kind
         lifetimes = self._keyspace.lifetimes
         for database in self._keyspace.databases:
-            mixins: list[type[Database]] = [ObservedDatabase] if self._reasons else []
+            mixins: list[type[Database]] = [PreservingDatabase] if self._preserved else []
+            if self._reasons:
+                mixins.append(ObservedDatabase)
             if self._told:
                 mixins.append(ToldDatabase)
             if lifetimes is not None and lifetimes.concerns(database.index) and not self._follows:

@@ -17,7 +17,7 @@ from tests.differential.strategies import programs
 from tests.differential.test_programs import FAMILIES, strategy_of
 from tests.differential.versions import Command
 from tests.interop.following import QUICK, follow, info, is_in_step, wait_for, wait_same
-from tests.proxy import Proxy
+from tests.interop.link_proxy import Proxy
 from tests.server.running import Running, Wire
 
 pytestmark = pytest.mark.interop

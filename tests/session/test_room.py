@@ -184,7 +184,7 @@ def test_nothing_is_given_up_while_changes_are_paused(world: World, client: Clie
     world.core.room.limit(1000)
     assert world.core.room.make()
     assert world.core.keyspace.evicted == 0
-    world.core.keyspace.stands_still = False
+    world.core.keyspace.keeps_all = False
     assert world.core.room.make()
     assert world.core.keyspace.evicted > 90
 
