@@ -157,6 +157,13 @@ class Follow:
         self._replication.become_follower(self)
         self._core.blocking.unblock_all()
 
+    def recall(self, aux: dict[bytes, bytes]) -> None:
+        """What was loaded at the start tells where in which history it stands, if it does."""
+        replid, offset, database = (aux.get(name, b"") for name in (b"repl-id", b"repl-offset", b"repl-stream-db"))
+        if len(replid) == says.ID_SIZE and replid.isalnum() and offset.isdigit() and database.isdigit():
+            self._replication.history.adopt(replid, int(offset))
+            self.partial, self._selected = True, int(database)
+
     def begin(self, host: str, port: int) -> None:
         """The server starts, and is to follow a master. ``partial`` is set already where what it has loaded says
         where in which history it stands."""
