@@ -139,7 +139,14 @@ class App:
             self.collector.start()
         self.cron.start()
         self.core.keyspace.wake()
+        if not self.core.loading:
+            self._begin_following()
+
+    def _begin_following(self) -> None:
+        """Follow the configured master, from where the RDB file stands in its stream that was loaded, if one was."""
         if self.settings["replicaof"]:
+            if not self.settings["appendonly"]:
+                self.follow.recall(self.loads.last_aux)
             self.follow.begin(*master_of(self.settings["replicaof"]))
 
     async def load(self) -> None:
@@ -147,12 +154,15 @@ class App:
 
         Raises loads.CannotLoad.
         """
+        waits = bool(self.core.loading)
         if self.settings["appendonly"]:
             await self.aof.load_at_start()
-            return
-        self.aof.stay_off()
-        if self.core.loading:
-            await self.loads.load_at_start()
+        else:
+            self.aof.stay_off()
+            if self.core.loading:
+                await self.loads.load_at_start()
+        if waits:
+            self._begin_following()
 
     def _make_known(self) -> None:
         for database in self.core.keyspace.databases:
