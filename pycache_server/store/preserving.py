@@ -1,9 +1,9 @@
 """A database while a snapshot of it is made in slices: a bucket is saved before its first change.
 
 A mix-in of shape.py, outermost: every operation that may change a key tells ``keyspace.snapshot`` first, with the slot
-of the key's bucket. Values that are edited in place are found by ``find`` before, or ``will_edit`` tells. Keys that expire or are evicted are
-not told: a snapshot may lack what has gone by itself since it began. (Who repeats the changes that follow is told of
-a DEL for it.)
+of the key's bucket. Values that are edited in place are found by ``find`` before, or ``will_edit`` tells. Keys that
+expire or are evicted are not told: a snapshot may lack what has gone by itself since it began. (Who repeats the changes
+that follow is told of a DEL for it.)
 """
 
 from __future__ import annotations

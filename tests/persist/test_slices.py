@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from shlex import split
 
 import pytest
@@ -174,10 +173,10 @@ def _shows(data: bytes, expected: bytes) -> bool:
 
 
 @pytest.fixture
-def filled(world: World) -> Iterator[World]:
+def filled(world: World) -> World:
     fill(world.connect())
     world.connect().call("GEOADD", "places", 1, 1, "a")
-    yield world
+    return world
 
 
 def test_every_command_that_writes_is_tried() -> None:
