@@ -39,25 +39,37 @@ class ServerProcess:
         self.name = name
         self.port = free_port()
         self._directory = tempfile.TemporaryDirectory()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
         self.process = subprocess.Popen(
             [*command, "--port", str(self.port), "--bind", "127.0.0.1"],
             cwd=self._directory.name,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
-        self._wait()
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.name} ended with {self.process.returncode}: {self._said()}")
             try:
                 self.connect().close()
             except OSError:
                 time.sleep(0.02)
             else:
                 return
-        raise TimeoutError(f"{self.name} does not answer")
+        raise TimeoutError(f"{self.name} does not answer: {self._said()}")
+
+    def _said(self) -> str:
+        """The end of what the process has written."""
+        self._output.seek(0)
+        return self._output.read().decode(errors="replace").strip()[-2000:] or "it said nothing"
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port))
@@ -85,6 +97,7 @@ class ServerProcess:
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
+        self._output.close()
         self._directory.cleanup()
 
     def __enter__(self) -> Self:

@@ -33,7 +33,9 @@ def _compiled_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if sys.dont_write_bytecode:
             patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
+            patch.setenv(
+                "PYTHONPYCACHEPREFIX", str(tmp_path_factory.getbasetemp().parent / "compiled")
+            )  # for all workers
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,9 +53,20 @@ def layer_of(path: Path) -> int:
     return LAYERS[part.removesuffix(".py")]
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """A file, parsed."""
+    return ast.parse(path.read_text())
+
+
+@cache
+def imports(path: Path) -> list[str]:
     """Modules that a file imports when it runs: not those for type checkers alone."""
-    for node in _running(ast.parse(path.read_text())):
+    return list(_imported(tree_of(path)))
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in _running(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -63,7 +75,7 @@ def imports(path: Path) -> Iterator[str]:
 
 def _running(tree: ast.AST) -> Iterator[ast.AST]:
     for child in ast.iter_child_nodes(tree):
-        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
             continue
         yield child
         yield from _running(child)
@@ -90,12 +102,12 @@ def test_no_clock_random_socket_or_thread_below_the_server(path: Path) -> None:
 def test_a_file_is_not_too_long_and_opens_with_its_theory(path: Path) -> None:
     text = path.read_text()
     assert text.count("\n") <= LONGEST_FILE
-    assert ast.get_docstring(ast.parse(text)), f"{name_of(path)} does not say what it is"
+    assert ast.get_docstring(tree_of(path)), f"{name_of(path)} does not say what it is"
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_public_functions_and_classes_have_docstrings(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and not _is_error(node)]
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     missing = [node.name for node in (*classes, *functions) if node.name[0] != "_" and not ast.get_docstring(node)]

@@ -13,6 +13,7 @@ is read, no table serves him: every command of his scripts is left to ``_resolve
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import Flag
@@ -22,7 +23,7 @@ from pycache_server.scripting.replies import from_wire
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
-    from pycache_server.session.modes import Row
+    from pycache_server.session.rows import Row
     from pycache_server.session.session import Session
 
 STATUS, FAILED, REFUSED, NO_MEMORY = 1, 2, 3, 4
@@ -59,13 +60,8 @@ class Calls:
         self._make_table = make_table
         self._has_room = has_room
         self.client: Session = _internal_session(core)
-        self.normal = _rows(core, frozenset())
-        self.read_only = _rows(core, frozenset((Flag.WRITE, Flag.MAY_REPLICATE)))
-        self.full = _rows(core, frozenset((Flag.DENYOOM,)))
-        self.follower = _rows(core, frozenset((Flag.WRITE,)))
-        self.unkept = _rows(core, frozenset((Flag.WRITE,)))
-        """The tables for a script that may do everything, for one that may not write, for the time when maxmemory is
-        exceeded, for a follower or a leader without enough of them, and for when changes cannot be kept."""
+        self.normal = _rows(core)
+        """The table for a script that may do everything."""
         self.rows = self._state = self.normal
         self._caller: Session | None = None
         """Whose script it is, where that is somebody who may not do everything."""
@@ -73,6 +69,26 @@ class Calls:
         """Whether the present script has called a command that writes."""
         self.time = 0.0
         """The time of the present script's begin: it stands still while it runs."""
+
+    @cached_property
+    def read_only(self) -> Rows:
+        """The table for a script that may not write."""
+        return _without(self.normal, {Flag.WRITE, Flag.MAY_REPLICATE})
+
+    @cached_property
+    def full(self) -> Rows:
+        """The table for the time when maxmemory is exceeded."""
+        return _without(self.normal, {Flag.DENYOOM})
+
+    @cached_property
+    def follower(self) -> Rows:
+        """The table for a follower, or for a leader without enough of them."""
+        return _without(self.normal, {Flag.WRITE})
+
+    @cached_property
+    def unkept(self) -> Rows:
+        """The table for the time when changes cannot be kept."""
+        return _without(self.normal, {Flag.WRITE})
 
     def begin(self, session: Session, read_only: bool, full: bool) -> None:
         """A script begins, for a session."""
@@ -251,12 +267,15 @@ def _internal_session(core: Core) -> Session:
     return session
 
 
-def _rows(core: Core, without: frozenset[Flag]) -> Rows:
-    """The rows of all commands that scripts may call but those with one of some flags."""
-    rows: Rows = {}
-    without |= {Flag.NOSCRIPT}
-    for spelling, row in core.tables.normal.items():
-        flags = row.command.flags
-        if not row.subrows and not flags & without:
-            rows[spelling] = row, Flag.WRITE in flags
-    return rows
+def _rows(core: Core) -> Rows:
+    """The rows of all commands that scripts may call."""
+    return {
+        spelling: (row, Flag.WRITE in row.command.flags)
+        for spelling, row in core.tables.normal.items()
+        if not row.subrows and Flag.NOSCRIPT not in row.command.flags
+    }
+
+
+def _without(rows: Rows, flags: set[Flag]) -> Rows:
+    """Those of commands that have none of some flags."""
+    return {spelling: found for spelling, found in rows.items() if not found[0].command.flags & flags}

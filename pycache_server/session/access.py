@@ -26,7 +26,7 @@ from pycache_server.store.glob import compile_glob
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
-    from pycache_server.session.modes import Row
+    from pycache_server.session.rows import Row
     from pycache_server.session.session import Session
 
 KEPT = 32
@@ -53,8 +53,9 @@ class Access:
     def learn(self, command: Command) -> None:
         """There is a new command: rules may name it, and whoever may not do everything needs a check in front of it."""
         self.users.vocabulary.add(command)
-        for user in list(self._guards):
-            self.refresh(user)
+        if self._guards:
+            for user in list(self._guards):
+                self.refresh(user)
 
     # Who it is
 

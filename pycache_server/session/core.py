@@ -23,12 +23,13 @@ from pycache_server.session.gates import Gates
 from pycache_server.session.host import Host
 from pycache_server.session.hotkeys import HotKeys
 from pycache_server.session.latency import LatencyMonitor
-from pycache_server.session.modes import Row, Tables
+from pycache_server.session.modes import Tables
 from pycache_server.session.observers import Observers
 from pycache_server.session.pause import Pause
 from pycache_server.session.pubsub import PubSub
 from pycache_server.session.replication import Replication
 from pycache_server.session.room import Room
+from pycache_server.session.rows import Row
 from pycache_server.session.slowlog import SlowLog
 from pycache_server.session.stats import Rate, Stats
 from pycache_server.session.syncs import Syncs
@@ -212,7 +213,8 @@ class Core:
     def settle(self) -> None:
         """Bring the times of all commands up to the number of their calls."""
         for name, row in self.tables.rows.items():
-            row.stats.settle(self.tables.calls(name))
+            if calls := self.tables.calls(name):
+                row.stats.settle(calls)
 
     def total_calls(self) -> int:
         """How many commands have been processed."""

@@ -29,7 +29,7 @@ from pycache_server.store.database import Database
 if TYPE_CHECKING:
     from pycache_server.session.blocking import Waiter
     from pycache_server.session.core import Core
-    from pycache_server.session.modes import Row
+    from pycache_server.session.rows import Row
     from pycache_server.session.session import Session
 
 FILE: Final = 1

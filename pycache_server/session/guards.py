@@ -22,8 +22,9 @@ from pycache_server.acl.vocabulary import Vocabulary
 from pycache_server.commands.registry import Command, Flag, Handler
 from pycache_server.commands.syntax import KeySpec
 from pycache_server.errors import Rejection
-from pycache_server.session.modes import Row, Table, counted
+from pycache_server.session.modes import counted
 from pycache_server.session.permissions import CHANNEL_COMMANDS, call_of, rights_of
+from pycache_server.session.rows import Row, Table, row_in_front
 from pycache_server.store.glob import Matcher, is_literal
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class GuardedRows:
         known = self._rows.get(id(base))
         if known is None or known[0] is not base:
             run = _checked(base) if base.command.subcommands else _tested(base)
-            known = self._rows[id(base)] = (base, Row(base.command, run, base.stats))
+            known = self._rows[id(base)] = (base, row_in_front(base, run))
         return known[1]
 
 

@@ -15,7 +15,7 @@ from pycache_server.resp.encode import Pairs
 from pycache_server.store.clock import Clock
 
 if TYPE_CHECKING:
-    from pycache_server.session.modes import Row
+    from pycache_server.session.rows import Row
     from pycache_server.session.session import Session
 
 HISTORY = 160

@@ -4,27 +4,19 @@ A state is a table, not a test. The server has one Row for each command; the ses
 client's state changes (not authenticated, in MULTI, subscribed in RESP2 or in RESP3, told to be silent) is another
 table with other rows under the same names. What the server's state changes (somebody monitors, clients are blocked,
 memory is limited, accesses are counted, everything is to be timed, clients are paused) is another function in the same
-rows: ``Tables.refresh`` binds them anew. So a feature that is off costs nothing, and all of its machinery stands here.
-
-A row's ``call`` is the command with everything that belongs to its execution; ``run`` has the gates in front of it that
-may refuse or postpone it. EXEC and scripts use ``call``: their commands have passed the gates together.
+rows: ``Tables.refresh`` has them bound anew. So a feature that is off costs nothing, and all of its machinery stands
+here. Rows, and when they are bound: rows.py.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import Command, Flag, Handler
-from pycache_server.errors import (
-    NoAuth,
-    OutOfMemory,
-    RedisError,
-    Rejection,
-    arity_rejection,
-    unknown_subcommand,
-)
+from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.session.commandlog import sized
 from pycache_server.session.feed import fed, united
@@ -37,59 +29,13 @@ from pycache_server.session.refusals import (
     pause_gate,
     waits_for_data,
 )
+from pycache_server.session.rows import Gate, Row, Table, UnboundRow, row_in_front
 from pycache_server.session.stats import CommandStats
 from pycache_server.store.memory import no_engine
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
     from pycache_server.session.session import Session
-
-Table = dict[bytes, "Row"]
-
-
-class Row:
-    """One command on one server. ``least`` is the number of words it takes, or the fewest where it is ``open``."""
-
-    __slots__ = ("bare", "call", "calls", "command", "gate", "least", "name", "open", "run", "stats", "subrows")
-
-    def __init__(self, command: Command, run: Handler, stats: CommandStats | None = None) -> None:
-        self.command = command
-        self.name = command.name.encode()
-        self.least = abs(command.arity)
-        self.open = command.arity < 0
-        self.calls = 0
-        """How often it was called; of a container, how often with whichever subcommand."""
-        self.bare = 0
-        """How often a container was called without a subcommand."""
-        self.stats = stats or CommandStats()
-        self.subrows: dict[bytes, Row] = {}
-        self.gate: Gate | None = None
-        self.call = run
-        self.run = run
-
-    def accepts(self, count: int) -> bool:
-        """Whether the command takes ``count`` words."""
-        return count == self.least or (self.open and count > self.least)
-
-    def resolve(self, argv: list[bytes]) -> Row:
-        """The row for these words: this one, or that of a subcommand.
-
-        Raises RedisError where the number of words is wrong or there is no such subcommand.
-        """
-        if not self.accepts(len(argv)):
-            raise arity_rejection(self.name)
-        if not self.subrows or len(argv) == 1:
-            return self
-        subrow = self.subrows.get(argv[1].lower())
-        if subrow is None:
-            raise unknown_subcommand(argv[0], argv[1])
-        if not subrow.accepts(len(argv)):
-            raise arity_rejection(subrow.name)
-        return subrow
-
-
-Gate = Callable[["Session", "Row", list[bytes]], Any]
-"""Refuses by raising; postpones by returning HALT; lets pass by returning None."""
 
 
 class Tables:
@@ -102,40 +48,47 @@ class Tables:
         """The commands that clients can call, by the names under which they can."""
         self.rows: dict[str, Row] = {}
         """The normal rows of all commands and subcommands, by name."""
+        self.stats: defaultdict[str, CommandStats] = defaultdict(CommandStats)
+        """The counts of those that somebody has asked for, by name: a row shares them with its twin."""
         self._twins: dict[str, Row] = {}  # rows that time every call, for the sampled batches
         self.normal: Table = {}
         self.sampled: Table = {}
         self._derived: dict[tuple[int, Callable[[Row], Handler]], Table] = {}
+        self._bound: list[Row] = []  # those of the normal rows and their twins that have been called
         for command in commands:
-            self.add(command)
-        self.refresh()
+            self._add(command)
 
     def add(self, command: Command) -> None:
         """Make the rows of a command and its subcommands. A command that rename-command has taken away has its rows
         all the same, but is in no table; a renamed one keeps its own name in statistics and errors, as in Redis."""
-        row = self._add_row(command)
-        twin = self._twins[command.name]
-        for subcommand in command.subcommands.values():
-            word = subcommand.name.partition("|")[2].encode()
-            row.subrows[word] = self._add_row(subcommand)
-            twin.subrows[word] = self._twins[subcommand.name]
+        row, spellings = self._add(command)
+        for variant, make in _VARIANTS.items():
+            if variant in vars(self):  # it has been made already
+                getattr(self, variant).update(dict.fromkeys(spellings, make(row)))
+        self._derived.clear()
+
+    def _add(self, command: Command) -> tuple[Row, tuple[bytes, ...]]:
+        row, twin = self._add_rows(command)
+        if command.subcommands:
+            row.subrows, twin.subrows = {}, {}
+            for subcommand in command.subcommands.values():
+                word = subcommand.name.partition("|")[2].encode()
+                row.subrows[word], twin.subrows[word] = self._add_rows(subcommand)
         name = self._renamed.get(command.name, command.name).lower()
-        spellings = (name.encode(), name.upper().encode())
+        spellings = (name.encode(), name.upper().encode()) if name else ()
         if name:
             self.commands[name] = command
-        if name:
-            self.normal.update(dict.fromkeys(spellings, row))
-            self.sampled.update(dict.fromkeys(spellings, twin))
-            for variant, make in _VARIANTS.items():
-                if variant in vars(self):  # it has been made already
-                    getattr(self, variant).update(dict.fromkeys(spellings, make(row)))
-        self._derived.clear()
+        for spelling in spellings:
+            self.normal[spelling] = row
+            self.sampled[spelling] = twin
         self._core.access.learn(command)
+        return row, spellings
 
-    def _add_row(self, command: Command) -> Row:
-        row = self.rows[command.name] = Row(command, command.function)
-        self._twins[command.name] = Row(command, command.function, row.stats)
-        return row
+    def _add_rows(self, command: Command) -> tuple[Row, Row]:
+        """The normal row of a command and its twin, neither of them bound."""
+        row = self.rows[command.name] = UnboundRow(command, self)
+        twin = self._twins[command.name] = UnboundRow(command, self)
+        return row, twin
 
     @cached_property
     def locked(self) -> Table:
@@ -187,7 +140,7 @@ class Tables:
     def _derive(self, table: Table, wrap: Callable[[Row], Handler]) -> Table:
         twin = self._derived.get((id(table), wrap))
         if twin is None:
-            rows = {id(row): Row(row.command, wrap(row), row.stats) for row in table.values()}
+            rows = {id(row): row_in_front(row, wrap(row)) for row in table.values()}
             twin = self._derived[id(table), wrap] = {name: rows[id(row)] for name, row in table.items()}
         return twin
 
@@ -217,23 +170,28 @@ class Tables:
         for name, row in self.rows.items():
             for each in (row, self._twins[name]):
                 each.calls = each.bare = 0
-            row.stats.reset()
+        for stats in self.stats.values():
+            stats.reset()
 
     def refresh(self) -> None:
-        """Bind the functions of all rows according to the state of the server."""
-        for name, row in self.rows.items():
-            self._bind(row, self._core.precise or row.command.is_timed)
-            self._bind(self._twins[name], True)
+        """The state of the server has changed: bind the functions of all rows anew."""
+        for row in self._bound:
+            del row.run, row.call, row.gate
+            row.__class__ = UnboundRow
+        self._bound = []
 
-    def _bind(self, row: Row, timed: bool) -> None:
+    def bind(self, row: Row) -> None:
+        """Bind the functions of a row according to the state of the server."""
+        self._bound.append(row)
         core, command = self._core, row.command
+        row.stats = self.stats[command.name]
         row.gate = self._gate_of(command)
         call = command.function
         if row.subrows:
             row.call = _dispatch(row, lambda subrow: subrow.call)
             row.run = _dispatch(row, lambda subrow: subrow.run)
             return
-        if timed:
+        if core.precise or command.is_timed or row is self._twins[command.name]:
             call = core.timed(call, row)
         if core.size_logs.active:
             call = sized(call, row, core)
@@ -295,15 +253,15 @@ _TOUCHES_KEYS = _MAY_CHANGE | {Flag.READONLY}
 
 
 def _locked(row: Row) -> Row:
-    return row if Flag.NO_AUTH in row.command.flags else Row(row.command, _needs_auth(row), row.stats)
+    return row if Flag.NO_AUTH in row.command.flags else row_in_front(row, _needs_auth(row))
 
 
 def _queueing(row: Row) -> Row:
-    return row if row.command.name in _RUN_IN_MULTI else Row(row.command, _queue(row), row.stats)
+    return row if row.command.name in _RUN_IN_MULTI else row_in_front(row, _queue(row))
 
 
 def _subscribed(row: Row) -> Row:
-    return row if row.command.name in _RUN_SUBSCRIBED else Row(row.command, _refuse_subscribed, row.stats)
+    return row if row.command.name in _RUN_SUBSCRIBED else row_in_front(row, _refuse_subscribed)
 
 
 _VARIANTS: dict[str, Callable[[Row], Row]] = {"locked": _locked, "queueing": _queueing, "subscribed": _subscribed}
@@ -442,8 +400,8 @@ def witness(row: Row) -> Row:
         return row.call(session, argv)
 
     if row.command.group == "scripting":
-        return Row(row.command, _by_script(call), row.stats)
-    return Row(row.command, _remembered(call, row.command), row.stats) if _reads_keys(row.command) else row
+        return row_in_front(row, _by_script(call))
+    return row_in_front(row, _remembered(call, row.command)) if _reads_keys(row.command) else row
 
 
 def _by_script(call: Handler) -> Handler:

@@ -41,7 +41,7 @@ from pycache_server.session.transactions import refuse_transaction
 
 if TYPE_CHECKING:
     from pycache_server.session.guards import Guard
-    from pycache_server.session.modes import Row, Table
+    from pycache_server.session.rows import Row, Table
     from pycache_server.session.tracking import Tracker
     from pycache_server.session.transactions import Transaction
 

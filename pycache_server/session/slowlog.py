@@ -17,7 +17,7 @@ from pycache_server.session.redact import redacted
 from pycache_server.store.numbers import INT_MAX
 
 if TYPE_CHECKING:
-    from pycache_server.session.modes import Row
+    from pycache_server.session.rows import Row
     from pycache_server.session.session import Session
 
 WORDS = 32

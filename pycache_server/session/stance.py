@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pycache_server.session.modes import Table
+    from pycache_server.session.rows import Table
     from pycache_server.session.session import Session
 
 

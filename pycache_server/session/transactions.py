@@ -24,7 +24,7 @@ from pycache_server.resp.encode import HALT, NO_REPLY, NULL_ARRAY, OK, QUEUED, W
 from pycache_server.session.permissions import refusal_at_exec
 
 if TYPE_CHECKING:
-    from pycache_server.session.modes import Row
+    from pycache_server.session.rows import Row
     from pycache_server.session.session import Session
 
 family = Family("transactions")
