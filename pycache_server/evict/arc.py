@@ -75,6 +75,9 @@ class Arc(Engine):
     def discard(self, entry: ArcEntry) -> None:
         (self._frequent if entry.frequent else self._recent).remove(entry)
 
+    def exchange(self, old: ArcEntry, new: ArcEntry) -> None:
+        self._recent.replace(old, new)  # or in the other one, which is the same
+
     def evicted(self, entry: ArcEntry) -> None:
         self.discard(entry)
         room = self._recent.size + self._frequent.size

@@ -95,6 +95,21 @@ class Engine(ABC):
     def victim(self) -> SizedEntry | None:
         """The entry to give up next, which stays admitted until ``evicted``; None where nothing is admitted."""
 
+    def take_victim(self) -> SizedEntry | None:
+        """Give up the next victim: ``victim`` and ``evicted`` at once, for engines that can do both for less."""
+        entry = self.victim()
+        if entry is not None:
+            self.evicted(entry)
+        return entry
+
+    def exchange(self, old: Any, new: Any) -> None:
+        """Another entry takes the place of one that was admitted, for the same key, which gets a time to live."""
+        self.discard(old)
+        self.admit(new)
+
+    def look(self) -> None:  # noqa: B027
+        """Called some ten times a second, while nothing else happens as well."""
+
     def idle_seconds(self, entry: Any) -> int | None:
         """How long ago the entry was last accessed, in whole seconds; None where the engine does not know."""
         return None

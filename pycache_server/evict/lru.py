@@ -36,7 +36,8 @@ class Lru(Engine):
         self._moment = 0.0
 
     def admit(self, entry: LruEntry) -> None:
-        entry.used = self._moment_of(self.now())
+        now = self.now()
+        entry.used = self._moment if 0.0 <= now - self._moment < 1.0 else self._moment_of(now)
         self._ring.push(entry)
 
     def access(self, entry: LruEntry) -> None:
@@ -61,6 +62,9 @@ class Lru(Engine):
 
     def discard(self, entry: LruEntry) -> None:
         self._ring.remove(entry)
+
+    def exchange(self, old: LruEntry, new: LruEntry) -> None:
+        self._ring.replace(old, new)
 
     def victim(self) -> LruEntry | None:
         return self._ring.oldest()

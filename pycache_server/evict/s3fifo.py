@@ -58,6 +58,9 @@ class S3Fifo(Engine):
     def discard(self, entry: S3FifoEntry) -> None:
         (self._main if entry.uses >= _MAIN else self._small).remove(entry)
 
+    def exchange(self, old: S3FifoEntry, new: S3FifoEntry) -> None:
+        self._small.replace(old, new)  # or in the other one, which is the same
+
     def evicted(self, entry: S3FifoEntry) -> None:
         if entry.uses < _MAIN:
             count = self._small.size + self._main.size

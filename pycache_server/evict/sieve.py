@@ -46,6 +46,11 @@ class HandRing(Ring[V]):
             self.hand = self.head if entry.newer is self.head.older else entry.newer
         super().remove(entry)
 
+    def replace(self, old: V, new: V) -> None:
+        super().replace(old, new)
+        if old is self.hand:
+            self.hand = new
+
     def under_hand(self) -> V | None:
         """Move the hand to the first entry that has not been visited; visits on the way are forgotten. None where there
         is no entry."""
@@ -88,6 +93,9 @@ class Sieve(Engine):
 
     def discard(self, entry: VisitedEntry) -> None:
         self._ring.remove(entry)
+
+    def exchange(self, old: VisitedEntry, new: VisitedEntry) -> None:
+        self._ring.replace(old, new)
 
     def victim(self) -> VisitedEntry | None:
         return self._ring.under_hand()

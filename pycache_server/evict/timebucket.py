@@ -88,6 +88,11 @@ class TimeBucket(Engine):
         self._count -= 1
         self._take_out(entry)
 
+    def exchange(self, old: BucketEntry, new: BucketEntry) -> None:
+        new.visited = old.visited
+        self._take_out(old)
+        self._put(new)
+
     def evicted(self, entry: BucketEntry) -> None:
         self._left -= 1
         self.discard(entry)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from pycache_server.entry import NEVER, Entry, SizedEntry
+from pycache_server.entry import NEVER, Entry, SizedEntry, TimedEntry
 from pycache_server.store.buckets import Bucket
 from pycache_server.store.candidates import Candidates, Handover
 from pycache_server.store.database import Database
@@ -110,7 +110,7 @@ class LeavingDatabase(ChangingDatabase):
         if stored.expires == NEVER:
             bucket[key] = stored.value
         else:
-            self.exchange(bucket, stored, Entry(key, stored.value, stored.expires))
+            self.exchange(bucket, stored, TimedEntry(key, stored.value, stored.expires))
 
     read = _prepared(Database.read)
     get_string = _prepared(Database.get_string)
