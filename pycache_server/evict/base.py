@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -59,6 +60,18 @@ class Surroundings:
     decay_time: int = 1
 
 
+class Marker:
+    """What a database writes into ``entry.mark`` in place of a call of ``access``, which is a tenth of a read: ``mark``,
+    which many entries share, where the class of the entry is ``plain``. Both may change at any time."""
+
+    __slots__ = ("mark", "plain")
+
+    def __init__(self, plain: type[SizedEntry] | None = None, mark: Any = None) -> None:
+        self.plain = plain
+        with suppress(AttributeError):  # of a subclass that works it out
+            self.mark = mark
+
+
 class Engine(ABC):
     """The order in which the entries of one database are given up.
 
@@ -67,6 +80,8 @@ class Engine(ABC):
     """
 
     entry_type: ClassVar[type[SizedEntry]] = SizedEntry
+    marker: Marker | None = None
+    """Of an engine to which an access is one write: ``access`` must do the same."""
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings

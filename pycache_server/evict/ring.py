@@ -76,7 +76,7 @@ class Ring(Generic[E]):
 
     def replace(self, old: E, new: E) -> None:
         """Put an entry that is in no ring in the place of one that is in, with all that the engine knows of it."""
-        for name in _slots_of(type(old)):
+        for name in ("mark", *_slots_of(type(old))):
             if hasattr(old, name):
                 setattr(new, name, getattr(old, name))
         new.newer.older = new.older.newer = new

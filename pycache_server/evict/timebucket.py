@@ -67,7 +67,7 @@ class TimeBucket(Engine):
         self._due = False  # whether it does so because they are due
 
     def admit(self, entry: BucketEntry) -> None:
-        entry.visited = False
+        entry.mark = False
         self._put(entry)
         self._count += 1
         self._admitted += 1
@@ -77,7 +77,7 @@ class TimeBucket(Engine):
                 region.hits *= 0.5
 
     def access(self, entry: BucketEntry) -> None:
-        entry.visited = True
+        entry.mark = True
         entry.region.hits += 1
 
     def retime(self, entry: BucketEntry) -> None:
@@ -89,7 +89,7 @@ class TimeBucket(Engine):
         self._take_out(entry)
 
     def exchange(self, old: BucketEntry, new: BucketEntry) -> None:
-        new.visited = old.visited
+        new.mark = old.mark
         self._take_out(old)
         self._put(new)
 

@@ -140,6 +140,9 @@ class Room:
     def look(self) -> None:
         """Called now and then: what has grown without a command that makes room, and what has gone by itself."""
         self._settle()
+        for database in self._keyspace.databases:
+            if database.candidates is not None:
+                database.candidates.look()
         if self.exceeded or self._keyspace.crowded:
             self._keyspace.wake()
 

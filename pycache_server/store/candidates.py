@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pycache_server.entry import NEVER, SizedEntry, timed
-from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.evict.base import Engine, Marker, Surroundings
 from pycache_server.evict.noeviction import NoEviction
 from pycache_server.store.memory import TIME, weigh
 from pycache_server.store.scan import SLOT_MASK
@@ -24,8 +24,8 @@ class Candidates:
     """All entries of a database, ordered by one engine."""
 
     __slots__ = (
-        "_bare", "_dated", "_kept", "access", "admit", "discard", "engine", "evicted", "plain", "take_victim", "timed",
-        "victim",
+        "_bare", "_dated", "_kept", "access", "admit", "discard", "engine", "evicted", "marker", "plain", "take_victim",
+        "timed", "victim",
     )  # fmt: skip
 
     volatile = False
@@ -40,6 +40,7 @@ class Candidates:
         self.access: Told = engine.access
         self.discard: Told = engine.discard
         self.evicted: Told = engine.evicted
+        self.marker = engine.marker or Marker()
         self.victim: Callable[[], SizedEntry | None] = engine.victim
         self.take_victim: Callable[[], SizedEntry | None] = engine.take_victim
         """Gives a victim that has been taken out already."""
@@ -96,6 +97,10 @@ class Candidates:
         """The engine that decides on a key, if it is a candidate."""
         return self.engine
 
+    def look(self) -> None:
+        """Time has passed."""
+        self.engine.look()
+
     def anew(self) -> Candidates:
         """The same policy for a database that has been emptied."""
         return type(self)(type(self.engine)(self.engine.surroundings))
@@ -116,6 +121,7 @@ class VolatileCandidates(Candidates):
         super().__init__(engine)
         self.admit = _where_volatile(engine.admit)
         self.access = _where_volatile(engine.access)
+        self.marker = Marker(engine.entry_type)  # the engine does not know them
         self.discard = _where_volatile(engine.discard)
         weight = weigh(engine)  # the engine keeps nothing in entries that it does not know
         self._bare, self._kept = weight.plain, weight.timed
@@ -166,6 +172,7 @@ class DividedCandidates(Candidates):
         """Begin, with the engine that is named where one must be."""
         self.engine = engine
         self.plain = self.timed = _NoEntry
+        self.marker = Marker()
 
     def of(self, key: bytes) -> Candidates:
         """Those that a key belongs to."""
@@ -235,6 +242,10 @@ class Handover(DividedCandidates):
 
     def count(self, entry: SizedEntry, growth: int) -> bool:
         return self.of(entry.key).count(entry, growth)
+
+    def look(self) -> None:
+        self.old.look()
+        self.new.look()
 
     def anew(self) -> Candidates:
         return self.new.anew()

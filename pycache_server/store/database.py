@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server.entry import NEVER, Entry, SizedEntry, TimedEntry
 from pycache_server.errors import WouldOverflow
-from pycache_server.evict.base import Engine
+from pycache_server.evict.base import Engine, Marker
 from pycache_server.store.buckets import Bucket, Unmade
 from pycache_server.store.candidates import Candidates
 from pycache_server.store.events import DEL, EXPIRED_KEY, FIELDS_EXPIRED, UNHEARD, Event
@@ -64,6 +64,7 @@ class Database:
         "hits",
         "index",
         "keyspace",
+        "marker",
         "misses",
         "on_access",
         "on_admit",
@@ -87,7 +88,8 @@ class Database:
         """Keys that were removed because their time had come."""
         self.expired_fields = 0
         """Fields of hashes that were."""
-        self.candidates: Candidates | None = None  # this and the next five belong to evicting.py
+        self.candidates: Candidates | None = None  # this and the next six belong to evicting.py
+        self.marker = Marker()
         self.plain: type[SizedEntry] = SizedEntry
         self.weight_of_new = 0
         self.on_admit: Callable[[SizedEntry], None] = no_engine

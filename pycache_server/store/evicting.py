@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pycache_server.entry import NEVER, Entry, SizedEntry
+from pycache_server.evict.base import Marker
 from pycache_server.store.buckets import Bucket
 from pycache_server.store.candidates import Candidates
 from pycache_server.store.database import Database
@@ -40,8 +41,10 @@ class EvictingDatabase(Database):
         self.candidates = candidates
         if candidates is None:
             self.on_admit = self.on_access = no_engine
+            self.marker = Marker()
             return
         share_sizes()
+        self.marker = candidates.marker
         self.plain, self.weight_of_new = candidates.plain, candidates.weight_of_new
         self.on_admit, self.on_access = candidates.admit, candidates.access
 
@@ -106,9 +109,10 @@ class EvictingDatabase(Database):
 
     def read(self, key: bytes) -> Any:
         entry = self.buckets[hash(key) & SLOT_MASK].get(key)
-        if type(entry) is self.plain:
+        marker = self.marker
+        if type(entry) is marker.plain:
+            entry.mark = marker.mark
             self.hits += 1
-            self.on_access(entry)
             return entry.value
         if entry is None or (entry.expires is not NEVER and self._seen_value(entry) is None):
             self.misses += 1
@@ -119,6 +123,11 @@ class EvictingDatabase(Database):
 
     def get_string(self, key: bytes) -> bytes | None:
         entry = self.buckets[hash(key) & SLOT_MASK].get(key)
+        marker = self.marker
+        if type(entry) is marker.plain:
+            entry.mark = marker.mark
+            value = entry.value
+            return value if type(value) is bytes else as_bytes(value)
         if type(entry) is self.plain:
             self.on_access(entry)
             value = entry.value
@@ -154,7 +163,11 @@ class EvictingDatabase(Database):
                 entry.value = value
                 if len(old) != len(value):
                     self._recount(entry, size_of_value(value) - size_of_value(old))
-                self.on_access(entry)
+                marker = self.marker
+                if type(entry) is marker.plain:
+                    entry.mark = marker.mark
+                else:
+                    self.on_access(entry)
                 return
         if entry is None:
             self.dirty += 1

@@ -83,6 +83,11 @@ class LimitedCandidates(DividedCandidates):
         group.used += growth
         return growth > 0 and group.full
 
+    def look(self) -> None:
+        self._rest.look()
+        for group in self.groups:
+            group.candidates.look()
+
     def anew(self) -> Candidates:
         return self._build()
 

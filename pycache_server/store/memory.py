@@ -70,7 +70,7 @@ def size_of_key(key: bytes, value: Any, entry: Entry | None) -> int:
 class Weight(NamedTuple):
     """Bytes of an engine's entry without key, time and value: what all have, with the share of the buckets, without
     room for a time to live and with it; and the numbers that the engine keeps in those that it knows, but for those
-    that entries share."""
+    that entries share, as marks are."""
 
     plain: int
     timed: int
@@ -95,7 +95,7 @@ def weigh(engine: Engine) -> Weight:
         slots = {name for each in type(last).__mro__ for name in getattr(each, "__slots__", ())}
         numbers = [
             number
-            for name in slots - {"size"}
+            for name in slots - {"mark", "size"}
             if (number := getattr(last, name, None)) is not getattr(before, name, None)
         ]
         held = sum(size_of(each) for each in numbers if type(each) in (int, float) and each not in _SHARED_INTS)
