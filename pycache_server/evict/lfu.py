@@ -60,6 +60,8 @@ _MOST_MOVES = LONGEST_WALK // 2
 _SCALE = 64
 """Steps of a level in a ghost's note."""
 _NOTE_BITS = 31
+_NOTE_MASK = (1 << _NOTE_BITS) - 1
+_HALF = 1 << _NOTE_BITS - 1
 _CREDIT = [1 - exp2(-ticks / TICKS) for ticks in range(64)]
 """What a hit counts so many ticks after the last one; later ones count 1."""
 _LAST = len(_CREDIT)
@@ -160,23 +162,44 @@ class Lfu(Engine):
         del old.ring
 
     def evicted(self, entry: LfuEntry) -> None:
+        self._give_up(entry, self._level_of(entry))
+
+    def victim(self) -> LfuEntry | None:
+        found = self._choose()
+        return found[0] if found is not None else None
+
+    def take_victim(self) -> LfuEntry | None:
+        found = self._choose()
+        if found is None:
+            return None
+        self._give_up(*found)
+        return found[0]
+
+    def _choose(self) -> tuple[LfuEntry, float] | None:
+        """The next victim and its level."""
+        trial = self._trial
+        candidate = trial.oldest()
+        lowest = self._find_lowest()
+        if candidate is None:
+            return lowest
+        if lowest is None:
+            return candidate, self._level_of(candidate)
+        if trial.size > self._longest:
+            level = self._level_of(candidate)
+            if level < lowest[1] + ADVANTAGE:
+                return candidate, level
+        return lowest
+
+    def _give_up(self, entry: LfuEntry, level: float) -> None:
+        """Let an entry go and remember its level, without what was added for bursts."""
+        if entry.hits > MANY:
+            level = self._level_of(entry, True)
         passed = entry.ring is not self._trial
-        level = round(self._level_of(entry, True) * _SCALE) & ((1 << _NOTE_BITS) - 1)
-        self._history.add(hash(entry.key), level << 1 | passed)
+        self._history.add(hash(entry.key), (round(level * _SCALE) & _NOTE_MASK) << 1 | passed)
         self._count -= 1
         self._take_out(entry)
         if self._trial.size > self._longest:
             self._pass_oldest()
-
-    def victim(self) -> LfuEntry | None:
-        trial = self._trial
-        candidate = trial.oldest()
-        lowest = self._find_lowest()
-        if candidate is None or lowest is None:
-            return candidate or lowest
-        if trial.size > self._longest and self._level_of(candidate) < self._level_of(lowest) + ADVANTAGE:
-            return candidate
-        return lowest
 
     def frequency(self, entry: LfuEntry) -> int | None:
         """What Redis's counter is expected to be: it starts at 5, and a hit adds to c with a chance of
@@ -232,8 +255,7 @@ class Lfu(Engine):
     def _welcome(self, entry: LfuEntry, note: int, age: int) -> None:
         """A key is back that was given up ``age`` victims ago: it goes on with the frequency that it had, and the trial
         was too short, or too long."""
-        half = 1 << _NOTE_BITS - 1
-        lost = (round((self._base + self._time) * _SCALE) - (note >> 1) + half) % (2 * half) - half
+        lost = (round((self._base + self._time) * _SCALE) - (note >> 1) + _HALF & _NOTE_MASK) - _HALF
         entry.worth = self._weight * (1.0 + exp2(min(-lost / _SCALE, _LONGEST_TIME)))
         if note & 1:
             self._longest -= 2
@@ -247,12 +269,13 @@ class Lfu(Engine):
 
     def _pass_oldest(self) -> None:
         """Let the first of the trial through, and one more where it has become shorter."""
+        trial = self._trial
         for _ in range(2):
-            oldest = self._trial.oldest()
-            assert oldest is not None
-            self._trial.remove(oldest)
-            self._rank(oldest, int(self._level_of(oldest) * _LEVELS))
-            if self._trial.size <= self._longest:
+            oldest = trial.head.newer
+            level = self._level_of(oldest)
+            trial.remove(oldest)
+            self._rank(oldest, int(level * _LEVELS))
+            if trial.size <= self._longest:
                 return
 
     def _rank(self, entry: LfuEntry, number: int) -> None:
@@ -282,21 +305,22 @@ class Lfu(Engine):
             if ring is self._lowest:
                 self._lowest = self._levels[min(self._levels)] if self._levels else None
 
-    def _find_lowest(self) -> LfuEntry | None:
-        """The first entry of the lowest level among those that are through. What has risen since it was put where it is
-        moves on, up to _MOST_MOVES of them."""
+    def _find_lowest(self) -> tuple[LfuEntry, float] | None:
+        """The first entry of the lowest level among those that are through, and that level. What has risen since it was
+        put where it is moves on, up to _MOST_MOVES of them."""
+        if self._lowest is None:
+            return None
         level_of = self._level_of
         for _ in range(_MOST_MOVES):
             ring = self._lowest
-            if ring is None:
-                return None
             entry: LfuEntry = ring.head.newer
-            number = int(level_of(entry) * _LEVELS)
+            level = level_of(entry)
+            number = int(level * _LEVELS)
             if number <= ring.number:
-                return entry
+                break
             self._take_out(entry)
             self._rank(entry, number)
-        return self._lowest.oldest() if self._lowest is not None else None
+        return entry, level
 
     def _check(self) -> None:
         self._trial._check()
