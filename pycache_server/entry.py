@@ -57,7 +57,7 @@ class TimedEntry(Entry):
 
 
 class _MarkedEntry(Entry):
-    """What a read needs, at the beginning of an entry, so that it is in one line of the processor's cache more often."""
+    """What a read needs, at the beginning of an entry, so that one line of the processor's cache has it more often."""
 
     __slots__ = ("mark", "value")
 
@@ -68,8 +68,8 @@ class SizedEntry(_MarkedEntry):
     """An entry that remembers what it has been counted for, as every entry of an eviction engine must.
 
     ``size`` is in bytes, key and value and all that holds them together. There is no room for ``expires``: see
-    ``timed``. ``mark`` belongs to the engine, which may let the database write it (evict/base.py, Marker); it is not set
-    before.
+    ``timed``. ``mark`` belongs to the engine, which may let the database write it (evict/base.py, Marker); it is not
+    set before.
     """
 
     __slots__ = ("key", "size")

@@ -61,8 +61,8 @@ class Surroundings:
 
 
 class Marker:
-    """What a database writes into ``entry.mark`` in place of a call of ``access``, which is a tenth of a read: ``mark``,
-    which many entries share, where the class of the entry is ``plain``. Both may change at any time."""
+    """What a database writes into ``entry.mark`` in place of a call of ``access``, which is a tenth of a read:
+    ``mark``, which many entries share, where the class of the entry is ``plain``. Both may change at any time."""
 
     __slots__ = ("mark", "plain")
 
@@ -192,6 +192,11 @@ def _import(target: str) -> type[Engine]:
     if not (isinstance(engine, type) and issubclass(engine, Engine)):
         raise UnknownPolicy(f"{target} is not an Engine")
     return engine
+
+
+def builtin_engines() -> list[type[Engine]]:
+    """All that come with the server, imported."""
+    return [_import(target) for target in BUILTIN.values()]
 
 
 def policy_names() -> list[str]:

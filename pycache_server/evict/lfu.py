@@ -22,10 +22,11 @@ them, as ARC does it.
 there.
 
 The entries that are through lie in rings by level, the logarithm of the frequency, eight to a factor of two. An access
-changes the frequency alone; the search for a victim moves those on that have risen since. Time is measured in turnovers, not by a clock: a cache that is
-not used does not age. ``lfu-decay-time``, in Redis minutes for each decrement, is a factor for the half-life, and 0
-stops ageing in both. ``lfu-log-factor`` is the scale of OBJECT FREQ, which answers what Redis's counter would be
-expected to show after as many hits; the order does not depend on it. ``maxmemory-samples`` has nothing to do here.
+changes the frequency alone; the search for a victim moves those on that have risen since. Time is measured in
+turnovers, not by a clock: a cache that is not used does not age. ``lfu-decay-time``, in Redis minutes for each
+decrement, is a factor for the half-life, and 0 stops ageing in both. ``lfu-log-factor`` is the scale of OBJECT FREQ,
+which answers what Redis's counter would be expected to show after as many hits; the order does not depend on it.
+``maxmemory-samples`` has nothing to do here.
 
 Sources: Lee et al., "LRFU: a spectrum of policies that subsumes the least recently used and least frequently used
 policies", IEEE Transactions on Computers 2001; Robinson, Devarakonda, "Data cache management using frequency-based
@@ -147,7 +148,7 @@ class Lfu(Engine):
         entry.hits += weight
         entry.mark = tick
         worth = entry.worth + (weight * _CREDIT[passed] if passed < _LAST else weight)
-        entry.worth = worth if worth > weight else weight
+        entry.worth = max(weight, worth)
         ring = entry.ring
         if ring is self._trial:
             ring.remove(entry)

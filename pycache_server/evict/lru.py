@@ -2,9 +2,9 @@
 
 Redis samples a few keys and compares their clocks, which tick once a second. Here all are in order. To move an entry to
 the front at each access would touch its neighbours, two entries that are in nobody's cache; it cost more than all the
-rest of a read. So an access only writes down when it was (``Marker``), and entries move when a victim is looked for: they
-lie in rings, one for each time, and whoever comes up in the oldest ring and was accessed after that time goes on to the
-ring of its last access. Each access is answered by one move at most, and the accesses in between by none.
+rest of a read. So an access only writes down when it was (``Marker``), and entries move when a victim is looked for:
+they lie in rings, one for each time, and whoever comes up in the oldest ring and was accessed after that time goes on
+to the ring of its last access. Each access is answered by one move at most, and the accesses in between by none.
 
 Time goes on in ticks. In a cache of up to EXACT entries each access is one, and the order is exact. In a greater one a
 tick is a 256th of the entries that have come (or a second, for OBJECT IDLETIME): who was accessed within the same tick
@@ -54,7 +54,7 @@ class _Next(_Now):
     __slots__ = ()
 
     @property
-    def mark(self) -> float:  # type: ignore[override]
+    def mark(self) -> float:
         """The next tick."""
         return self.engine._advance()
 
@@ -72,7 +72,7 @@ class Lru(Engine):
         self._tick = 0
         self._left = 1  # entries that come until the next tick
         self._moments = Moments(self.now())
-        self.marker = _Next(LruEntry, 0)
+        self.marker: _Now = _Next(LruEntry, 0)
         self.marker.engine = self
 
     def admit(self, entry: LruEntry) -> None:

@@ -1,11 +1,11 @@
 """When ticks were: what an engine needs that counts in ticks, and is asked for seconds.
 
-A tick is noted where at least a tenth of a second has passed since the last that was. What is old is known less exactly:
-there are never more than _MOST notes, and when there are, every other one of the older half goes. What was before the
-first note is reckoned at a second for each tick.
+A tick is noted where at least a tenth of a second has passed since the last that was. What is old is known less
+exactly: there are never more than _MOST notes, and when there are, every other one of the older half goes. What was
+before the first note is reckoned at a second for each tick.
 
-Between two ticks there is room for the times of keys that come from elsewhere (RESTORE with IDLETIME): the fraction of a
-tick is in millionths of seconds.
+Between two ticks there is room for the times of keys that come from elsewhere (RESTORE with IDLETIME): the fraction of
+a tick is in millions of seconds.
 """
 
 from __future__ import annotations

@@ -205,6 +205,14 @@ class Tables:
             self._bind(row, self._core.precise or row.command.is_timed)
             self._bind(self._twins[name], True)
 
+    def refresh_writes(self) -> None:
+        """The same where only the limit of memory has come or gone: not the commands that it lets pass. Half of the
+        time, which is more than a millisecond."""
+        for name, row in self.rows.items():
+            if row.subrows or _needs_room(row.command):
+                self._bind(row, self._core.precise or row.command.is_timed)
+                self._bind(self._twins[name], True)
+
     def _bind(self, row: Row, timed: bool) -> None:
         core, command = self._core, row.command
         row.gate = self._gate_of(command)
@@ -242,7 +250,7 @@ class Tables:
             return _busy_gate
         gates: list[Gate] = []
         limited = core.keyspace.maxmemory or core.shape.limited
-        if limited and (command.flags & {Flag.DENYOOM, Flag.WRITE} or command.name == "exec"):
+        if limited and _needs_room(command):
             gates.append(_memory_gate)
         if (
             core.pause.mode == "all"
@@ -253,6 +261,11 @@ class Tables:
         if not gates:
             return None
         return gates[0] if len(gates) == 1 else _both(gates)
+
+
+def _needs_room(command: Command) -> bool:
+    """Whether there has to be room before a command: it writes."""
+    return bool(command.flags & {Flag.DENYOOM, Flag.WRITE}) or command.name == "exec"
 
 
 _RUN_IN_MULTI = frozenset(("exec", "discard", "multi", "watch", "quit", "reset"))

@@ -223,19 +223,21 @@ class DividedCandidates(Candidates):
 
 
 class Handover(DividedCandidates):
-    """The candidates of two policies: buckets below ``position`` are the new one's, the others the old one's, who
-    gives up its own first."""
+    """The candidates of two policies: buckets below ``position``, and of the one at ``position`` the keys that have
+    ``moved``, are the new one's, the others the old one's, who gives up its own first."""
 
-    __slots__ = ("new", "old", "position")
+    __slots__ = ("moved", "new", "old", "position")
 
     def __init__(self, old: Candidates, new: Candidates) -> None:
         self.old = old
         self.new = new
         self.position = 0
+        self.moved: set[bytes] = set()
         self.share(new.engine)
 
     def of(self, key: bytes) -> Candidates:
-        return self.new if hash(key) & SLOT_MASK < self.position else self.old
+        number = hash(key) & SLOT_MASK
+        return self.new if number < self.position or (number == self.position and key in self.moved) else self.old
 
     def victim(self) -> SizedEntry | None:
         return self.old.victim() or self.new.victim()

@@ -41,18 +41,24 @@ class ChangingDatabase(EvictingDatabase):
     __slots__ = ()
 
     def change_over(self, budget: int) -> int:
-        """Change the next buckets over, about ``budget`` keys, or all where there are no keys: those that come later
-        come as they should. Returns how many keys there were."""
+        """Change the next keys over, ``budget`` of them, or all where there are no keys: those that come later come as
+        they should. Returns how many there were, with one for each bucket."""
         done = 0
         if not self.size:
             self.changed_over = SLOTS
         while done < budget and self.changed_over < SLOTS:
             bucket = self.buckets[self.changed_over]
-            for key, stored in list(bucket.items()):
+            waiting = [(key, stored) for key, stored in bucket.items() if self.is_left(stored)]
+            for key, stored in waiting[: budget - done]:
                 self.prepare(bucket, key, stored)
-            done += len(bucket) + 1
-            self.changed_over += 1
+            if len(waiting) <= budget - done:
+                self.changed_over += 1
+            done += len(waiting) + 1
         return done
+
+    def is_left(self, stored: Any) -> bool:
+        """Whether what is stored for a key has not changed over."""
+        raise NotImplementedError
 
     def prepare(self, bucket: Bucket, key: bytes, stored: Any) -> None:
         """Change what is stored for a key, if it has not changed over."""
@@ -70,6 +76,9 @@ class AdoptingDatabase(ChangingDatabase):
     """A database that gets its first engine: it has bare values beside entries, which are not counted yet."""
 
     __slots__ = ()
+
+    def is_left(self, stored: Any) -> bool:
+        return not isinstance(stored, SizedEntry)
 
     def prepare(self, bucket: Bucket, key: bytes, stored: Any) -> None:
         """Give a bare value or a plain entry an entry of the engine's."""
@@ -101,6 +110,9 @@ class LeavingDatabase(ChangingDatabase):
     """A database that loses its engine: what has changed over, or is touched, is what a Database holds."""
 
     __slots__ = ()
+
+    def is_left(self, stored: Any) -> bool:
+        return isinstance(stored, SizedEntry)
 
     def prepare(self, bucket: Bucket, key: bytes, stored: Any) -> None:
         """Turn an entry back into what a Database holds."""
@@ -142,11 +154,15 @@ class HandingDatabase(ChangingDatabase):
         if not self.size and isinstance(handover, Handover):
             self.changed_over = handover.position = SLOTS
         while done < budget and self.changed_over < SLOTS and isinstance(handover, Handover):
-            bucket = self.buckets[self.changed_over]
-            for entry in list(bucket.values()):
+            bucket, moved = self.buckets[self.changed_over], handover.moved
+            waiting = [entry for key, entry in bucket.items() if key not in moved]
+            for entry in waiting[: budget - done]:
                 self._hand_over_one(bucket, entry, handover)
-            done += len(bucket) + 1
-            self.changed_over = handover.position = self.changed_over + 1
+                moved.add(entry.key)
+            if len(waiting) <= budget - done:
+                self.changed_over = handover.position = self.changed_over + 1
+                moved.clear()
+            done += len(waiting) + 1
         if self.changed_over == SLOTS and isinstance(handover, Handover):
             self.begin(handover.new)
         return done

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 _CONTENTS = (
-    "buckets", "wheel", "fields", "size", "candidates", "marker", "plain", "weight_of_new", "on_admit", "on_access", "used",
-    "changed_over",
+    "buckets", "wheel", "fields", "size", "candidates", "marker", "plain", "weight_of_new", "on_admit", "on_access",
+    "used", "changed_over",
 )  # fmt: skip
 """What two databases exchange by SWAPDB."""
 

@@ -16,7 +16,7 @@ from sys import getsizeof
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pycache_server.entry import Entry, SizedEntry, timed
-from pycache_server.evict.base import Engine
+from pycache_server.evict.base import Engine, Surroundings, builtin_engines
 from pycache_server.store.hash import VolatileHash
 from pycache_server.store.strings import STRING_TYPES
 
@@ -104,6 +104,13 @@ def weigh(engine: Engine) -> Weight:
         for probe in probes:
             sample.discard(probe)
     return _weights[kind]
+
+
+def weigh_all(surroundings: Surroundings) -> None:
+    """Import the builtin engines and weigh them, 20 ms in all: before anybody waits, not when one is chosen."""
+    for kind in builtin_engines():
+        weigh(kind(surroundings))
+    share_sizes()
 
 
 def share_sizes() -> None:
