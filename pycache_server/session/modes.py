@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import Command, Flag, Handler
 from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection, arity_rejection, unknown_subcommand
+from pycache_server.evict.base import Marker
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.session.commandlog import sized
 from pycache_server.session.feed import fed, united
@@ -452,10 +453,11 @@ def _untouching(row: Row) -> Handler:
     def run(session: Session, argv: list[bytes]) -> Any:
         database = session.db
         on_access, database.on_access = database.on_access, no_engine
+        marker, database.marker = database.marker, Marker()
         try:
             return call(session, argv)
         finally:
-            database.on_access = on_access
+            database.on_access, database.marker = on_access, marker
 
     return run
 
