@@ -43,6 +43,7 @@ from pycache_server.server.spare import SpareMemory
 from pycache_server.server.upkeep import Upkeep
 from pycache_server.settings.config import Settings
 from pycache_server.store.buckets import make_known
+from pycache_server.store.memory import weigh_all
 
 DRAIN_TIMEOUT = 2.0
 """Seconds that clients get at the end to read what was written to them."""
@@ -87,6 +88,7 @@ class App:
         added = load_commands([*installed_modules(), *settings["load-commands"]])
         self.core = make_core(self.host, settings["databases"], settings.renamed, added, commands)
         self.core.owner = self
+        weigh_all(self.core.shape.surroundings)
         self.run_id = self.host.token(40).decode()
         self.memory = MemoryGauge(self.core.keyspace, self.core.shape)
         self.upkeep = Upkeep(self.core, self.loop, self.memory.step)

@@ -130,13 +130,15 @@ def _memory(app: App) -> None:
         raise CannotApply("argument(s) must be one of the following: " + ", ".join(policy_names())) from None
     limits = tuple(_limit(app, *words) for words in app.settings["limit"])
     size = app.settings["maxmemory"]
+    before = bool(app.core.keyspace.maxmemory), app.core.shape.limited
     if size or limits:
         engine, volatile = (policy.engine, policy.volatile) if size else (NoEviction, False)
         app.core.shape.use_engine(engine, volatile, limits)
     else:
         app.core.shape.use_engine(None)
     app.core.room.limit(size)
-    app.core.tables.refresh()
+    if before != (bool(size), app.core.shape.limited):
+        app.core.tables.refresh()
 
 
 def _limit(app: App, scope: str, which: str, size: int, name: str) -> Limit:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pycache_server.errors import RedisError
 from pycache_server.server.loads import CannotLoad
 from pycache_server.session.core import Core
-from pycache_server.session.modes import Row
+from pycache_server.session.rows import Row
 
 
 class Replaying:

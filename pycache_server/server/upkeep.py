@@ -17,6 +17,8 @@ from pycache_server.store.tidy import Tidier
 
 SLICE = 0.001
 """Seconds that one slice takes, roughly."""
+CHANGE_SLICE = 0.0004
+"""The same while the eviction engine changes, whose steps may take as long again."""
 EXPIRE_BATCH = 64
 FREE_BATCH = 2048
 TIDY_BATCH = 1000
@@ -80,7 +82,8 @@ class Upkeep:
         expired = ticks()
         self.expire_seconds += expired - begin
         watch_latency(core.latency, core.clock, "expire-cycle", expired - begin)
-        while ticks() - expired < SLICE:
+        changing = False
+        while ticks() - expired < (CHANGE_SLICE if changing else SLICE):
             freeing = free_slice(core.keyspace, FREE_BATCH)
             changing = core.shape.step()
             evicting = core.room.trim() or (core.room.exceeded and core.room.make() and not core.keyspace.keeps_all)

@@ -26,7 +26,7 @@ from pycache_server.commands.registry import Command, Flag
 from pycache_server.errors import RedisError, arity_rejection
 from pycache_server.repl.reader import StreamReader, size_of
 from pycache_server.session.host import Link
-from pycache_server.session.modes import Row
+from pycache_server.session.rows import Row, row_in_front
 from pycache_server.session.session import Session
 from pycache_server.session.transactions import execute
 
@@ -103,9 +103,9 @@ class Applier:
         """What a master may send, by name. rename-command is for clients: a master calls everything by its name."""
         tables = self._core.tables
         rows = {name: row for name, row in tables.rows.items() if "|" not in name and _may_send(row.command)}
-        words = tables.rows["ping"].command  # which takes any number of words
+        words = tables.rows["ping"]  # which takes any number of words
         rows |= {
-            name: Row(words, run)
+            name: row_in_front(words, run)
             for name, run in (("multi", self._multi), ("exec", self._exec), ("replconf", self._replconf))
         }
         return _Rows((spelling.encode(), row) for name, row in rows.items() for spelling in (name, name.upper()))

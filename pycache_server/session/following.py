@@ -13,7 +13,7 @@ from pycache_server.errors import Loading, MasterDown, ReadOnlyReplica
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
-    from pycache_server.session.modes import Gate, Row
+    from pycache_server.session.rows import Gate, Row
     from pycache_server.session.session import Session
 
 READ_ONLY, MASTER_DOWN, LOADING = "readonly", "masterdown", "loading"

@@ -14,7 +14,7 @@ from pycache_server.errors import NoReplicas
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
-    from pycache_server.session.modes import Gate, Row
+    from pycache_server.session.rows import Gate, Row
     from pycache_server.session.session import Session
 
 GateOf = Callable[[Command], "Gate | None"]

@@ -28,8 +28,8 @@ from pycache_server.session.stream import CommandStream, encode_command
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
     from pycache_server.session.host import Timer
-    from pycache_server.session.modes import Row
     from pycache_server.session.replication import Replication
+    from pycache_server.session.rows import Row
     from pycache_server.session.session import Session
 
 BITE: Final = 64 * 1024

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import Command, Flag, Handler
 from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection
+from pycache_server.evict.base import Marker
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.session.commandlog import sized
 from pycache_server.session.feed import fed, united
@@ -224,7 +225,7 @@ class Tables:
         if core.disk_error is not None and needs_the_disk(command):
             gates.append(disk_gate)
         limited = core.keyspace.maxmemory or core.shape.limited
-        if limited and (command.flags & {Flag.DENYOOM, Flag.WRITE} or command.name == "exec"):
+        if limited and _needs_room(command):
             gates.append(_memory_gate)
         gates += core.gates.of(command)
         if (
@@ -236,6 +237,11 @@ class Tables:
         if not gates:
             return None
         return gates[0] if len(gates) == 1 else _both(gates)
+
+
+def _needs_room(command: Command) -> bool:
+    """Whether there has to be room before a command: it writes."""
+    return bool(command.flags & {Flag.DENYOOM, Flag.WRITE}) or command.name == "exec"
 
 
 _RUN_IN_MULTI = frozenset(("exec", "discard", "multi", "watch", "quit", "reset"))
@@ -424,10 +430,11 @@ def _untouching(row: Row) -> Handler:
     def run(session: Session, argv: list[bytes]) -> Any:
         database = session.db
         on_access, database.on_access = database.on_access, no_engine
+        marker, database.marker = database.marker, Marker()
         try:
             return call(session, argv)
         finally:
-            database.on_access = on_access
+            database.on_access, database.marker = on_access, marker
 
     return run
 

@@ -12,7 +12,7 @@ from pycache_server.commands.registry import Command, Flag
 from pycache_server.errors import Loading, Rejection
 
 if TYPE_CHECKING:
-    from pycache_server.session.modes import Row
+    from pycache_server.session.rows import Row
     from pycache_server.session.session import Session
 
 _ASK_FOR_THE_DISK = frozenset(("exec", "ping"))

@@ -27,9 +27,9 @@ from collections.abc import Callable, Iterator
 from itertools import compress, count
 from typing import TYPE_CHECKING, Any
 
-from pycache_server.entry import NEVER, Entry, SizedEntry
+from pycache_server.entry import NEVER, Entry, SizedEntry, TimedEntry
 from pycache_server.errors import WouldOverflow
-from pycache_server.evict.base import Engine
+from pycache_server.evict.base import Engine, Marker
 from pycache_server.store.buckets import Bucket, Unmade
 from pycache_server.store.candidates import Candidates
 from pycache_server.store.events import DEL, EXPIRED_KEY, FIELDS_EXPIRED, UNHEARD, Event
@@ -64,10 +64,14 @@ class Database:
         "hits",
         "index",
         "keyspace",
+        "marker",
         "misses",
         "on_access",
+        "on_admit",
+        "plain",
         "size",
         "used",
+        "weight_of_new",
         "wheel",
     )
 
@@ -84,7 +88,11 @@ class Database:
         """Keys that were removed because their time had come."""
         self.expired_fields = 0
         """Fields of hashes that were."""
-        self.candidates: Candidates | None = None  # this and the next two belong to evicting.py
+        self.candidates: Candidates | None = None  # this and the next six belong to evicting.py
+        self.marker = Marker()
+        self.plain: type[SizedEntry] = SizedEntry
+        self.weight_of_new = 0
+        self.on_admit: Callable[[SizedEntry], None] = no_engine
         self.on_access: Callable[[SizedEntry], None] = no_engine
         self.used = 0
         self.changed_over = 0
@@ -102,7 +110,7 @@ class Database:
     def read(self, key: bytes) -> Any:
         """The value of ``key``, or None. Counts as a read."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
-        if type(value) is Entry:
+        if type(value) is TimedEntry:
             value = self._seen_value(value)
         if value is None:
             self.misses += 1
@@ -119,7 +127,7 @@ class Database:
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
         if type(value) is bytes:
             return value
-        if type(value) is Entry:
+        if type(value) is TimedEntry:
             value = self._seen_value(value)
         if value is None:
             self.hits -= 1
@@ -136,7 +144,7 @@ class Database:
         if type(value) is bytes:
             self.hits += 1
             return value
-        if type(value) is Entry:
+        if type(value) is TimedEntry:
             value = self._seen_value(value)
         if value is None:
             self.misses += 1
@@ -147,7 +155,7 @@ class Database:
     def find(self, key: bytes) -> Any:
         """The value of ``key``, or None, for a write: counts as no read."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
-        if type(value) is Entry:
+        if type(value) is TimedEntry:
             return self._seen_value(value)
         return value
 
@@ -229,14 +237,14 @@ class Database:
         bucket = self.buckets[hash(key) & SLOT_MASK]
         old = bucket.get(key)
         self.dirty += 1
-        if type(old) is Entry and type(old.value) is bytes and old.expires > self.clock.time * 1000.0:
+        if type(old) is TimedEntry and type(old.value) is bytes and old.expires > self.clock.time * 1000.0:
             wheel = self.wheel  # a session that is prolonged, say: the entry will do
             wheel.remove(old)
             old.value = value
             old.expires = expires
             wheel.add(old)
             return
-        entry = Entry(key, value, expires)
+        entry = TimedEntry(key, value, expires)
         bucket[key] = entry
         if old is None:
             self.size += 1
@@ -347,7 +355,7 @@ class Database:
                 self.wheel.remove(value)
             value.expires = expires
         else:
-            value = bucket[key] = Entry(key, value, expires)
+            value = bucket[key] = TimedEntry(key, value, expires)
         self.wheel.add(value)
         self.dirty += 1
         return True
@@ -518,9 +526,10 @@ class Database:
     def has_bounded(self, key: bytes) -> None:
         """A key has been given another time to live than was asked for."""
 
-    def evict_one(self) -> bool:
-        """Give up the key that the engine chooses. False where it has none to give, or there is no engine."""
-        return False
+    def evict(self, bound: int = -1, most: int = 1) -> int:
+        """Give up the keys that the engine chooses, ``most`` of them or until the keyspace holds no more than ``bound``
+        bytes. Returns how many: 0 where it has none to give, or there is no engine."""
+        return 0
 
     def _has_been_evicted(self, entry: Entry) -> None:
         """An entry has been given up."""
@@ -553,15 +562,17 @@ class Database:
         self._let_go(entry)
         bucket[entry.key] = value
         if expires is not None and expires != NEVER:
-            bucket[entry.key] = entry = Entry(entry.key, value, expires)
+            bucket[entry.key] = entry = TimedEntry(entry.key, value, expires)
             self.wheel.add(entry)
 
     def _remains(self) -> Remains:
         return Remains(self.keyspace, self.buckets)
 
-    def retime(self, entry: Entry, expires: int) -> None:
-        """Give an entry that is in no ring of the wheel another time, which is not NEVER."""
+    def retime(self, entry: Entry, expires: int) -> Entry:
+        """Give an entry that is in no ring of the wheel another time, which is not NEVER. Returns the entry that has it
+        now."""
         entry.expires = expires
+        return entry
 
     def forget_expiry(self, bucket: Bucket, entry: Entry) -> None:
         """An entry that is out of the wheel does not expire any more: the bare value will do."""

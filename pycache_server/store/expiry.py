@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 
-from pycache_server.entry import Entry
+from pycache_server.entry import Entry, TimedEntry
 
 TICK_BITS = 4
 """The finest span is 2**4 = 16 ms."""
@@ -166,7 +166,7 @@ class Wheel:
             due = position << (TICK_BITS + level * LEVEL_BITS)
         else:
             due = (position + 1) << TICK_BITS
-        head = Entry(b"", None)
+        head = TimedEntry(b"", None)
         head.prev = head.next = head
         self._heads[span] = head
         heappush(self._spans, (due, span))

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from pycache_server.store.told import Listener
 
 
+_CONTENTS = (
+    "buckets", "wheel", "fields", "size", "candidates", "marker", "plain", "weight_of_new", "on_admit", "on_access",
+    "used", "changed_over",
+)  # fmt: skip
+"""What belongs to the keys of a database, and goes where they go."""
+
+
 class Keyspace:
     """All databases and what they share.
 
@@ -129,24 +136,28 @@ class Keyspace:
         """Bytes of all keys and values, as far as they are counted."""
         return self.held
 
-    def evict(self) -> bool:
-        """Give up one key. False where none may go.
+    def evict(self, bound: int = -1, most: int = 1) -> int:
+        """Give up keys, ``most`` of them or until no more than ``bound`` bytes are held. Returns how many: fewer, while
+        more is held, where no more may go.
 
         Each database loses as much as is its share of the whole: by size alone one that is small and of no use would
         stay for ever, and engines cannot compare their entries with those of others.
         """
-        held, first = self.held, self.databases[0]
-        if first.used == held:
-            return first.evict_one()
-        number = self.choose(held)
+        first = self.databases[0]
+        if first.used == self.held:
+            return first.evict(bound, most)
+        done = 0
+        while done < most and self.held > bound and self._evict_somewhere():
+            done += 1
+        return done
+
+    def _evict_somewhere(self) -> bool:
+        number = self.choose(self.held)
         for database in self.databases:
             number -= database.used
             if number < 0:
-                return database.evict_one() or self._evict_any()
+                return bool(database.evict()) or any(each.evict() for each in self.databases)
         return False
-
-    def _evict_any(self) -> bool:
-        return any(database.evict_one() for database in self.databases)
 
     def restart_shadows(self) -> None:
         """Many keys have gone at once, or have other names: let the shadows begin with empty caches."""
@@ -163,7 +174,7 @@ class Keyspace:
 
 def _exchange(one: Database, other: Database) -> None:
     """Exchange what two databases hold."""
-    for name in ("buckets", "wheel", "fields", "size", "candidates", "on_access", "used", "changed_over"):
+    for name in _CONTENTS:
         mine, theirs = getattr(one, name), getattr(other, name)
         setattr(one, name, theirs)
         setattr(other, name, mine)
