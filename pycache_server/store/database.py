@@ -33,7 +33,7 @@ from pycache_server.evict.base import Engine, Marker
 from pycache_server.store.buckets import Bucket, Unmade
 from pycache_server.store.candidates import Candidates
 from pycache_server.store.events import DEL, EXPIRED_KEY, FIELDS_EXPIRED, UNHEARD, Event
-from pycache_server.store.expiry import Wheel
+from pycache_server.store.expiry import Wheel, mean_time_left
 from pycache_server.store.field_expiry import dead_hashes, drop_due_fields, leave, retime
 from pycache_server.store.hash import VolatileHash
 from pycache_server.store.memory import HEAVY, Remains, no_engine
@@ -41,12 +41,13 @@ from pycache_server.store.numbers import INT_MAX, INT_MIN
 from pycache_server.store.scan import END, SLOT_MASK, scan
 from pycache_server.store.strings import STRING_TYPES, as_bytes, to_int
 from pycache_server.store.table import choose_bucket
+from pycache_server.store.untold import Untold
 
 if TYPE_CHECKING:
     from pycache_server.store.keyspace import Keyspace
 
 
-class Database:
+class Database(Untold):
     """One numbered database, while nobody observes it and no engine evicts from it.
 
     Times are in ms since 1970. ``size`` counts the keys, expired ones that have not been removed yet included.
@@ -426,9 +427,7 @@ class Database:
 
     def mean_ttl(self) -> int:
         """The mean time to live of keys that will expire, in ms: of a sample of them."""
-        now = self.clock.now()
-        times = [entry.expires - now for entry in self.wheel.sample(16) if entry.expires > now]
-        return sum(times) // len(times) if times else 0
+        return mean_time_left(self.wheel, self.clock.now())
 
     def keys(self) -> Iterator[bytes]:
         """All keys that have not expired."""
@@ -514,17 +513,6 @@ class Database:
         else:
             self.expired += 1
             self.announce(entry.key, EXPIRED_KEY)
-
-    # What a told.ToldDatabase has to say more
-
-    def has_lost_rest(self, key: bytes) -> None:
-        """A hash is about to go, of which nothing is left but fields that have expired."""
-
-    def has_lost_fields(self, key: bytes, fields: list[bytes]) -> None:
-        """Fields of a hash have been removed because their time had come."""
-
-    def has_bounded(self, key: bytes) -> None:
-        """A key has been given another time to live than was asked for."""
 
     def evict(self, bound: int = -1, most: int = 1) -> int:
         """Give up the keys that the engine chooses, ``most`` of them or until the keyspace holds no more than ``bound``

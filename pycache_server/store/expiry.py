@@ -206,3 +206,9 @@ class Wheel:
                 count += 1
                 entry = entry.next
         assert count == self.size, (count, self.size)
+
+
+def mean_time_left(wheel: Wheel, now: int) -> int:
+    """The mean time, in ms, that a sample of what hangs in a wheel has left."""
+    times = [entry.expires - now for entry in wheel.sample(16) if entry.expires > now]
+    return sum(times) // len(times) if times else 0
