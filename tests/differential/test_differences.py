@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pycache_server.commands.registry import REGISTRY
+from pycache_server.settings.config import ConfigError, Settings
 from tests.differential.replies import CHANCE, CLOCK, UNORDERED
 from tests.differential.versions import CHANGES
 
@@ -47,6 +47,9 @@ def test_each_row_names_tests_that_are_there(reason: str) -> None:
 
 
 def test_what_is_to_come_is_not_there() -> None:
-    missing = ("ADDSLOTS", "MEET", "FORGET")
-    assert all(name in SECTIONS["Not there yet"] for name in missing)
-    assert not {f"cluster|{name.lower()}" for name in missing} & set(REGISTRY["cluster"].subcommands)
+    assert "`tls-port`" in SECTIONS["Not there yet"]
+    with pytest.raises(ConfigError, match="TLS"):
+        Settings().load("tls-port 6380")
+    assert "`cluster-enabled yes`" in SECTIONS["Not there yet"]
+    with pytest.raises(ConfigError, match="cluster"):
+        Settings().load("cluster-enabled yes")

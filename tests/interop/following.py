@@ -50,13 +50,34 @@ def digest(wire: Wire) -> str:
 
 
 def wait_same(master: Wire, follower: Wire) -> None:
-    """Wait until a follower holds what its master does. What has expired goes from the master little by little, and
-    from the follower when it has heard of that."""
+    """Wait until a follower holds what its master does; what differs is told where it never does. What has expired goes
+    from the master little by little, and from the follower when it has heard of that."""
     wait_for(lambda: is_in_step(master, follower), "in step")
-    wait_for(
-        lambda: digest(master) == digest(follower) and is_in_step(master, follower),
-        "the same digest",
-    )
+    try:
+        wait_for(lambda: digest(master) == digest(follower) and is_in_step(master, follower), "the same digest")
+    except AssertionError:
+        raise AssertionError(f"they differ: {differences(master, follower)}") from None
+
+
+def differences(master: Wire, follower: Wire) -> list[Any]:
+    """The keys of which two servers do not hold the same, with what they say of them."""
+    found: list[Any] = [
+        (info(follower, "replication")["master_link_status"], master.call("DBSIZE"), follower.call("DBSIZE"))
+    ]
+    for index in range(16):
+        for wire in (master, follower):
+            wire.call("SELECT", index)
+        for key in sorted({*master.call("KEYS", "*"), *follower.call("KEYS", "*")}):
+            said = [
+                [
+                    wire.call(*words, key)
+                    for words in (("DEBUG", "DIGEST-VALUE"), ("TYPE",), ("PEXPIRETIME",), ("DUMP",))
+                ]
+                for wire in (master, follower)
+            ]
+            if said[0][0] != said[1][0] or said[0][2] != said[1][2]:
+                found.append((index, key, said))
+    return found
 
 
 def follow(follower: Wire, port: int) -> None:
