@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pycache_server.session.core import Core
 
 _MAY_CHANGE = frozenset((Flag.WRITE, Flag.MAY_REPLICATE))
-_ALLOWED = frozenset(("ping", "select", "script"))
+_ALLOWED = frozenset(("pfcount", "ping", "select", "script"))
 """What a master may send besides what changes something."""
 _REFUSED = frozenset(("migrate",))
 """What changes something here, and something elsewhere."""
@@ -62,7 +62,7 @@ class MasterSession(Session):
     def __init__(self, core: Core, link: Link, address: str, local_address: str) -> None:
         super().__init__(core, link, address, local_address)
         core.stats.connections -= 1  # it has not come to us
-        self.deny_blocking = True
+        self.deny_blocking = self.obeys = True
 
     def choose_table(self) -> None:
         """It has no table: see Applier. Whatever the default user may do, the master may do all."""
