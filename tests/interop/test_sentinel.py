@@ -109,6 +109,22 @@ def test_a_leader_that_dies_is_replaced_whoever_watches(
         assert event in logs
 
 
+@pytest.mark.parametrize("sentinels", [["redis", "redis", "redis"], ["ours", "ours", "redis"]], ids="-".join)
+def test_our_own_nodes_are_failed_over_and_the_old_leader_follows_when_it_returns(
+    tmp_path: Path, places: list[Any], sentinels: list[str]
+) -> None:
+    deployment = Deployment(tmp_path, ["ours", "ours", "ours"], sentinels)
+    places.append(deployment)
+    dead, better, other = deployment.nodes
+    ask(dead.port, "SET", "k", "v")
+    until(lambda: ask(other.port, "GET", "k") == "v" and ask(better.port, "GET", "k") == "v")
+    dead.process.kill()
+    until(lambda: deployment.agree_on(other.port))
+    until(lambda: ask(better.port, "ROLE")[:3] == ["slave", "127.0.0.1", other.port])
+    assert ask(other.port, "SET", "k", "w") == "OK"
+    until(lambda: ask(better.port, "GET", "k") == "w")
+
+
 def test_a_failover_by_hand_moves_the_leader_and_the_old_one_follows(tmp_path: Path, places: list[Any]) -> None:
     deployment = Deployment(tmp_path, ["redis", "redis"], ["ours", "redis"], quorum=2)
     places.append(deployment)
