@@ -1,4 +1,4 @@
-"""A TCP proxy on the loopback interface that does to a connection what networks do: it cuts, stalls, and splits packets.
+"""A TCP proxy on the loopback interface that does to a connection what networks do: cut it, stall it, split packets.
 
 It runs in a thread of its own. ``pieces`` lets everything travel in pieces of so many bytes at most; ``stall`` and
 ``go_on`` stop and restart what travels; ``cut`` ends the connections that there are, ``close`` the proxy.

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from pycache_server import REDIS_VERSION, __version__
 from pycache_server.commands.extensions import installed_modules, load_commands
+from pycache_server.repl.follower import ID_SIZE
 from pycache_server.server import apply
 from pycache_server.server.acceptor import Acceptor, open_sockets
 from pycache_server.server.aclfile import load_users
@@ -135,6 +136,10 @@ class App:
             self.collector.start()
         self.cron.start()
         self.core.keyspace.wake()
+        if not load:
+            self._begin_following()
+
+    def _begin_following(self) -> None:
         if self.settings["replicaof"]:
             self.follow.begin(*master_of(self.settings["replicaof"]))
 
@@ -145,10 +150,25 @@ class App:
         """
         if self.settings["appendonly"]:
             await self.aof.load_at_start()
+        else:
+            self.aof.stay_off()
+            if self.core.loading:
+                await self.loads.load_at_start()
+            self._restore_position(self.loads.last_aux)
+        self._begin_following()
+
+    def _restore_position(self, aux: dict[bytes, bytes]) -> None:
+        """Go on in the history of which the loaded file tells, so that nobody needs everything anew: as one who has
+        followed, or as a leader whose old id is right up to there."""
+        replication_id, offset = aux.get(b"repl-id", b""), aux.get(b"repl-offset", b"")
+        if len(replication_id) != ID_SIZE or not offset.isdigit():
             return
-        self.aof.stay_off()
-        if self.core.loading:
-            await self.loads.load_at_start()
+        if self.settings["replicaof"]:
+            self.core.replication.restore(replication_id, int(offset))
+            database = aux.get(b"repl-stream-db", b"0")
+            self.follow.resume_from(int(database) if database.isdigit() else 0)
+        else:
+            self.core.replication.restore_as_leader(replication_id, int(offset))
 
     def _make_known(self) -> None:
         for database in self.core.keyspace.databases:

@@ -164,6 +164,10 @@ class Follow:
         self._watch()
         self._app.run_soon(self._begin())
 
+    def resume_from(self, database: int) -> None:
+        """What the node has loaded is that of its history, at which the stream had selected a database."""
+        self.partial, self._selected = True, database
+
     async def _begin(self) -> None:
         if self.state == "connect":
             self._app.log.write("notice", f"Connecting to MASTER {self.host}:{self.port}")

@@ -191,7 +191,8 @@ class Snapshots:
         app = self._app
         kind = order.kind if order is not None else FILE
         own = aux_of_server(REDIS_VERSION, int(app.core.clock.time), app.memory.used(0), kind == BASE)
-        return [*own[:-1], *(order.aux if order is not None else ()), own[-1]]
+        added = app.core.replication.position() if kind == FILE else order.aux if order is not None else ()
+        return [*own[:-1], *added, own[-1]]
 
     def functions(self) -> list[bytes]:
         """The code of all libraries of functions."""

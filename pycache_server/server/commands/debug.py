@@ -21,6 +21,7 @@ from pycache_server.resp.encode import OK, Pairs, Push, SetReply, Verbatim, Wire
 from pycache_server.server.commands.config import is_allowed
 from pycache_server.server.digest import dataset_digest, key_digest
 from pycache_server.server.loads import CannotLoad, read_file
+from pycache_server.session.stream import encode_command
 from pycache_server.settings.kinds import Invalid, parse_memory
 from pycache_server.store.events import DEL
 from pycache_server.store.glob import compile_glob
@@ -183,8 +184,16 @@ def _sdslen(session: Session, words: list[bytes]) -> Any:
 def _change_repl_id(session: Session, words: list[bytes]) -> Any:
     """CHANGE-REPL-ID: give the data set another id, as if it had got a history of its own."""
     core = session.core
-    core.host.log("notice", "Changing replication IDs after receiving change-repl-id")
+    core.host.log("notice", "Changing replication IDs after receiving DEBUG change-repl-id")
     core.replication.history.renew(core.host.token(40))
+    return OK
+
+
+def _replicate(session: Session, words: list[bytes]) -> Any:
+    """REPLICATE <word> [<word> ...]: send replicas a command that is not executed here."""
+    replication = session.core.replication
+    if replication.leads and replication.backlog is not None:
+        replication.leading.append(encode_command(words))
     return OK
 
 
@@ -310,6 +319,7 @@ def _help(session: Session, words: list[bytes]) -> Any:
 
 _SUBCOMMANDS: dict[bytes, tuple[int, int, Callable[[Session, list[bytes]], Any]]] = {
     b"CHANGE-REPL-ID": (0, 0, _change_repl_id),
+    b"REPLICATE": (1, 1 << 20, _replicate),
     b"DICT-RESIZING": (1, 1, _dict_resizing),
     b"DIGEST": (0, 0, _digest),
     b"DIGEST-VALUE": (0, 1 << 20, _digest_value),
