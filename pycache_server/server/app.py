@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from pycache_server import REDIS_VERSION, __version__
 from pycache_server.commands.extensions import installed_modules, load_commands
 from pycache_server.commands.registry import Command
+from pycache_server.repl.follower import ID_SIZE
 from pycache_server.server import apply
 from pycache_server.server.acceptor import Acceptor, open_sockets
 from pycache_server.server.aclfile import load_users
@@ -163,8 +164,16 @@ class App:
             self.aof.stay_off()
             if self.core.loading:
                 await self.loads.load_at_start()
+            self._restore_as_leader(self.loads.last_aux)
         if waits:
             self._begin_following()
+
+    def _restore_as_leader(self, aux: dict[bytes, bytes]) -> None:
+        """Let the history of which the loaded file tells be the one before ours, so that followers need not have
+        everything anew."""
+        replication_id, offset = aux.get(b"repl-id", b""), aux.get(b"repl-offset", b"")
+        if len(replication_id) == ID_SIZE and offset.isdigit() and not self.settings["replicaof"]:
+            self.core.replication.restore_as_leader(replication_id, int(offset))
 
     def _make_known(self) -> None:
         for database in self.core.keyspace.databases:

@@ -153,6 +153,15 @@ class Replication:
         self.history.adopt(replication_id, offset)
         self.restart_backlog()
 
+    def restore_as_leader(self, replication_id: bytes, offset: int) -> None:
+        """The same for a leader, which has an id of its own: the old one is right up to here."""
+        history = self.history
+        own = history.id
+        history.adopt(replication_id, offset)
+        history.rotate(own)
+        self.leading.leader.alone_since = self._core.host.ticks()
+        self.restart_backlog()
+
     def _make_backlog(self) -> None:
         self.backlog = Backlog(self.history, self.backlog_size)
         self.leading.begin_ticking()
