@@ -40,7 +40,7 @@ def run(world: World, client: Client, argv: Command) -> None:
     if argv[0] == WAIT:
         world.advance(int(argv[1]) / 1000)
         return
-    if argv[0].upper() == b"SELECT" and argv[1] not in (b"0", b"1"):
+    if argv[0].upper() == b"SELECT" and argv[1:] not in ([b"0"], [b"1"]):
         return
     client.start(*argv)
     if client.session.waiter is not None:
@@ -76,7 +76,7 @@ def many(request: pytest.FixtureRequest, quick: int, slow: int) -> settings:
 def test_what_is_told_makes_the_same_elsewhere(family: str, request: pytest.FixtureRequest) -> None:
     commands = newer.commands() if family == "newer" else strategy_of(family)
 
-    @many(request, 40, 1500)
+    @many(request, 60, 1500)
     @given(programs(timed(st.one_of(commands, commands, strategy_of("generic")))))
     def prove(program: list[Command]) -> None:
         check(program)
