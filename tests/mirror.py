@@ -56,7 +56,7 @@ class Mirror:
 
     def compare(self) -> None:
         """Assert that both hold the same, when everything has expired that is to."""
-        self.source.advance(1)  # so that nothing is due that the wheel does not look at yet
+        self.source.advance(0.999)  # so that nothing is due that the wheel does not look at yet
         self.source.expire()
         self.follow()
         one, other = (dict(_state(world)) for world in (self.source, self.world))

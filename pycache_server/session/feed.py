@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pycache_server.commands.effects import state_of, time_of
-from pycache_server.commands.registry import Effect, Handler
+from pycache_server.commands.registry import Command, Effect, Handler
 from pycache_server.entry import NEVER
 from pycache_server.errors import RedisError
 from pycache_server.resp.encode import HALT
@@ -38,6 +38,8 @@ REPLICAS: Final = 2
 """Told to replicas."""
 ALL: Final = FILE | REPLICAS
 
+Keys = Callable[[list[bytes]], Iterable[bytes]]
+"""What finds the keys that a command has changed, if it has."""
 Told = tuple[int, list[bytes]]
 """The index of a database, and a command."""
 
@@ -145,6 +147,17 @@ class Feed:
         if not self.depth and self.unit:
             self.end_unit()
 
+    def repeated(
+        self, effect: Effect, session: Session, argv: list[bytes], value: Any, keys: Keys
+    ) -> Iterable[list[bytes]] | None:
+        """The effect of a command; where there is a mistake in it, what became of the keys: the data is right, the log
+        has the mistake."""
+        try:
+            return effect(session, argv, value)
+        except Exception as error:
+            self._core.report_failure(f"telling the effect of {argv[0].decode('ascii', 'replace')}", error)
+            return [state_of(session.keyspace, session.db, key) for key in keys(argv)]
+
     # What a told.ToldDatabase has to say
 
     def gone(self, database: Database, key: bytes, evicted: bool) -> None:
@@ -170,7 +183,7 @@ class Feed:
             if expires is None or expires == NEVER:
                 continue
             moment, last = b"%d" % expires, self.unit[-1][1] if self.unit else []
-            if last[:2] == [b"SET", key] and len(last) == 3:
+            if len(last) == 3 and last[:2] == [b"SET", key] and self.unit[-1][0] == database.index:
                 self.unit[-1] = database.index, [*last, b"PXAT", moment]
             elif key not in last or moment not in last:
                 self.add(database.index, [[b"PEXPIREAT", key, moment]])
@@ -182,17 +195,25 @@ class Feed:
         session = waiter.session
         argv = session.halted_by
         row = self._core.row(argv[0]) if argv else None
-        effect: Effect | None = row.command.effect if row is not None else _keys_of(waiter)
-        return run_told(self, effect, lambda session, argv: waiter.serve(key), session, argv, waiter.names)
+        return run_told(self, row, lambda session, argv: waiter.serve(key), session, argv, lambda _: waiter.names())
 
 
-def _keys_of(waiter: Waiter) -> Effect:
-    """The effect of a command that nobody knows: what became of the keys for which the client has waited."""
+def _states_of(keys: Keys) -> Effect:
+    """The effect of a command that nobody knows."""
 
     def effect(session: Session, argv: list[bytes], value: Any) -> Iterable[list[bytes]]:
-        return [state_of(session.keyspace, session.db, key) for key in waiter.names()]
+        return [state_of(session.keyspace, session.db, key) for key in keys(argv)]
 
     return effect
+
+
+def _keys_of(command: Command) -> Keys:
+    """What finds the keys of a command."""
+
+    def keys(argv: list[bytes]) -> list[bytes]:
+        return [argv[place] for place, _ in command.find_keys(argv) or ()]
+
+    return keys
 
 
 def fed(call: Handler, row: Row, core: Core) -> Handler:
@@ -203,15 +224,12 @@ def fed(call: Handler, row: Row, core: Core) -> Handler:
         return _told_anyway(call, feed, _ANYWAY[command.name])
     if command.name in _ELSEWHERE:
         return _fed_elsewhere(call, row, core)
-    effects: list[list[bytes]] = []
-
-    def keys(argv: list[bytes]) -> list[bytes]:
-        return [argv[place] for place, _ in command.find_keys(argv) or ()]
+    effects, keys = _list_for(row), _keys_of(command)
 
     def run(session: Session, argv: list[bytes]) -> Any:
         # hot: this and what it gives to one sink is 0.3 us of a SET
         if feed.depth:
-            return run_told(feed, effect, call, session, argv, lambda: keys(argv))
+            return run_told(feed, row, call, session, argv, keys)
         database = session.db
         before = database.dirty
         feed.depth = 1
@@ -219,25 +237,22 @@ def fed(call: Handler, row: Row, core: Core) -> Handler:
         try:
             value = call(session, argv)
         except Exception as error:
-            tell_failed(feed, session, database, before, error, lambda: keys(argv))
+            tell_failed(feed, session, database, before, error, argv, keys)
             feed.leave()
             raise
         session.effects = None
         if effects or feed.unit or feed.given:
-            _tell(feed, effect, database, before, session, argv, value, effects)
+            _tell(feed, effect, database, before, session, argv, value, effects, keys)
             feed.leave()
             session.wrote = feed.position
             session.told = history.offset
             return value
         if database.dirty != before:
-            told = None if effect is None else effect(session, argv, value)
             feed.depth = 0
-            if told is None:
+            if effect is None or (told := feed.repeated(effect, session, argv, value, keys)) is None:
                 feed.give([(database.index, argv)])
-            else:
-                unit = [(database.index, each) for each in told]
-                if unit:
-                    feed.give(unit)
+            elif unit := [(database.index, each) for each in told]:
+                feed.give(unit)
             session.wrote = feed.position
             session.told = history.offset
             return value
@@ -247,25 +262,31 @@ def fed(call: Handler, row: Row, core: Core) -> Handler:
     return run
 
 
+def _list_for(row: Row | None) -> list[list[bytes]] | None:
+    """Where a command puts what it tells itself. Those of others have none: what they call must not speak for them."""
+    return None if row is not None and row.command.group == "module" else []
+
+
 def run_told(
     feed: Feed,
-    effect: Effect | None,
+    row: Row | None,
     call: Handler,
     session: Session,
     argv: list[bytes],
-    keys: Callable[[], Iterable[bytes]],
+    keys: Keys,
 ) -> Any:
-    """Run a command, perhaps within another, and tell what it does."""
+    """Run a command, perhaps within another, and tell what it does: what became of its keys, where nobody knows which
+    it is."""
+    effect = row.command.effect if row is not None else _states_of(keys)
     database, outer = session.db, session.effects
     before = database.dirty
-    effects: list[list[bytes]] = []
-    session.effects = effects
+    session.effects = effects = _list_for(row)
     feed.depth += 1
     try:
         value = call(session, argv)
-        _tell(feed, effect, database, before, session, argv, value, effects)
+        _tell(feed, effect, database, before, session, argv, value, effects, keys)
     except Exception as error:
-        tell_failed(feed, session, database, before, error, keys)
+        tell_failed(feed, session, database, before, error, argv, keys)
         raise
     finally:
         session.effects = outer
@@ -284,21 +305,22 @@ def _tell(
     session: Session,
     argv: list[bytes],
     value: Any,
-    effects: list[list[bytes]],
+    effects: list[list[bytes]] | None,
+    keys: Keys,
 ) -> None:
     """Tell what a command has done: what it says itself, or its effect, or its words."""
     if effects:
         feed.add(database.index, effects)
         effects.clear()
     elif database.dirty != before and value is not HALT:
-        told = None if effect is None else effect(session, argv, value)
+        told = None if effect is None else feed.repeated(effect, session, argv, value, keys)
         feed.add(database.index, [argv] if told is None else told)
     if feed.given:
         feed.tell_given()
 
 
 def tell_failed(
-    feed: Feed, session: Session, database: Database, before: int, error: Exception, keys: Callable[[], Iterable[bytes]]
+    feed: Feed, session: Session, database: Database, before: int, error: Exception, argv: list[bytes], keys: Keys
 ) -> None:
     """Tell what a command that has failed has done: nothing, but for what it says itself, if it keeps its promise."""
     effects, session.effects = session.effects, None
@@ -306,7 +328,7 @@ def tell_failed(
         feed.add(database.index, effects)
         effects.clear()
     elif database.dirty != before or not isinstance(error, RedisError):
-        feed.add(database.index, [state_of(session.keyspace, database, key) for key in keys()])
+        feed.add(database.index, [state_of(session.keyspace, database, key) for key in keys(argv)])
     if feed.given:
         feed.tell_given()
 
@@ -329,7 +351,7 @@ def _told_anyway(call: Handler, feed: Feed, audience: int) -> Handler:
 
 def _fed_elsewhere(call: Handler, row: Row, core: Core) -> Handler:
     """A command that is told where it has changed any database."""
-    feed, databases = core.feed, core.keyspace.databases
+    feed, databases, keys = core.feed, core.keyspace.databases, _keys_of(row.command)
 
     def run(session: Session, argv: list[bytes]) -> Any:
         index = session.db.index
@@ -342,6 +364,12 @@ def _fed_elsewhere(call: Handler, row: Row, core: Core) -> Handler:
                 session.wrote = feed.position + 1
             if feed.given:
                 feed.tell_given()
+        except RedisError:
+            raise
+        except Exception:
+            for database in databases:
+                feed.add(database.index, [state_of(session.keyspace, database, key) for key in keys(argv)])
+            raise
         finally:
             feed.leave()
             session.told = core.replication.history.offset
