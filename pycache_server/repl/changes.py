@@ -2,8 +2,8 @@
 
 A change is an entry, in force where it stands, committed or not. So the next may come only when it is committed, and
 the first of an epoch only when the leader has committed an entry of its own: a change of an earlier leader may be in
-its history, uncommitted, and two such changes of different leaders have majorities that do not meet (Ongaro's correction of
-2015). To replace a voter is to remove it, and then to add another.
+its history, uncommitted, and two such changes of different leaders have majorities that do not meet (Ongaro's
+correction of 2015). To replace a voter is to remove it, and then to add another.
 """
 
 from __future__ import annotations
