@@ -106,8 +106,8 @@ class Member:
         self.ack_timeout = settings.ack_timeout
         self.pictures = pictures
         self.actions: list[Any] = []
-        self.peers = {seat for seat in settings.voters if seat != self.seat}
-        """Whom it would have as followers; learners may be added."""
+        self.peers = [seat for seat in settings.voters if seat != self.seat]
+        """Whom it would have as followers; seats that are no voters may be added."""
         self.log = self.log_class(settings.voters)
         self.machine = self.machine_class(
             state, settings.voters, self, self.timing, random, start, now, self.actions, settings.priority

@@ -133,13 +133,14 @@ class Checks:
             self.committed_by[led] = Position(log.epochs.at(log.commit), log.commit)
 
     def _grow(self, log: GroupLog) -> None:
-        end = self.committed_end.offset
-        for entry in log.since(end) or []:
-            end += len(entry.data)
-            if end > log.commit:
-                break
-            self.committed_end = Position(entry.epoch, end)
-            self.committed[self.committed_end] = len(self.committed)
+        at = Position(log.epochs.at(log.commit), log.commit)
+        new = []
+        while at != self.committed_end:
+            new.append(at)
+            at = self.known[at].before
+        for position in reversed(new):
+            self.committed[position] = len(self.committed)
+        self.committed_end = new[0]
 
     def keyspace(self, host: Host) -> None:
         """A node's keyspace must be what its history says."""

@@ -136,7 +136,7 @@ class Host:
         self.member = world.member_class(
             state, settings, saved, self, world.random_for(self.index), self.start_id, self.clock()
         )
-        self.member.peers |= {host.seat for host in world.hosts if host is not self}
+        self.member.peers = [host.seat for host in world.hosts if host is not self]
         if not self.whole:
             self.keyspace = EMPTY
         world.say(self.seat, "starts", self.member.machine.memory, self.epoch, self.member.position)
