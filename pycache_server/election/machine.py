@@ -221,8 +221,10 @@ class Machine:
         self._send(sender, PreVoteReply(message.start, message.round, granted, self.epoch, self.told_position()))
 
     def would_vote(self, candidate: str, position: Position, now: float) -> bool:
-        """Whether a candidate could have this vote, as things are."""
-        return self.can_vote() and not self.is_behind(position) and not self.is_bound(candidate, 0, 0, now)
+        """Whether a candidate could have this vote, as things are. The leader that is followed is not behind, though it
+        may have told of a position and then gone on."""
+        behind = self.is_behind(position) and not self.promise.is_same_leader(candidate)
+        return self.can_vote() and not behind and not self.is_bound(candidate, 0, 0, now)
 
     def told_position(self) -> Position | None:
         """What this voter tells of its history: nothing, if it has lost some."""
@@ -235,9 +237,18 @@ class Machine:
             return
         question.answer(sender, message)
         furthest = question.furthest()
-        if self.is_nominated(now) and furthest and furthest[1] > self._stream.position:
-            self._stream.pull(furthest[0], now)
+        if furthest and furthest[1] > self._stream.position:
+            self.find_ahead(furthest[0], now)
         self._maybe_stand(now)
+
+    def find_ahead(self, seat: str, now: float) -> None:
+        """A voter is ahead: one that was nominated catches up. A leader without a lease makes way, for it cannot get
+        that vote, and as long as it leads, its followers give theirs to nobody."""
+        if self.is_nominated(now):
+            self._stream.pull(seat, now)
+        if self.role is Role.LEADER and not self._stream.holds_lease(now):
+            self._actions.append(Log(f"{seat} has entries of a later epoch: leading no more"))
+            self._leave_office(now)
 
     def _maybe_stand(self, now: float) -> None:
         if self._question and self._question.carried(self._stream.voters):

@@ -5,8 +5,8 @@
 
 An entry is appended as soon as it comes, and acknowledged; it is executed when the leader has told that it is
 committed. So what an old leader has never committed is cut off the end and a resync goes on from there: only who has
-it in its keyspace already (the old leader itself, or one that has loaded a file) needs a full one. There ``applied`` lies
-beyond ``commit``, and nothing may be read until the commit has passed it.
+it in its keyspace already (the old leader itself, or one that has loaded a file) needs a full one. There ``applied``
+lies beyond ``commit``, and nothing may be read until the commit has passed it.
 
 Offsets count bytes; every boundary that is spoken of is the end of an entry. Entries are kept from ``base`` on, those
 beyond the commit always.

@@ -67,6 +67,7 @@ class Leading:
     """One epoch."""
 
     lease_class = Lease
+    changes_class = VoterChanges
 
     def __init__(self, member: Member, now: float) -> None:
         self._member = member
@@ -77,7 +78,7 @@ class Leading:
         self.lease = self.lease_class(member.timing)
         self.held = HeldReplies()
         self.handover: Handover | None = None
-        self.changes = VoterChanges(self._log, self.append, self.has_committed)
+        self.changes = self.changes_class(self._log, self.append, self.has_committed)
         self.began = self._log.end
         """Where its own entries begin."""
         self.newest_write = self.began
@@ -197,13 +198,17 @@ class Leading:
         """Somebody has acknowledged more: commit, renew the lease, let replies leave."""
         acks = self.acks()
         self.lease.acknowledged(acks.heard_by_majority(), now)
-        offset = acks.on_majority()
+        offset = self.offset_to_commit(acks)
         if offset > self._log.commit and self.may_commit(offset):
             self._log.learn_commit(offset)
         for held in self.held.take_reached(lambda level: acks.reached(level, self._log.commit)):
             may_leave = self.may_answer(now)
             self._member.actions.append((Reply if may_leave else Hangup)(held.client, held.token))
         self.maybe_give_up(now)
+
+    def offset_to_commit(self, acks: Acks) -> int:
+        """Up to where a majority holds the stream."""
+        return acks.on_majority()
 
     def may_commit(self, offset: int) -> bool:
         """Only an entry of the own epoch is committed by counting."""

@@ -116,6 +116,7 @@ class Member:
         self.link: Link | None = None
         """The link to a leader."""
         self.pulling: Link | None = None
+        self._pulled_at = self.log.position
         self._need = 0
         self._linked_at = now
         self._links = 0
@@ -256,6 +257,7 @@ class Member:
         if self.pulling is None or self.pulling.peer != seat:
             if self.pulling:
                 self.close(self.pulling)
+            self._pulled_at = self.log.position
             self.pulling = self._open(seat, Pull(self.log.epochs.table, self.log.end, self.log.applied))
 
     # Following.
@@ -353,12 +355,13 @@ class Member:
         return self.machine.memory is Memory.WHOLE
 
     def step_pulled(self, message: Pulled, now: float) -> None:
-        """What was asked for: the history becomes that of the voter that was ahead."""
+        """What was asked for: the history becomes that of the voter that was ahead. It was asked for from where the
+        history ended then: if that has moved on since, the answer does not fit any more."""
         machine = self.machine
         wanted = machine.is_nominated(now) and machine.role is Role.FOLLOWER and machine.memory is Memory.WHOLE
         self.close(self.pulling)
         self.pulling = None
-        if wanted and message.position > self.log.position:
+        if wanted and message.position > self.log.position == self._pulled_at:
             self.unfollow()
             machine.reach(message.position.epoch)
             self.cut(message.cut)

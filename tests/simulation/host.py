@@ -116,7 +116,7 @@ class Host:
     def hands_over(self) -> bool:
         """Whether it is in the middle of a handover."""
         leading = self.member.leading
-        return bool(self.member.machine.given_up or leading and leading.handover)
+        return bool(self.member.machine.given_up or (leading and leading.handover))
 
     # Life and death.
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 from tests.simulation.checks import Violation
 from tests.simulation.configurations import CONFIGURATIONS
-from tests.simulation.planted import FAULTS, NOTHING, Planted
+from tests.simulation.faults import FAULTS
+from tests.simulation.planted import NOTHING, Planted
 from tests.simulation.world import World
 
 
@@ -92,25 +93,23 @@ def show(name: str, tally: Tally, took: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--configs", default=",".join(CONFIGURATIONS))
+    parser.add_argument("--configs", help="all; for a fault, where it is looked for")
     parser.add_argument("--seeds", type=int, default=20, help="of each configuration")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--fault", default="", choices=["", *FAULTS])
     parser.add_argument("--each-fault", action="store_true")
     parser.add_argument("--replay", type=int)
     options = parser.parse_args()
-    names = options.configs.split(",")
+    names = (options.configs or ",".join(CONFIGURATIONS)).split(",")
     planted = FAULTS[options.fault] if options.fault else NOTHING
     if options.replay is not None:
         print(World(options.replay, CONFIGURATIONS[names[0]], planted, trace=True).run())
     elif options.each_fault or options.fault:
         for fault in FAULTS if options.each_fault else [options.fault]:
-            found = find(fault, options.seeds, names)
-            print(
-                f"{fault:12}",
-                f"run {found[0]}: {found[3]}: {repeat(found[1], found[2], fault)}" if found else "NOT FOUND",
-                flush=True,
-            )
+            where = (options.configs or FAULTS[fault].configs).split(",")
+            found = find(fault, options.seeds, where)
+            told = f"run {found[0]}: {found[3]}: {repeat(found[1], found[2], fault)}" if found else "NOT FOUND"
+            print(f"{fault:12}", told, flush=True)
     else:
         for name in names:
             tally, began = Tally(), time.process_time()
