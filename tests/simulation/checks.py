@@ -136,6 +136,8 @@ class Checks:
         at = Position(log.epochs.at(log.commit), log.commit)
         new = []
         while at != self.committed_end:
+            if at not in self.known:
+                self.bad("committed prefixes differ", at)
             new.append(at)
             at = self.known[at].before
         for position in reversed(new):
