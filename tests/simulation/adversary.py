@@ -342,6 +342,7 @@ class Adversary:
 
     def _figure_eight(self, host: Host, rival: Host) -> None:
         if self.world.chaos:
+            self.world.say("figure 8", host.seat, rival.seat)
             self.restart_after(host, self.random.uniform(2500, 4500))
             self.world.network.blocked.clear()
             rival.start()
