@@ -1,0 +1,56 @@
+"""The protocol of groups on simulated clusters: random seeds, and faults that are planted and must be found."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import some_slow
+from tests.simulation.configurations import CONFIGURATIONS
+from tests.simulation.faults import FAULTS
+from tests.simulation.planted import NOTHING
+from tests.simulation.run import Tally, find, repeat, run_seed, seed_of
+from tests.simulation.world import World
+
+QUICK = 13
+"""Seeds of each configuration: 312 in all."""
+SLOW = 420
+"""10,080 in all."""
+SEARCHED = 1000
+"""Runs within which a planted fault is found."""
+RARE = {"oldcommit", "cfgown", "xferresume", "xferhang", "checkq", "allothers"}
+"""Faults that need a rare chain of events: searched for with --slow."""
+NOT_FOUND_ALONE: dict[str, str] = {}
+
+
+def check_seeds(name: str, numbers: range) -> None:
+    for number in numbers:
+        seed = seed_of(name, number)
+        violation = run_seed(name, seed, Tally())
+        assert violation is None, f"{violation}: {repeat(name, seed)}"
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_nothing_is_lost_and_the_group_leads_again(name: str) -> None:
+    check_seeds(name, range(QUICK))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_nothing_is_lost_in_thousands_of_runs(name: str) -> None:
+    check_seeds(name, range(QUICK, SLOW))
+
+
+ORDERED = sorted(FAULTS, key=lambda fault: fault in RARE)
+
+
+@pytest.mark.parametrize("fault", some_slow(ORDERED, len(ORDERED) - len(RARE)))
+def test_a_rule_that_is_taken_away_is_missed(fault: str) -> None:
+    names = FAULTS[fault].configs.split(",")
+    assert find(fault, SEARCHED // len(names), names), f"nothing misses the rule: {FAULTS[fault].rule}"
+
+
+def test_a_seed_is_one_run() -> None:
+    first, second = (World(seed_of("disk5", 3), CONFIGURATIONS["disk5"], NOTHING) for _ in range(2))
+    assert first.run() == second.run()
+    assert first.checks.known.keys() == second.checks.known.keys()
+    assert first.checks.acknowledged == second.checks.acknowledged > 0
