@@ -136,9 +136,13 @@ Edges = tuple[float, float, float, float]
 """The least longitude and latitude of something and the greatest."""
 
 
-def cells_around(place: Place, radius: float, bounds: Edges) -> list[tuple[int, int]]:
-    """Where to look for what is near a place: cells of a grid, in Redis's order, each as its first number and the one
-    behind its last. ``bounds`` are those of what is wanted."""
+Rectangle = tuple[int, int, int, int]
+"""The first column and row of cells of the finest grid, and the last ones."""
+
+
+def cells_around(place: Place, radius: float, bounds: Edges) -> list[Rectangle]:
+    """Where to look for what is near a place: cells of a coarser grid, in Redis's order. ``bounds`` are those of what
+    is wanted."""
     step = _step_for(radius, place[1])
     column, row = _cell_at(place, step)
     if step > 1 and _reaches_beyond(column, row, step, bounds):
@@ -150,12 +154,14 @@ def cells_around(place: Place, radius: float, bounds: Edges) -> list[tuple[int, 
         west, south, east, north = _edges(column, row, step)
         columns -= {-1 if west < bounds[0] else 2, 1 if east > bounds[2] else 2}
         rows -= {-1 if south < bounds[1] else 2, 1 if north > bounds[3] else 2}
-    unused = 2 * (STEP - step)
-    found: list[tuple[int, int]] = []
+    shift = STEP - step
+    size = (1 << shift) - 1
+    found: list[Rectangle] = []
     for to_east, to_north in _AROUND:
         if to_east in columns and to_north in rows:
-            bits = interleave(_moved(column, to_east, step), _moved(row, to_north, step))
-            cell = bits << unused, bits + 1 << unused
+            first_column = _moved(column, to_east, step) << shift
+            first_row = _moved(row, to_north, step) << shift
+            cell = first_column, first_row, first_column + size, first_row + size
             if len(found) < 2 or cell != found[-1]:  # two cells to the east may be as far as to the west
                 found.append(cell)
     return found

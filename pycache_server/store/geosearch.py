@@ -30,7 +30,7 @@ from pycache_server.store.geohash import (
     distance,
     middle,
 )
-from pycache_server.store.geowindow import AT_ONCE, Window
+from pycache_server.store.geowindow import AT_ONCE, Range, Window
 from pycache_server.store.zset import SortedSet
 
 _FEW = 512
@@ -111,7 +111,7 @@ class Shape(ABC):
     def search(self, zset: SortedSet, limit: int, scored: bool, measured: bool) -> Hits:
         """The members within the shape, in Redis's order; the first ``limit`` of them where that is not 0."""
         hits = Hits(scored, measured)
-        cells = cells_around(self.place, self.reach, self.bounds())
+        cells = self.window.ranges(cells_around(self.place, self.reach, self.bounds()))
         if limit:
             self._look_for_some(zset, cells, hits, limit)
         else:
@@ -121,7 +121,7 @@ class Shape(ABC):
                 self._look_at(members[start:end], scores[start:end], cells, hits)
         return hits
 
-    def _look_for_some(self, zset: SortedSet, cells: list[tuple[int, int]], hits: Hits, limit: int) -> None:
+    def _look_for_some(self, zset: SortedSet, cells: list[Range], hits: Hits, limit: int) -> None:
         """Look into cells, a part at a time, until there are ``limit`` hits."""
         for cell in cells:
             start, stop = (zset.below(number, False) for number in cell)
@@ -133,7 +133,7 @@ class Shape(ABC):
                     return
                 start = end
 
-    def _look_at(self, members: list[bytes], scores: array[float], cells: list[tuple[int, int]], hits: Hits) -> None:
+    def _look_at(self, members: list[bytes], scores: array[float], cells: list[Range], hits: Hits) -> None:
         """Add those of some members of cells to the hits that are within the shape."""
         places, columns, rows = self.window.choose(scores, cells)
         if hits.measured:

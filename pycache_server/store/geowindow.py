@@ -12,12 +12,12 @@ from __future__ import annotations
 from array import array
 from functools import cache
 from itertools import compress
-from math import trunc
+from math import frexp, trunc
 from struct import pack
 from sys import byteorder
 from typing import NamedTuple
 
-from pycache_server.store.geohash import COLUMN_NIBBLES, ROW_NIBBLES, SIDE, deinterleave
+from pycache_server.store.geohash import COLUMN_NIBBLES, ROW_NIBBLES, SIDE, Rectangle, deinterleave, interleave
 
 AT_ONCE = 4096
 """Most scores that are looked at together."""
@@ -30,6 +30,8 @@ _FRACTION = 52
 _AROUND = SIDE - 1
 """Columns are counted modulo 2^26."""
 
+_BEYOND = SIDE << 1
+Range = tuple[float, float]
 Cells = tuple[list[int], list[int], list[int]]
 """Places among the scores, and the columns and the rows of these."""
 
@@ -42,15 +44,29 @@ class Window(NamedTuple):
     first_row: int
     last_row: int
 
-    def choose(self, scores: array[float], ranges: list[tuple[int, int]]) -> Cells:
+    def ranges(self, cells: list[Rectangle]) -> list[Range]:
+        """The numbers in some cells, but those that are surely not within: from that of the first column and row of
+        each up to below the one behind that of the last. They are doubles, as scores are: to compare those with
+        integers takes four times as long."""
+        found: list[Range] = []
+        first, last = self.first_column, self.first_column + self.columns
+        if first < 0 or last >= SIDE:  # it lies on the date line
+            first, last = 0, _BEYOND
+        low, high = max(self.first_row, 0), self.last_row
+        for west, south, east, north in cells:
+            west, south = max(west, first), max(south, low)
+            east, north = min(east, last), min(north, high)
+            if west <= east and south <= north:
+                found.append((float(interleave(west, south)), float(interleave(east, north) + 1)))
+        return found
+
+    def choose(self, scores: array[float], ranges: list[Range]) -> Cells:
         """The scores that are within; all of them are numbers from one up to below another of some ranges."""
-        size = min(ranges)[0].bit_length()
+        fraction, size = frexp(max(ranges)[1])
+        if fraction == 0.5:  # the last number is one less
+            size -= 1
         last = self.first_column + self.columns
-        if (
-            size == (max(ranges)[1] - 1).bit_length()
-            and 2 < size <= _FRACTION + 1
-            and 0 <= self.first_column <= last <= SIDE
-        ):
+        if size == frexp(min(ranges)[0])[1] and 2 < size <= _FRACTION + 1 and 0 <= self.first_column <= last <= SIDE:
             return self._choose_alike(scores, _layout_of(size - 1))
         columns, rows = deinterleave(map(trunc, scores))
         first, count, lowest, highest = self

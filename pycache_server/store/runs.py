@@ -253,17 +253,20 @@ class Runs:
         scores = array("d")
         for low, high in ranges:
             run = bisect_left(edges, low)
-            last = bisect_left(edges, high, run)
-            place = bisect_left(all_scores[run], low)
-            while run < last:
-                members += all_members[run][place:]
-                scores += all_scores[run][place:]
-                run += 1
-                place = 0
-            end = bisect_left(all_scores[run], high, place)
+            found = all_scores[run]
+            place = bisect_left(found, low)
+            if run < len(edges) and edges[run] < high:
+                last = bisect_left(edges, high, run)
+                while run < last:
+                    members += all_members[run][place:]
+                    scores += found[place:]
+                    run += 1
+                    place = 0
+                    found = all_scores[run]
+            end = bisect_left(found, high, place)
             if place < end:
                 members += all_members[run][place:end]
-                scores += all_scores[run][place:end]
+                scores += found[place:end]
         return members, scores
 
     def cut(self, start: int, stop: int) -> list[bytes]:

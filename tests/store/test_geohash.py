@@ -76,7 +76,14 @@ def test_distances() -> None:
 
 def test_cells_are_looked_into_in_the_order_of_redis_and_none_twice() -> None:
     cells = cells_around((0.0, 0.0), 1e7, (-90.0, -80.0, 90.0, 80.0))
-    assert cells == [(3 << 50, 4 << 50), (2 << 50, 3 << 50), (1 << 50, 2 << 50), (0, 1 << 50)]
+    half, end = SIDE >> 1, SIDE - 1
+    assert cells == [
+        (half, half, end, end),
+        (half, 0, end, half - 1),
+        (0, half, half - 1, end),
+        (0, 0, half - 1, half - 1),
+    ]
     nearby = cells_around(PALERMO, 1000.0, (13.35, 38.10, 13.37, 38.12))
     assert len(set(nearby)) == len(nearby) <= 9
-    assert nearby[0][0] <= encode(*PALERMO) < nearby[0][1]
+    first, last = (interleave(*corner) for corner in (nearby[0][:2], nearby[0][2:]))
+    assert first <= encode(*PALERMO) <= last
