@@ -155,7 +155,7 @@ def test_a_family_is_told_as_redis_propagates_it(
     propagation = Propagation(leader.port)
 
     @settings(
-        max_examples=400 if request.config.getoption("--slow") else 15,
+        max_examples=400 if request.config.getoption("--slow") else 7,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),

@@ -43,6 +43,7 @@ def test_nothing_is_lost_in_thousands_of_runs(name: str) -> None:
 ORDERED = sorted(FAULTS, key=lambda fault: fault in RARE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", some_slow(ORDERED, len(ORDERED) - len(RARE)))
 def test_a_rule_that_is_taken_away_is_missed(fault: str) -> None:
     names = FAULTS[fault].configs.split(",")
