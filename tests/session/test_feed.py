@@ -23,9 +23,7 @@ class Listener:
     def heard(self) -> list[list[str]]:
         """Every unit since the last time: its commands in words, the database in front where it is not 0."""
         units, self.units = self.units, []
-        return [
-            [(f"{index}: " if index else "") + b" ".join(argv).decode() for index, argv in unit] for unit in units
-        ]
+        return [[(f"{index}: " if index else "") + b" ".join(argv).decode() for index, argv in unit] for unit in units]
 
 
 @pytest.fixture

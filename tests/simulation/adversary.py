@@ -149,7 +149,7 @@ class Adversary:
         if leading is None or follower is None or follower.acknowledged < leader.member.log.end - 150:
             return
         self.world.say("handover", leader.seat, target)
-        self.world.clients.begin_handover(leader.seat)
+        self.world.clients.begin_handover(leader)
         self._try(leading.hand_over, target, leader.clock())
         leader.settle()
 
