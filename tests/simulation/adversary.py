@@ -149,7 +149,7 @@ class Adversary:
         if leading is None or follower is None or follower.acknowledged < leader.member.log.end - 150:
             return
         self.world.say("handover", leader.seat, target)
-        self.world.clients.begin_handover(leader.seat)
+        self.world.clients.begin_handover(leader)
         self._try(leading.hand_over, target, leader.clock())
         leader.settle()
 
@@ -264,7 +264,7 @@ class Adversary:
         world.after(2500, self.heal, blocked)
 
     def _lose_first(self, host: Host, first: Host, epoch: int) -> None:
-        if first.up and first.epoch == epoch and self.world.weak() < 2:
+        if self.world.chaos and first.up and first.epoch == epoch and self.world.weak() < 2:
             self.restart_after(first, self.random.uniform(1, 20), lost=True)
             self.world.network.blocked.add((host.index, first.index))
 

@@ -55,6 +55,8 @@ class Clients:
         self.gap_from: tuple[float, str] | None = None
         """Since when a handover keeps clients waiting, and whose epoch it ends."""
         self.gaps: list[float] = []
+        self.handed_over = 0
+        """The epoch that the newest handover ends."""
         for client in self.all:
             world.after(self.random.uniform(300, 900), self.next, client, 0)
 
@@ -163,12 +165,23 @@ class Clients:
         client.last = token.offset
         now = self.world.time
         self.last_answer = now
-        if self.gap_from and host.seat != self.gap_from[1]:
+        if self.gap_from and host.seat == self.gap_from[1]:
+            self._not_handed_over(host)
+        elif self.gap_from:
             gap, self.gap_from = now - self.gap_from[0], None
             self.gaps.append(gap)
             bound = self.world.config.handover_bound
             if bound is not None and gap > bound:
                 self.world.checks.bad("a handover took too long", gap)
 
-    def begin_handover(self, seat: str) -> None:
-        self.gap_from = (self.world.time, seat)
+    def _not_handed_over(self, host: Host) -> None:
+        """The old leader answers: the handover was called off, or it is not that far yet, or it has failed."""
+        leading = host.member.leading
+        if host.epoch > self.handed_over and self.world.config.handover_bound is not None:
+            self.world.checks.bad("a handover failed", host.seat)
+        if leading is None or leading.handover is None:
+            self.gap_from = None
+
+    def begin_handover(self, host: Host) -> None:
+        self.gap_from = (self.world.time, host.seat)
+        self.handed_over = host.epoch

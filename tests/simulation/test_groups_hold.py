@@ -17,9 +17,19 @@ SLOW = 420
 """10,080 in all."""
 SEARCHED = 1000
 """Runs within which a planted fault is found."""
-RARE = {"oldcommit", "cfgown", "xferresume", "xferhang", "checkq", "allothers"}
-"""Faults that need a rare chain of events: searched for with --slow."""
-NOT_FOUND_ALONE: dict[str, str] = {}
+RARE = {
+    *("syncany", "allothers", "cachedclock", "ownvote", "samevote", "pullrec", "xferkeep", "oldcommit", "xferhang"),
+}
+"""Faults that need a chain of events that hundreds of runs do not have: searched for with --slow."""
+NOT_FOUND = {
+    "nomarker": "heartbeats are entries of the epoch, too: it commits a little later",
+    "xfernowait": "the word to stand comes behind the last entry: the target holds all when it reads it",
+    "bootwait": "no run has had it; test_member.py has",
+    "drift": "no run has had it; test_promise.py has",
+    "cfgown": "no run has had it; test_member.py has",
+    "xferresume": "no run has had it; test_member.py has",
+}
+"""Faults that a thousand runs of ours do not find, and why we do not wonder or where the rule is tested."""
 
 
 def check_seeds(name: str, numbers: range) -> None:
@@ -40,7 +50,7 @@ def test_nothing_is_lost_in_thousands_of_runs(name: str) -> None:
     check_seeds(name, range(QUICK, SLOW))
 
 
-ORDERED = sorted(FAULTS, key=lambda fault: fault in RARE)
+ORDERED = sorted(FAULTS.keys() - NOT_FOUND.keys(), key=lambda fault: (fault in RARE, fault))
 
 
 @pytest.mark.slow
