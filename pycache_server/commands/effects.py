@@ -350,7 +350,7 @@ def of_bzmpop(session: Context, argv: list[bytes], value: Any) -> Effects:
     return of_zmpop(session, argv[1:], value)
 
 
-def scored(words: list[bytes], scores: Iterable[float], members: Iterable[bytes]) -> Told:
+def scored(words: list[bytes], scores: Iterable[int], members: Iterable[bytes]) -> Told:
     """ZADD of members with whole scores; ``words`` are the key and options."""
-    pairs = zip(map(_number, map(int, scores)), members, strict=True)
+    pairs = zip(map(_number, scores), members, strict=True)
     return [b"zadd", *words, *chain.from_iterable(pairs)]
