@@ -77,6 +77,7 @@ class ListeningReplica:
     def heard(self) -> list[list[Told]]:
         """Every unit that the server has told since the last time."""
         marker = [MARKER, b"%d" % next(self._numbers)]
+        self._link.sendall(hiredis.pack_command(("REPLCONF", "ACK", "0")))  # a replica that is silent is dropped
         self._control.sendall(hiredis.pack_command(("PUBLISH", *marker)))
         self._control.recv(100)
         units: list[list[Told]] = []

@@ -30,6 +30,7 @@ Told = list[bytes]
 Effects = Iterable[Told] | None
 
 _UNITS = frozenset((b"EX", b"PX", b"EXAT", b"PXAT"))
+_USUAL_UNITS = _UNITS | {b"ex", b"px"}
 _CONDITIONS = frozenset((b"NX", b"XX", b"GT", b"LT"))
 _MEMBERS_AT_ONCE = 1024
 """Members of a set that one SREM names."""
@@ -68,10 +69,10 @@ def _string_at(db: Database, key: bytes) -> bytes:
     return as_bytes(value)
 
 
-def _until(db: Database, key: bytes) -> list[bytes]:
+def _until(db: Database, key: bytes) -> tuple[bytes, ...]:
     """The words that give a string that is being set its time to live."""
-    expires = time_of(db, key)
-    return [b"PXAT", b"%d" % expires] if expires not in (None, NEVER) else []
+    entry = db.stored_entry(key)
+    return () if entry is None or entry.expires == NEVER else (b"PXAT", b"%d" % entry.expires)
 
 
 def _number(count: int) -> bytes:
@@ -83,8 +84,12 @@ def _number(count: int) -> bytes:
 
 def of_set(session: Context, argv: list[bytes], value: Any) -> Effects:
     """SET: a time to live is absolute and has no conditions beside it; what it was to return does not matter."""
-    if len(argv) == 3:
+    # hot: most have no options, and most of the others a time to live
+    count = len(argv)
+    if count == 3:
         return None
+    if count == 5 and argv[3] in _USUAL_UNITS:
+        return ([b"SET", argv[1], argv[2], *_until(session.db, argv[1])],)
     words, place, plain = argv[:3], 3, True
     while place < len(argv):
         option = option_of(argv[place])
@@ -104,7 +109,7 @@ def of_set(session: Context, argv: list[bytes], value: Any) -> Effects:
 
 def of_setex(session: Context, argv: list[bytes], value: Any) -> Effects:
     """SETEX and PSETEX: SET with an absolute time."""
-    return [[b"SET", argv[1], argv[3], *_until(session.db, argv[1])]]
+    return ([b"SET", argv[1], argv[3], *_until(session.db, argv[1])],)
 
 
 def of_getset(session: Context, argv: list[bytes], value: Any) -> Effects:
@@ -350,7 +355,7 @@ def of_bzmpop(session: Context, argv: list[bytes], value: Any) -> Effects:
     return of_zmpop(session, argv[1:], value)
 
 
-def scored(words: list[bytes], scores: Iterable[float], members: Iterable[bytes]) -> Told:
+def scored(words: list[bytes], scores: Iterable[int], members: Iterable[bytes]) -> Told:
     """ZADD of members with whole scores; ``words`` are the key and options."""
-    pairs = zip(map(_number, map(int, scores)), members, strict=True)
+    pairs = zip(map(_number, scores), members, strict=True)
     return [b"zadd", *words, *chain.from_iterable(pairs)]

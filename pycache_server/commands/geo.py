@@ -95,11 +95,11 @@ def geoadd(session: Context, argv: list[bytes]) -> Any:
     places, members = argv[position:], argv[position + 2 :: 3]
     if len(places) % 3 or not places or options >= {b"NX", b"XX"}:
         raise BadSyntax
-    scores = [float(encode(*parse_place(*pair))) for pair in zip(places[::3], places[1::3], strict=True)]
+    cells = [encode(*parse_place(*pair)) for pair in zip(places[::3], places[1::3], strict=True)]
     before = session.db.dirty
-    value = add_all(session, argv[1], members, scores, options)
+    value = add_all(session, argv[1], members, list(map(float, cells)), options)
     if session.effects is not None and session.db.dirty != before:
-        session.effects.append(scored(argv[1:position], scores, members))
+        session.effects.append(scored(argv[1:position], cells, members))
     return value
 
 

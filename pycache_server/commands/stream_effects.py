@@ -36,7 +36,8 @@ def of_xadd(session: Context, argv: list[bytes], value: Any) -> Effects:
     if argv[2] == b"*":
         return [[*argv[:2], value, *argv[3:]]]
     words, place = _exact(argv, value_of(session.db, argv[1]))
-    words[place] = value
+    if words[place].endswith(b"*"):
+        words[place] = value
     return [words]
 
 

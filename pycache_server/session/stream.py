@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MULTI = b"*1\r\n$5\r\nMULTI\r\n"
 EXEC = b"*1\r\n$4\r\nEXEC\r\n"
+_FEW = 8
+_HEADS = [b"*%d" % count for count in range(_FEW + 1)]
 NOWHERE = -1
 """The index of no database: the next command must select its own."""
 
@@ -26,13 +28,20 @@ NOWHERE = -1
 def encode_command(argv: list[bytes]) -> bytes:
     """A command as an array of bulk strings."""
     count = len(argv)
-    try:  # most have two or three short words: that takes a third of what any number takes
+    try:  # most have a few short words: that takes a third of what any number takes
         if count == 3:
             name, key, value = argv
             return b"".join((b"*3", joint(len(name)), name, joint(len(key)), key, joint(len(value)), value, CRLF))
         if count == 2:
             name, key = argv
             return b"".join((b"*2", joint(len(name)), name, joint(len(key)), key, CRLF))
+        if count <= _FEW:
+            parts = [_HEADS[count]]
+            for word in argv:
+                parts.append(joint(len(word)))
+                parts.append(word)
+            parts.append(CRLF)
+            return b"".join(parts)
     except IndexError:  # a long one
         pass
     return encode_texts(argv)

@@ -7,6 +7,7 @@ is needed; that a Redis tells the same is tested in test_propagation.py.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -48,17 +49,23 @@ def run(world: World, client: Client, argv: Command) -> None:
     client.read_all()
 
 
-def check(program: list[Command], prepare: object = None) -> None:
-    """Run a program, and compare."""
-    world = World(databases=4)
-    if callable(prepare):
-        prepare(world)
-    mirror = Mirror(world)
-    client = world.connect(decode=False)
-    for argv in program:
-        run(world, client, argv)
-    client.start("EXEC")
-    mirror.compare()
+class Course:
+    """A server and its mirror, for one program after another."""
+
+    def __init__(self, prepare: Callable[[World], None] = lambda world: None) -> None:
+        self.world = World(databases=4)
+        prepare(self.world)
+        self.mirror = Mirror(self.world)
+        self.client = self.world.connect(decode=False)
+
+    def prove(self, program: list[Command]) -> None:
+        """Run a program, and compare."""
+        for argv in ([b"DISCARD"], [b"RESET"], [b"FLUSHALL"], [b"FUNCTION", b"FLUSH"]):
+            run(self.world, self.client, argv)
+        for argv in program:
+            run(self.world, self.client, argv)
+        run(self.world, self.client, [b"EXEC"])
+        self.mirror.compare()
 
 
 def many(request: pytest.FixtureRequest, quick: int, slow: int) -> settings:
@@ -74,23 +81,24 @@ def many(request: pytest.FixtureRequest, quick: int, slow: int) -> settings:
 
 @pytest.mark.parametrize("family", [*FAMILIES, "newer"])
 def test_what_is_told_makes_the_same_elsewhere(family: str, request: pytest.FixtureRequest) -> None:
-    commands = newer.commands() if family == "newer" else strategy_of(family)
+    commands, course = newer.commands() if family == "newer" else strategy_of(family), Course()
 
     @many(request, 60, 1500)
     @given(programs(timed(st.one_of(commands, commands, strategy_of("generic")))))
     def prove(program: list[Command]) -> None:
-        check(program)
+        course.prove(program)
 
     prove()
 
 
 def test_what_all_families_tell_makes_the_same_elsewhere(request: pytest.FixtureRequest) -> None:
+    course = Course()
     every = st.one_of([newer.commands(), *map(strategy_of, FAMILIES)])
 
     @many(request, 150, 8000)
     @given(programs(timed(every)))
     def prove(program: list[Command]) -> None:
-        check(program)
+        course.prove(program)
 
     prove()
 
@@ -108,10 +116,12 @@ def test_what_is_evicted_is_told(name: str, request: pytest.FixtureRequest) -> N
         core.room.limit(3000)
         core.tables.refresh()
 
+    course = Course(prepare)
+
     @many(request, 60, 2000)
     @given(programs(timed(every)))
     def prove(program: list[Command]) -> None:
-        check(program, prepare)
+        course.prove(program)
 
     prove()
 
@@ -123,10 +133,12 @@ def test_lifetimes_that_are_configured_are_told(default: int, longest: int, requ
     def prepare(world: World) -> None:
         world.core.shape.use_lifetimes(Lifetimes(*(Scoped([(Scope(), time)]) for time in (default, longest))))
 
+    course = Course(prepare)
+
     @many(request, 60, 2000)
     @given(programs(timed(every)))
     def prove(program: list[Command]) -> None:
-        check(program, prepare)
+        course.prove(program)
 
     prove()
 

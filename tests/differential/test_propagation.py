@@ -27,7 +27,7 @@ from tests.replica import ListeningReplica, Told
 pytestmark = pytest.mark.interop
 
 Unit = list[Told]
-_TIME = re.compile(rb"(\d{13})(-\d+)?")
+_TIME = re.compile(rb"(\d{13,14})(-\d+)?")
 _NEAR = 20_000
 """Milliseconds by which two times may differ that are the same."""
 _FRAMES = st.sampled_from(
@@ -85,6 +85,9 @@ class Propagation:
         replies = self.pair.run(argv, compare=False)
         COMPARED["propagation"] += 1
         theirs, mine = self._replica.heard(), self._sink.heard()
+        if (option_of(argv[0]) == b"SPOP" and replies[1] == b"QUEUED") or "INVALIDOBJ" in repr(replies[1]):
+            self.pair.parted = True  # each pops what it likes; or only ours tells what a failure has left
+            return
         version = self.pair.version
         if not same(plain(argv, theirs, version), plain(argv, mine, version)):
             if self.pair.is_expected(argv, *replies) or is_misled(argv, *replies) or has_ties(argv):
@@ -126,6 +129,8 @@ def _beyond(argv: Command, words: list[bytes], version: Version) -> bool:
         if words[:2] == [b"XGROUP", b"SETID"]:
             return version < (7, 2) and b"NOACK" not in map(option_of, argv)
         return words[:2] == [b"XGROUP", b"CREATECONSUMER"] or (words[0] == b"XCLAIM" and b">" not in argv)
+    if name in (b"BITFIELD", b"EXEC", b"EVAL", b"EVALSHA") and words[0] == b"SETRANGE" and words[3:] == [b"\0"]:
+        return True  # a BITFIELD that has failed has made the string longer
     return name in (b"XCLAIM", b"XAUTOCLAIM") and words[:2] == [b"XGROUP", b"CREATECONSUMER"]
 
 
@@ -155,7 +160,11 @@ def test_a_family_is_told_as_redis_propagates_it(
     propagation = Propagation(leader.port)
 
     @settings(
+<<<<<<< HEAD
         max_examples=400 if request.config.getoption("--slow") else 7,
+=======
+        max_examples=600 if request.config.getoption("--slow") else 30,
+>>>>>>> effects
         deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
