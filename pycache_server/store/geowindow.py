@@ -54,9 +54,15 @@ class Window(NamedTuple):
         if first < 0 or last >= SIDE:  # it lies on the date line
             first, last = 0, _BEYOND
         low, high = max(self.first_row, 0), self.last_row
-        for west, south, east, north in cells:
-            west, south = max(west, first), max(south, low)
-            east, north = min(east, last), min(north, high)
+        for west, south, east, north in cells:  # hot: tests take a third of the time that max and min do
+            if west < first:
+                west = first
+            if south < low:
+                south = low
+            if east > last:
+                east = last
+            if north > high:
+                north = high
             if west <= east and south <= north:
                 found.append((float(interleave(west, south)), float(interleave(east, north) + 1)))
         return found
@@ -101,7 +107,7 @@ class Window(NamedTuple):
             return None
         layout = _layout_of(size - 1)
         ones = _ONES >> _LANE * (AT_ONCE - len(scores))
-        data = array("Q", scores.tobytes())
+        data = scores[:]
         if byteorder == "little":
             data.byteswap()
         raw = data.tobytes()
