@@ -32,6 +32,8 @@ _AROUND = SIDE - 1
 """Columns are counted modulo 2^26."""
 
 _BEYOND = SIDE << 1
+_END_COLUMN = interleave(SIDE, 0)
+"""What the number of a cell has of a column beyond the end of the grid: where the greatest longitude is."""
 Range = tuple[float, float]
 Cells = tuple[list[int], list[int], list[int]]
 """Places among the scores, and the columns and the rows of these."""
@@ -64,7 +66,8 @@ class Window(NamedTuple):
             if north > high:
                 north = high
             if west <= east and south <= north:
-                found.append((float(interleave(west, south)), float(interleave(east, north) + 1)))
+                end = interleave(east, north) if east <= SIDE else interleave(east - SIDE, north) + _END_COLUMN
+                found.append((float(interleave(west, south)), float(end + 1)))
         return found
 
     def choose(self, scores: array[float], ranges: list[Range]) -> Cells:
