@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from math import asin, cos, pi, sin, sqrt
+from math import asin, cos, nan, pi, sin, sqrt
 from sys import byteorder
 from typing import Final
 
@@ -49,9 +49,8 @@ def _spread(number: int) -> int:
     return int(f"{number:b}", 4)
 
 
-_CHUNK = 13
-_SPREAD = list(map(_spread, range((1 << _CHUNK) + 1)))
-_LOW = (1 << _CHUNK) - 1
+_SPREAD = list(map(_spread, range((1 << 13) + 1)))
+"""Of half of the bits that a column or a row has, and one more."""
 _HEX = b"0123456789abcdef"
 ROW_NIBBLES = bytes(_HEX[int(f"{byte & 0x55:x}".replace("4", "2").replace("5", "3"), 4)] for byte in range(256))
 COLUMN_NIBBLES = bytes(ROW_NIBBLES[byte >> 1] for byte in range(256))
@@ -60,9 +59,8 @@ COLUMN_NIBBLES = bytes(ROW_NIBBLES[byte >> 1] for byte in range(256))
 
 def interleave(column: int, row: int) -> int:
     """The number of a cell. Either may be 2^26, beyond the end: the greatest longitude and latitude are."""
-    high, low = row >> _CHUNK, row & _LOW
-    bits = _SPREAD[high] << 2 * _CHUNK | _SPREAD[low]
-    return bits | (_SPREAD[column >> _CHUNK] << 2 * _CHUNK | _SPREAD[column & _LOW]) << 1
+    spread = _SPREAD
+    return (spread[column >> 13] << 27) + (spread[column & 8191] << 1) + (spread[row >> 13] << 26) + spread[row & 8191]
 
 
 def deinterleave(numbers: Iterable[int]) -> tuple[array[int], array[int]]:
@@ -100,6 +98,12 @@ def middle(column: int, row: int) -> Place:
     return min(longitude, LONGITUDE), min(latitude, LATITUDE)
 
 
+def place_at(number: int) -> Place:
+    """The middle of one cell of the finest grid: 1 us, where ``decode`` takes 3 for one and 0.4 for each of many."""
+    raw = number.to_bytes(8, "big")
+    return middle(int(raw.translate(COLUMN_NIBBLES), 16), int(raw.translate(ROW_NIBBLES), 16))
+
+
 def number_of(score: float) -> int:
     """The number that a score is, made of any double as C does it on most machines, where it is undefined."""
     if 0 <= score < 2.0**64:
@@ -127,7 +131,7 @@ def distance(one: Place, other: Place) -> float:
         return EARTH_RADIUS * abs(other_latitude - latitude)
     u = sin((other_latitude - latitude) / 2)
     square = u * u + cos(latitude) * cos(other_latitude) * v * v
-    return DIAMETER * asin(sqrt(square)) if square <= 1.0 else float("nan")
+    return DIAMETER * asin(sqrt(square)) if square <= 1.0 else nan
 
 
 # Cells
@@ -148,25 +152,30 @@ def cells_around(place: Place, radius: float, bounds: Edges) -> list[Rectangle]:
     if step > 1 and _reaches_beyond(column, row, step, bounds):
         step -= 1
         column, row = _cell_at(place, step)
-    some = frozenset((-1, 0, 1))
-    columns, rows = some, some
+    columns = rows = _ALL
     if step >= 2:
         west, south, east, north = _edges(column, row, step)
-        columns -= {-1 if west < bounds[0] else 2, 1 if east > bounds[2] else 2}
-        rows -= {-1 if south < bounds[1] else 2, 1 if north > bounds[3] else 2}
+        columns = _SOME[west < bounds[0], east > bounds[2]]
+        rows = _SOME[south < bounds[1], north > bounds[3]]
     shift = STEP - step
-    size = (1 << shift) - 1
+    size, last = (1 << shift) - 1, (1 << step) - 1
     found: list[Rectangle] = []
     for to_east, to_north in _AROUND:
-        if to_east in columns and to_north in rows:
-            first_column = _moved(column, to_east, step) << shift
-            first_row = _moved(row, to_north, step) << shift
+        if to_east in columns and to_north in rows:  # the last column is beside the first one, and so it is with rows
+            first_column = (column + to_east & last if to_east else column) << shift
+            first_row = (row + to_north & last if to_north else row) << shift
             cell = first_column, first_row, first_column + size, first_row + size
             if len(found) < 2 or cell != found[-1]:  # two cells to the east may be as far as to the west
                 found.append(cell)
     return found
 
 
+_SOME = {
+    (no_less, no_more): frozenset((0, *(() if no_less else (-1,)), *(() if no_more else (1,))))
+    for no_less in (False, True)
+    for no_more in (False, True)
+}
+_ALL = _SOME[False, False]
 _AROUND = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
 """Which way it is to the cells to look into, east and north."""
 

@@ -17,6 +17,7 @@ from struct import pack
 from sys import byteorder
 from typing import NamedTuple
 
+from pycache_server.store.geodisc import sift
 from pycache_server.store.geohash import COLUMN_NIBBLES, ROW_NIBBLES, SIDE, Rectangle, deinterleave, interleave
 
 AT_ONCE = 4096
@@ -31,6 +32,8 @@ _AROUND = SIDE - 1
 """Columns are counted modulo 2^26."""
 
 _BEYOND = SIDE << 1
+_END_COLUMN = interleave(SIDE, 0)
+"""What the number of a cell has of a column beyond the end of the grid: where the greatest longitude is."""
 Range = tuple[float, float]
 Cells = tuple[list[int], list[int], list[int]]
 """Places among the scores, and the columns and the rows of these."""
@@ -53,21 +56,25 @@ class Window(NamedTuple):
         if first < 0 or last >= SIDE:  # it lies on the date line
             first, last = 0, _BEYOND
         low, high = max(self.first_row, 0), self.last_row
-        for west, south, east, north in cells:
-            west, south = max(west, first), max(south, low)
-            east, north = min(east, last), min(north, high)
+        for west, south, east, north in cells:  # hot: tests take a third of the time that max and min do
+            if west < first:
+                west = first
+            if south < low:
+                south = low
+            if east > last:
+                east = last
+            if north > high:
+                north = high
             if west <= east and south <= north:
-                found.append((float(interleave(west, south)), float(interleave(east, north) + 1)))
+                end = interleave(east, north) if east <= SIDE else interleave(east - SIDE, north) + _END_COLUMN
+                found.append((float(interleave(west, south)), float(end + 1)))
         return found
 
     def choose(self, scores: array[float], ranges: list[Range]) -> Cells:
         """The scores that are within; all of them are numbers from one up to below another of some ranges."""
-        fraction, size = frexp(max(ranges)[1])
-        if fraction == 0.5:  # the last number is one less
-            size -= 1
-        last = self.first_column + self.columns
-        if size == frexp(min(ranges)[0])[1] and 2 < size <= _FRACTION + 1 and 0 <= self.first_column <= last <= SIDE:
-            return self._choose_alike(scores, _layout_of(size - 1))
+        lanes = self._lanes(scores, ranges)
+        if lanes is not None:
+            return lanes.choose(len(scores))
         columns, rows = deinterleave(map(trunc, scores))
         first, count, lowest, highest = self
         places = [
@@ -77,29 +84,63 @@ class Window(NamedTuple):
         ]
         return places, [columns[place] for place in places], [rows[place] for place in places]
 
-    def _choose_alike(self, scores: array[float], layout: tuple[Layout, Layout]) -> Cells:
-        """The same of scores that have the same exponent."""
-        count = len(scores)
-        ones = _ONES >> _LANE * (AT_ONCE - count)
-        data = array("Q", scores.tobytes())
+    def sift(self, scores: array[float], ranges: list[Range], margin: int) -> bytes | None:
+        """For each of the same scores, whether it is within the circle that has the middle of this window, as on a
+        plane, up to this margin (geodisc.py); None where that cannot be told so."""
+        if self.first_row < 0 or self.last_row >= SIDE:
+            return None
+        lanes = self._lanes(scores, ranges)
+        if lanes is None:
+            return None
+        within = lanes.within >> _LANE - 1
+        height = self.last_row - self.first_row
+        return sift(lanes.to_east, lanes.to_north, within, self.columns, height, len(scores), margin)
+
+    def _lanes(self, scores: array[float], ranges: list[Range]) -> Lanes | None:
+        """Columns and rows of scores that have the same exponent; None where they do not."""
+        last = self.first_column + self.columns
+        fraction, size = frexp(max(ranges)[1])
+        if fraction == 0.5:  # the last number is one less
+            size -= 1
+        if (
+            size != frexp(min(ranges)[0])[1]
+            or not 2 < size <= _FRACTION + 1
+            or not 0 <= self.first_column <= last <= SIDE
+        ):
+            return None
+        layout = _layout_of(size - 1)
+        ones = _ONES >> _LANE * (AT_ONCE - len(scores))
+        data = scores[:]
         if byteorder == "little":
             data.byteswap()
         raw = data.tobytes()
         columns = layout[0].lanes(raw, ones)
         rows = layout[1].lanes(raw, ones)
         guards = ones * _GUARD
-        within = (
-            (columns | guards) - ones * self.first_column
-            & (guards | ones * (self.first_column + self.columns)) - columns
-            & (rows | guards) - ones * max(self.first_row, 0)
-            & (guards | ones * self.last_row) - rows
-            & guards
-        )
-        chosen = (within >> _LANE - 1).to_bytes(4 * count, "big")[3::4]
+        to_east = (columns | guards) - ones * self.first_column
+        to_north = (rows | guards) - ones * max(self.first_row, 0)
+        within = to_east & (guards | ones * last) - columns & to_north & (guards | ones * self.last_row) - rows & guards
+        return Lanes(columns, rows, to_east, to_north, within)
+
+
+class Lanes(NamedTuple):
+    """Columns and rows of many scores, one in each lane, counted from the beginning of the world and from that of the
+    window. The guard of a lane is set in ``within`` where the score is; ``to_east`` and ``to_north`` make sense there
+    only, and may have it set, too."""
+
+    columns: int
+    rows: int
+    to_east: int
+    to_north: int
+    within: int
+
+    def choose(self, count: int) -> Cells:
+        """Those that are within."""
+        chosen = (self.within >> _LANE - 1).to_bytes(4 * count, "big")[3::4]
         return (
             list(compress(range(count), chosen)),
-            list(compress(_numbers(columns, count), chosen)),
-            list(compress(_numbers(rows, count), chosen)),
+            list(compress(_numbers(self.columns, count), chosen)),
+            list(compress(_numbers(self.rows, count), chosen)),
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from fractions import Fraction
+from math import inf
 
 INT_MIN = -(2**63)
 INT_MAX = 2**63 - 1
@@ -19,8 +20,10 @@ _FLOAT = re.compile(
 )
 _LONGEST_INT = 20
 _LONGEST_FLOAT = 5 * 1024
-_PLAIN = (b"", b".", b"-", b"-.")
+_PLAIN = frozenset((b"", b".", b"-", b"-."))
 """What a number without exponent has besides digits."""
+_WITH_EXPONENT = frozenset(plain + sign for plain in _PLAIN for sign in (b"e", b"e-", b"e+"))
+"""What one has besides digits whose exponent is written as usual."""
 _CANNOT_OVERFLOW = 300
 
 
@@ -40,11 +43,14 @@ def parse_float(text: bytes | bytearray) -> float | None:
     if len(text) < _CANNOT_OVERFLOW:
         if text.isdigit():
             return int(text) + 0.0  # rounds as float does, in two thirds of the time
-        if text.translate(None, b"0123456789") in _PLAIN:
+        others = text.translate(None, b"0123456789")
+        if others in _PLAIN or others in _WITH_EXPONENT:
             try:  # most other numbers: a quarter of the time that the rest takes
-                return float(text)
+                value = float(text)
             except ValueError:
                 return None
+            if others in _PLAIN or 0.0 < abs(value) < inf:
+                return value
     if len(text) > _LONGEST_FLOAT or (found := _FLOAT.fullmatch(text)) is None:
         return None
     if found["hex"]:

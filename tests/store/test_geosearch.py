@@ -64,6 +64,16 @@ def test_a_limited_search_gives_the_beginning_of_the_whole_one() -> None:
         assert (some.members, some.distances) == (whole.members[:limit], whole.distances[:limit])
 
 
+@pytest.mark.parametrize("longitude", [-180.0, 180.0])
+@pytest.mark.parametrize("latitude", [-LATITUDE, -60.0, 0.0, 60.0, LATITUDE])
+def test_the_ends_of_the_world_are_searched(longitude: float, latitude: float) -> None:
+    zset = set_of([(longitude, latitude), (-longitude, latitude), (0.0, 0.0)])
+    for reach in (1000.0, 1_000_000.0):
+        for shape in (Circle((longitude, latitude), reach), Box((longitude, latitude), reach, reach, 2 * reach)):
+            assert b"0" in shape.search(zset, 0, False, False).members
+            assert b"0" in shape.search(zset, 1, False, True).members + shape.search(zset, 2, False, True).members
+
+
 @pytest.mark.parametrize("radius", [0.0, 1e-9, 3e7, 1e300, inf])
 def test_no_radius_is_too_small_or_too_large(radius: float) -> None:
     zset = set_of([(0.0, 0.0), (179.9, 85.0), (-180.0, -LATITUDE), (179.0, 0.0)])
