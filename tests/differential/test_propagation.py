@@ -160,11 +160,7 @@ def test_a_family_is_told_as_redis_propagates_it(
     propagation = Propagation(leader.port)
 
     @settings(
-<<<<<<< HEAD
-        max_examples=400 if request.config.getoption("--slow") else 7,
-=======
         max_examples=600 if request.config.getoption("--slow") else 30,
->>>>>>> effects
         deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
