@@ -304,9 +304,7 @@ def test_a_failing_fsync_refuses_writes_until_one_succeeds_and_wants_a_rewrite(p
         setting.syncs_are_due()
         assert await client.call("SET", "k", "1") == "OK"
         await setting.until(lambda: setting.appending.sync_error is not None)
-        assert str(await client.call("SET", "k", "2")) == (
-            "MISCONF Errors writing to the AOF file: Input/output error"
-        )
+        assert str(await client.call("SET", "k", "2")) == ("MISCONF Errors writing to the AOF file: Input/output error")
         client.send("WAITAOF", "1", "0", "0")
         assert await client.is_silent()
         setting.disk.broken_sync = False
