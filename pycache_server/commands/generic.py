@@ -493,7 +493,7 @@ def _counts_accesses(engine: Engine | None) -> bool:
 @server_command("DBSIZE", READONLY, FAST, since="1.0.0", categories="keyspace", tips=ALL_SHARDS)
 def dbsize(session: Context, argv: list[bytes]) -> int:
     """Count the keys of the database."""
-    return session.db.live_size()
+    return session.db.shown_size()
 
 
 def _check_flush_mode(argv: list[bytes]) -> None:

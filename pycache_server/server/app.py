@@ -136,11 +136,14 @@ class App:
             self.collector.start()
         self.cron.start()
         self.core.keyspace.wake()
-        if not load:
+        if not self.core.loading:
             self._begin_following()
 
     def _begin_following(self) -> None:
+        """Follow the configured master, from where the RDB file stands in its stream that was loaded, if one was."""
         if self.settings["replicaof"]:
+            if not self.settings["appendonly"]:
+                self.follow.recall(self.loads.last_aux)
             self.follow.begin(*master_of(self.settings["replicaof"]))
 
     async def load(self) -> None:
@@ -148,27 +151,23 @@ class App:
 
         Raises loads.CannotLoad.
         """
+        waits = bool(self.core.loading)
         if self.settings["appendonly"]:
             await self.aof.load_at_start()
         else:
             self.aof.stay_off()
             if self.core.loading:
                 await self.loads.load_at_start()
-            self._restore_position(self.loads.last_aux)
-        self._begin_following()
+            if not self.settings["replicaof"]:
+                self._recall_history(self.loads.last_aux)
+        if waits:
+            self._begin_following()
 
-    def _restore_position(self, aux: dict[bytes, bytes]) -> None:
-        """Go on in the history of which the loaded file tells, so that nobody needs everything anew: as one who has
-        followed, or as a leader whose old id is right up to there."""
+    def _recall_history(self, aux: dict[bytes, bytes]) -> None:
+        """Let those go on who have followed the data set that was loaded, if it tells where in which history it is."""
         replication_id, offset = aux.get(b"repl-id", b""), aux.get(b"repl-offset", b"")
-        if len(replication_id) != ID_SIZE or not offset.isdigit():
-            return
-        if self.settings["replicaof"]:
-            self.core.replication.restore(replication_id, int(offset))
-            database = aux.get(b"repl-stream-db", b"0")
-            self.follow.resume_from(int(database) if database.isdigit() else 0)
-        else:
-            self.core.replication.restore_as_leader(replication_id, int(offset))
+        if len(replication_id) == ID_SIZE and offset.isdigit():
+            self.core.replication.recall(replication_id, int(offset))
 
     def _make_known(self) -> None:
         for database in self.core.keyspace.databases:

@@ -132,9 +132,11 @@ class Follow:
         """Follow a master from now on. ``on_outcome`` asks it to become a replica of nobody for our sake (FAILOVER),
         and hears whether it has agreed."""
         led = self._replication.leads
+        if self.connected:
+            self._down_since = self._app.host.time()
         self._disconnect()
         self.host, self.port, self._on_outcome = host, port, on_outcome
-        self._failures, self._not_before, self._down_since = 0, 0.0, 0.0
+        self._failures, self._not_before = 0, 0.0
         self._app.settings.values["replicaof"] = (host, str(port))
         if led:
             self._stop_leading()
@@ -155,6 +157,13 @@ class Follow:
         self._replication.become_follower(self)
         self._core.blocking.unblock_all()
 
+    def recall(self, aux: dict[bytes, bytes]) -> None:
+        """What was loaded at the start tells where in which history it stands, if it does."""
+        replid, offset, database = (aux.get(name, b"") for name in (b"repl-id", b"repl-offset", b"repl-stream-db"))
+        if len(replid) == says.ID_SIZE and replid.isalnum() and offset.isdigit() and database.isdigit():
+            self._replication.history.adopt(replid, int(offset))
+            self.partial, self._selected = True, int(database)
+
     def begin(self, host: str, port: int) -> None:
         """The server starts, and is to follow a master. ``partial`` is set already where what it has loaded says
         where in which history it stands."""
@@ -163,10 +172,6 @@ class Follow:
         self._set_state("connect")
         self._watch()
         self._app.run_soon(self._begin())
-
-    def resume_from(self, database: int) -> None:
-        """What the node has loaded is that of its history, at which the stream had selected a database."""
-        self.partial, self._selected = True, database
 
     async def _begin(self) -> None:
         if self.state == "connect":
@@ -180,9 +185,9 @@ class Follow:
         self._disconnect()
         self._app.settings.values["replicaof"] = ()
         self._down_since = 0.0
-        self._set_state("none")
         history = self._replication.history
         self._replication.become_leader()
+        self._set_state("none")
         self._app.log.write(
             "notice",
             f"Setting secondary replication ID to {history.second_id.decode()}, valid up to offset: "

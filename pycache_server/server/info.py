@@ -360,7 +360,7 @@ def _cluster(app: App) -> Fields:
 
 def _keyspace(app: App) -> Fields:
     for database in app.core.keyspace.databases:
-        keys = database.live_size()
+        keys = database.shown_size()
         if keys:
             times = f"expires={database.volatile()},avg_ttl={database.mean_ttl()},subexpiry={database.fields.size}"
             yield f"db{database.index}", f"keys={keys},{times}"

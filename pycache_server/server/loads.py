@@ -110,7 +110,8 @@ class Loads:
         Raises BadData; then nothing has changed.
         """
         core = self._app.core
-        loading = self._begin(data, keep_expired or preamble, start)
+        follows = bool(self._app.settings["replicaof"])  # then the master says which keys go
+        loading = self._begin(data, keep_expired or preamble or follows, start)
         core.become_loading(how)
         seconds = SLICE if how == "sync" else SERVED_SLICE
         try:

@@ -70,7 +70,7 @@ class Deliveries:
         sync.begin()
         saving = Saving(app.core.keyspace, app.settings["rdbchecksum"])
         functions = app.snapshots.functions() if sync.with_functions else []
-        aux = [*app.snapshots.aux(), *app.core.replication.position()]
+        aux = app.snapshots.aux()
         data, mark = saving.head(aux, functions) + saving.foot(), app.host.token(40)
         for link in list(sync.links):
             link.write(b"$EOF:" + mark + b"\r\n" + data + mark)

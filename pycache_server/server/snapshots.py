@@ -191,8 +191,10 @@ class Snapshots:
         app = self._app
         kind = order.kind if order is not None else FILE
         own = aux_of_server(REDIS_VERSION, int(app.core.clock.time), app.memory.used(0), kind == BASE)
-        added = app.core.replication.position() if kind == FILE else order.aux if order is not None else ()
-        return [*own[:-1], *added, own[-1]]
+        told = order.aux if order is not None else ()
+        if kind == FILE:  # so that a follower may go on from there when it has loaded it again
+            told = [*told, *app.core.replication.position()]
+        return [*own[:-1], *told, own[-1]]
 
     def functions(self) -> list[bytes]:
         """The code of all libraries of functions."""

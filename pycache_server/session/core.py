@@ -239,6 +239,7 @@ class Core:
         keyspace, following = self.keyspace, self.replication.following
         still = bool(self.pause.mode) or self.replaying
         keyspace.stands_still = still or following is not None
+        keyspace.follows = following is not None
         keyspace.keeps_all = still or (following is not None and following.ignores_maxmemory)
         self.shape.follow(following is not None)
         if not keyspace.stands_still:

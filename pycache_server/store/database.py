@@ -404,15 +404,17 @@ class Database:
     # All keys
 
     def live_size(self) -> int:
-        """How many keys there are that have not expired; while the keyspace stands still, those that have, too."""
-        if self.keyspace.stands_still:
-            return self.size
+        """How many keys there are that have not expired."""
         overdue = self.wheel.overdue(self.clock.now()) if self.wheel.size else 0
         return self.size - overdue - (dead_hashes(self) if self.fields.size else 0)
 
+    def shown_size(self) -> int:
+        """How many keys clients are told that there are; on a follower, those that have expired, too."""
+        return self.size if self.keyspace.follows else self.live_size()
+
     def volatile(self) -> int:
-        """How many keys there are that will expire; while the keyspace stands still, those that have, too."""
-        return self.wheel.size if self.keyspace.stands_still else self.wheel.size - self.wheel.overdue(self.clock.now())
+        """How many keys there are that will expire; on a follower, those that have, too."""
+        return self.wheel.size if self.keyspace.follows else self.wheel.size - self.wheel.overdue(self.clock.now())
 
     def mean_ttl(self) -> int:
         """The mean time to live of keys that will expire, in ms: of a sample of them."""
@@ -439,8 +441,8 @@ class Database:
 
     def random_key(self) -> bytes | None:
         """A key that has not expired, each as likely as the others; None where there is none."""
-        tries = _TRIES if self.keyspace.stands_still else 0  # where what is dead stays, there may be nothing else
-        while self.live_size():
+        tries = _TRIES if self.keyspace.follows else 0  # where what is dead stays, there may be nothing else
+        while self.shown_size():
             bucket, place = choose_bucket(self.buckets, self.size, self.keyspace.choose)
             key = next(key for number, key in enumerate(bucket) if number == place)
             if self.expires_at(key) is not None:

@@ -59,6 +59,8 @@ class Keyspace:
         """Who makes a snapshot in slices (preserving.py)."""
         self.stands_still = False
         """Whether what has expired is hidden only, because nothing may change."""
+        self.follows = False
+        """Whether it is a leader that says which keys go."""
         self.keeps_all = False
         """Whether nothing is given up for want of memory."""
         self.maxmemory = 0
