@@ -25,6 +25,7 @@ from pycache_server.server.aof import AppendOnly
 from pycache_server.server.apply import CannotListen
 from pycache_server.server.attend import Attendant
 from pycache_server.server.cron import Cron
+from pycache_server.server.ending import Ending
 from pycache_server.server.follow import Follow, master_of
 from pycache_server.server.gc import Collector
 from pycache_server.server.host import RealHost
@@ -99,6 +100,7 @@ class App:
         self.host.attend, self.host.attend_no_more = attendant.poll, attendant.end
         self.embedded = embedded
         """Whether the process belongs to another program: then port 0 is one of the system's choice."""
+        self.ending = Ending(self)
         self.tasks: set[asyncio.Task[None]] = set()
         self.migrations = Migrations(self.core)
         self.follow = Follow(self)

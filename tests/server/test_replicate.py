@@ -179,3 +179,20 @@ def test_handing_over_to_a_real_replica(leader: Running, replicas: Callable[...,
         assert leader.info("replication")["master_failover_state"] == "no-failover"
         replica.wire.call("SET", "b", "2")
         wait_until(lambda: wire.call("GET", "b") == "2", "we hear of it")
+
+
+def test_the_end_is_waited_for_as_long_as_it_may_take(leader: Running, replicas: Callable[..., Replica]) -> None:
+    with Proxy(leader.port) as proxy, leader.connect() as wire, leader.connect() as other:
+        replica = replicas(proxy.port)
+        wait_until(replica.is_up, "the replica is up")
+        proxy.stall()
+        wire.call("SET", "a", "1")
+        wire.send(b"*1\r\n$8\r\nSHUTDOWN\r\n")
+        wait_until(lambda: "Waiting for replicas before shutting down." in leader.log(), "it waits")
+        assert other.call("SHUTDOWN", "ABORT") == "OK"
+        assert "Errors trying to SHUTDOWN" in str(wire.read())
+        assert other.call("SET", "b", "2") == "OK"
+        other.call("CONFIG", "SET", "shutdown-timeout", "1")
+        assert leader.terminate() == 0
+        assert "0 of 1 replicas are in sync when shutting down." in leader.log()
+        assert "Lagging replica" in leader.log()
