@@ -19,7 +19,8 @@ class Proxy:
     """Connections to ``port`` by way of another."""
 
     def __init__(self, port: int, pieces: int = _READ) -> None:
-        self._target = port
+        self.target = port
+        """Where new connections lead."""
         self.pieces = pieces
         self.stalled = False
         self.refuses = False
@@ -95,7 +96,7 @@ class Proxy:
         try:
             if self.refuses:
                 raise OSError
-            target = socket.create_connection(("127.0.0.1", self._target), timeout=5)
+            target = socket.create_connection(("127.0.0.1", self.target), timeout=5)
         except OSError:
             client.close()
             return

@@ -242,12 +242,12 @@ def _install_signals(app: App, stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
 
     def end(name: str) -> None:
-        if stop.is_set():
+        if stop.is_set() or app.ending.waits:
             app.log.write("warning", f"Received {name} again: exiting at once.")
             os._exit(1)
         app.log.write("warning", f"Received {name} scheduling shutdown...")
         wanted = app.settings[f"shutdown-on-{name.lower()}"].split()
-        if not app.shut_down(wanted):
+        if app.ending.request(wanted) is False:
             app.log.write(
                 "warning",
                 f"{name} received but errors trying to shut down the server, check the logs for more information",

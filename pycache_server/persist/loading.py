@@ -51,7 +51,8 @@ class Loading:
     """A file that is being read: ``data`` is bytes, or a file that is mapped into memory. ``start`` is where it begins
     there; when it has been read, ``end`` is where it ends.
 
-    ``keep_expired`` keeps keys whose time is over; ``checksum`` False does not look at the checksum.
+    ``keep_expired`` keeps keys whose time is over, as does a file that stands in a history of replication; ``checksum``
+    False does not look at the checksum.
 
     Raises BadData, here and in ``step``.
     """
@@ -264,6 +265,7 @@ class Loading:
         elif kind == opcodes.AUX:
             name, text = reader.string(), reader.string()
             self.aux[name] = text
+            self._keep_expired |= name == b"repl-id"  # whoever follows must hear of their end
         elif kind == opcodes.FUNCTION:
             self.functions.append(reader.string())
         elif kind == opcodes.SLOT_INFO:

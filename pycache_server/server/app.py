@@ -26,6 +26,7 @@ from pycache_server.server.aof import AppendOnly
 from pycache_server.server.apply import CannotListen
 from pycache_server.server.attend import Attendant
 from pycache_server.server.cron import Cron
+from pycache_server.server.ending import Ending
 from pycache_server.server.follow import Follow, master_of
 from pycache_server.server.gc import Collector
 from pycache_server.server.host import RealHost
@@ -105,6 +106,7 @@ class App:
         self.host.attend, self.host.attend_no_more = attendant.poll, attendant.end
         self.embedded = embedded
         """Whether the process belongs to another program: then port 0 is one of the system's choice."""
+        self.ending = Ending(self)
         self.tasks: set[asyncio.Task[None]] = set()
         self.migrations = Migrations(self.core)
         self.follow = Follow(self)
@@ -164,16 +166,16 @@ class App:
             self.aof.stay_off()
             if self.core.loading:
                 await self.loads.load_at_start()
-            self._restore_as_leader(self.loads.last_aux)
+            if not self.settings["replicaof"]:
+                self._recall_history(self.loads.last_aux)
         if waits:
             self._begin_following()
 
-    def _restore_as_leader(self, aux: dict[bytes, bytes]) -> None:
-        """Let the history of which the loaded file tells be the one before ours, so that followers need not have
-        everything anew."""
+    def _recall_history(self, aux: dict[bytes, bytes]) -> None:
+        """Let those go on who have followed the data set that was loaded, if it tells where in which history it is."""
         replication_id, offset = aux.get(b"repl-id", b""), aux.get(b"repl-offset", b"")
-        if len(replication_id) == ID_SIZE and offset.isdigit() and not self.settings["replicaof"]:
-            self.core.replication.restore_as_leader(replication_id, int(offset))
+        if len(replication_id) == ID_SIZE and offset.isdigit():
+            self.core.replication.recall(replication_id, int(offset))
 
     def _make_known(self) -> None:
         for database in self.core.keyspace.databases:

@@ -192,9 +192,10 @@ class Leading:
         """Let the replicas tell how far they are, at the end of this round."""
         if not self._asks and self.links:
             self._asks = True
-            self.core.host.defer(self._send_getack)
+            self.core.host.defer(self.send_getack)
 
-    def _send_getack(self) -> None:
+    def send_getack(self) -> None:
+        """Let the replicas tell how far they are."""
         if self.core.pause.mode:  # the stream stands still: the tick tries again
             return
         self._asks = False
@@ -403,7 +404,7 @@ class Leading:
         if self.leader.tick() and leads and not self.core.pause.mode:
             self.append(PING)
         if self._asks:
-            self._send_getack()
+            self.send_getack()
         for link in self.links:
             if link.replica.state is State.WAIT_START or (
                 link.replica.state is State.WAIT_END and self._sync is not None and not self._sync.streamed

@@ -148,17 +148,12 @@ class Replication:
         self.backlog = None
         self._make_backlog()
 
-    def restore(self, replication_id: bytes, offset: int) -> None:
-        """The data set has been loaded and is that of a history at an offset: others may go on from there."""
+    def recall(self, replication_id: bytes, offset: int) -> None:
+        """The data set of a leader has been loaded, and is that of a history at an offset: whoever has followed that
+        may go on from there. The node has an id of its own; the old one is right up to here."""
+        own = self.history.id
         self.history.adopt(replication_id, offset)
-        self.restart_backlog()
-
-    def restore_as_leader(self, replication_id: bytes, offset: int) -> None:
-        """The same for a leader, which has an id of its own: the old one is right up to here."""
-        history = self.history
-        own = history.id
-        history.adopt(replication_id, offset)
-        history.rotate(own)
+        self.history.rotate(own)
         self.leading.leader.alone_since = self._core.host.ticks()
         self.restart_backlog()
 

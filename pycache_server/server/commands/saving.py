@@ -18,6 +18,7 @@ from pycache_server.commands.registry import (
 )
 from pycache_server.errors import BadSyntax, RedisError
 from pycache_server.resp.encode import HALT, OK, status
+from pycache_server.server.ending import FAILED
 from pycache_server.server.saves import IN_PROGRESS
 
 if TYPE_CHECKING:
@@ -82,11 +83,16 @@ def shutdown(session: Session, argv: list[bytes]) -> Any:
     if b"ABORT" in options:
         if len(options) > 1:
             raise BadSyntax
-        raise RedisError(b"ERR No shutdown in progress.")
+        if not session.core.owner.ending.abort():
+            raise RedisError(b"ERR No shutdown in progress.")
+        return OK
     app: App = session.core.owner
     app.log.write("notice", "User requested shutdown...")
-    if not app.shut_down({option.decode().lower() for option in options}):
-        raise RedisError(b"ERR Errors trying to SHUTDOWN. Check logs.")
+    ends = app.ending.request({option.decode().lower() for option in options})
+    if ends is None:
+        return app.ending.hold(session)
+    if not ends:
+        raise FAILED
     if session.core.scripts is not None:
         session.core.scripts.abandon()
     session.closing = True
