@@ -132,7 +132,9 @@ def test_random_commands_of_every_family_end_the_same(
             st.sampled_from([b"a", b"b", b"list", b"hash", b"zset"]),
             st.sampled_from([b"1", b"30"]),
         ).map(list)
-        commands = st.one_of([*[strategy_of(family) for family in FAMILIES], volatile])
+        # without HyperLogLogs, of which a follower's differs now and then: docs/differences.md names it
+        families = [family for family in FAMILIES if family != "hyperloglog"]
+        commands = st.one_of([*[strategy_of(family) for family in families], volatile])
 
         @settings(
             max_examples=100,

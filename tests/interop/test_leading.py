@@ -151,18 +151,6 @@ def test_siblings_go_on_with_the_one_that_was_promoted(leader: Running, real: Re
         assert info(heir, "stats")["sync_full"] == "0"
 
 
-def test_one_snapshot_serves_all_that_wait(leader: Running, real: RealRedis, tmp_path: Path) -> None:
-    leader.call("CONFIG", "SET", "repl-diskless-sync-delay", "2")
-    leader.call("SET", "k", "v")
-    with ours_in(tmp_path / "other") as other, other.connect() as one, wire_of(real) as two:
-        for follower in (one, two):
-            follower.call("REPLICAOF", "127.0.0.1", leader.port)
-        for follower in (one, two):
-            wait_for(lambda follower=follower: info(follower)["master_link_status"] == "up", "the link")
-            assert follower.call("GET", "k") == "v"
-        assert leader.log().count("Starting BGSAVE for SYNC with target") == 1
-
-
 def test_wait_counts_followers_that_have_the_write(leader: Running, real: RealRedis) -> None:
     with leader.connect() as head, wire_of(real) as follower:
         follow(follower, leader.port)
