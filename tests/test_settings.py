@@ -93,7 +93,6 @@ def test_errors_tell_the_line_and_what_is_wrong(text: str, number: int, line: st
 @pytest.mark.parametrize(
     "line",
     [
-        "appendonly yes",
         "tls-port 6380",
         "cluster-enabled yes",
         "loadmodule x.so",
@@ -172,7 +171,6 @@ def test_options_of_the_command_line_become_lines() -> None:
         ([("databases", "3")], "can't set immutable config", "databases"),
         ([("dir", "/")], "can't set protected config", "dir"),
         ([("maxmemory", "x")], "argument must be a memory value", "maxmemory"),
-        ([("appendonly", "yes")], "this version keeps data in memory only: there is no persistence yet", "appendonly"),
         ([("hz", "5"), ("timeout", "-1")], "argument must be between 0 and 2147483647 inclusive", "timeout"),
     ],
 )

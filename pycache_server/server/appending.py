@@ -45,6 +45,11 @@ LOG_EVERY: Final = 30.0
 """Seconds between two lines in the log about writes that fail."""
 LONGEST_NOTE: Final = 1024
 
+_NO_SCRIPTS = (
+    b"MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. Writable "
+    b"scripts are blocked. Use 'no-writes' flag for read only scripts. AOF error: "
+)
+
 
 class Settings(Protocol):
     """Where the directives are."""
@@ -389,7 +394,8 @@ class Appending:
         self.error, self.sync_error = error, sync_error
         self._outbox.pass_unheld(error is not None)
         trouble = self.trouble()
-        text = None
-        if trouble is not None:
-            text = b"MISCONF Errors writing to the AOF file: " + (trouble.strerror or str(trouble)).encode()
-        self._core.refuse_writes("aof", text)
+        if trouble is None:
+            self._core.refuse_writes("aof", None)
+            return
+        reason = (trouble.strerror or str(trouble)).encode("utf-8", "replace")
+        self._core.refuse_writes("aof", b"MISCONF Errors writing to the AOF file: " + reason, _NO_SCRIPTS + reason)

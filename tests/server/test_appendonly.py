@@ -29,7 +29,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
         server = Running(tmp_path, "--dir", str(tmp_path), *APPEND, *options, wait=wait)
         servers.append(server)
         if wait:
-            until(lambda: "loading:0" in str(server.call("INFO", "persistence")))
+            server.wait_loaded()
         return server
 
     yield start
@@ -351,5 +351,5 @@ def test_a_copy_of_the_directory_is_a_backup(start: Callable[..., Running], tmp_
     copy = tmp_path / "copy"
     shutil.copytree(tmp_path / "appendonlydir", copy / "appendonlydir")
     with Running(tmp_path, "--dir", str(copy), *APPEND) as restored:
-        until(lambda: "loading:0" in str(restored.call("INFO", "persistence")))
+        restored.wait_loaded()
         assert restored.call("GET", "k") == "1"
