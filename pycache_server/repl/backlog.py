@@ -40,18 +40,20 @@ class Backlog:
         self._starts: list[int] = []  # the offset of each block's first byte
         self._open: list[bytes] = []  # the block that grows
         self._open_start = history.offset
-        self._fresh: list[bytes] = []  # what this round has brought
+        self.fresh: list[bytes] = []
+        """What has been appended since ``seal``: always the same list, so that who appends all the time can do it
+        without a call."""
         self.sealed = history.offset
         """Up to where the stream can be read: all but what has been appended since ``seal``."""
 
     def append(self, data: bytes) -> None:
         """The stream goes on."""
-        self._fresh.append(data)
+        self.fresh.append(data)
         self.history.offset += len(data)
 
     def seal(self) -> bytes:
         """Everything that was appended since the last time, readable from now on."""
-        fresh = self._fresh
+        fresh = self.fresh
         if not fresh:
             return b""
         data = fresh[0] if len(fresh) == 1 else b"".join(fresh)
@@ -110,5 +112,5 @@ class Backlog:
             offset += len(block)
         assert offset == self._open_start
         assert offset + sum(map(len, self._open)) == self.sealed
-        assert self.sealed + sum(map(len, self._fresh)) == self.history.offset
+        assert self.sealed + sum(map(len, self.fresh)) == self.history.offset
         assert all(self.start <= reader.position <= self.sealed for reader in self.readers)

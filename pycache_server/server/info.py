@@ -138,9 +138,10 @@ def _memory(app: App) -> Fields:
     yield "mem_fragmentation_ratio", f"{ratio:.2f}"
     yield "mem_fragmentation_bytes", resident - used
     yield "mem_not_counted_for_evict", 0
-    yield "mem_replication_backlog", 0
-    yield "mem_total_replication_buffers", 0
-    yield "mem_clients_slaves", 0
+    backlog = core.replication.backlog
+    yield "mem_replication_backlog", 0 if backlog is None else min(len(backlog), backlog.size)
+    yield "mem_total_replication_buffers", 0 if backlog is None else len(backlog)
+    yield "mem_clients_slaves", sum(link.session.link.buffered() for link in core.replication.leading.links)
     yield "mem_clients_normal", buffers
     yield "mem_cluster_links", 0
     yield "mem_overhead_db_hashtable_rehashing", 0

@@ -11,7 +11,9 @@ is sent.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -55,6 +57,9 @@ class Deliveries:
                 "warning",
                 "Replicas that do not tell of version 7.4 get hashes without the times to live of their fields",
             )
+        if app.settings["repl-disable-tcp-nodelay"]:
+            for link in sync.links:
+                _collect_packets(link.session.link.descriptor())
         if sync.filtered:
             self._send_part(sync)
             return
@@ -96,6 +101,14 @@ class Deliveries:
                 name = transfer.link.replica.name
                 self._app.log.write("warning", f"Disconnecting timedout replica (full sync): {name}")
                 transfer.link.session.abort()
+
+
+def _collect_packets(descriptor: int) -> None:
+    """Let the system collect what is sent on a connection for a while: fewer packets, later."""
+    if descriptor < 0:
+        return
+    with contextlib.suppress(OSError), socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
 
 
 class ToReplica:

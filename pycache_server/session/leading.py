@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pycache_server.commands.registry import Handler
+from pycache_server.repl.backlog import Backlog
 from pycache_server.repl.leader import Leader
 from pycache_server.repl.replica import Replica, State
 from pycache_server.resp.encode import HALT, NO_REPLY
@@ -144,6 +145,8 @@ class Leading:
         self.on_tick: Callable[[], None] = lambda: None
         """Called once a second while there are replicas."""
         self.stream = CommandStream()
+        self.take: Callable[[list[Told]], None] = _take_nothing
+        """See Sink; made anew with the backlog."""
         self.good = 0
         """How many replicas are online and do not lag, as of the last look."""
         self._replication = replication
@@ -155,18 +158,27 @@ class Leading:
 
     # The stream
 
-    def take(self, unit: list[Told]) -> None:
-        """See Sink."""
-        self.append(self.stream.encode(unit))
+    def taker(self, backlog: Backlog) -> Callable[[list[Told]], None]:
+        """What takes units from the feed, for a backlog."""
+        stream, history, add = self.stream, backlog.history, backlog.fresh.append
+
+        def take(unit: list[Told]) -> None:
+            # hot: every write comes here, so what it would call stands in it (bench/replication.py)
+            index, argv = unit[0]
+            data = encode_command(argv) if index == stream.selected and len(unit) == 1 else stream.encode(unit)
+            add(data)
+            history.offset += len(data)
+            if not self._planned:
+                self.plan_flush()
+
+        return take
 
     def append(self, data: bytes) -> None:
         """The stream goes on with these bytes."""
         backlog = self._replication.backlog
         assert backlog is not None
         backlog.append(data)
-        if not self._planned:
-            self._planned = True
-            self.core.host.defer(self.flush)
+        self.plan_flush()
 
     def flush(self) -> None:
         """Send the replicas what is new."""
@@ -448,6 +460,10 @@ class Leading:
             assert link.session.replica is link
             assert link.replica.reads == (link.replica in readers)
         assert len(readers) == sum(link.replica.reads for link in self.links)
+
+
+def _take_nothing(unit: list[Told]) -> None:
+    """Nobody follows."""
 
 
 def replicating(row: Row) -> Handler:

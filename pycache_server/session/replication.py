@@ -158,7 +158,11 @@ class Replication:
         self.restart_backlog()
 
     def _make_backlog(self) -> None:
+        if self._listens:
+            self._core.feed.close(self.leading)
+            self._listens = False
         self.backlog = Backlog(self.history, self.backlog_size)
+        self.leading.take = self.leading.taker(self.backlog)
         self.leading.begin_ticking()
         self._listen()
 

@@ -83,9 +83,26 @@ def test_a_real_replica_holds_what_we_hold(leader: Running, replicas: Callable[.
         wire.call("CONFIG", "SET", "repl-diskless-sync", diskless)
         run(wire, 500, seed=1)
         replica = replicas(leader.port)
-        run(wire, 3000, seed=2)
+        run(wire, 5000, seed=2)
         assert_same(leader, wire, replica)
         assert leader.info("stats")["sync_full"] == "1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--appendonly", "yes"), ("--snapshot-method", "slices")])
+def test_a_hundred_thousand_commands_over_a_bad_link(
+    tmp_path: Path, replicas: Callable[..., Replica], options: tuple[str, ...]
+) -> None:
+    always = ("--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0", "--save", "")
+    with Running(tmp_path, *always, *options) as leader, Proxy(leader.port) as proxy, leader.connect() as wire:
+        replica = replicas(proxy.port)
+        for number in range(20):
+            run(wire, 5000, seed=1000 + number)
+            if number % 5 == 4:
+                assert_same(leader, wire, replica)
+            proxy.cut()
+        assert_same(leader, wire, replica)
+        assert int(leader.info("stats")["sync_partial_ok"]) >= 10
 
 
 def run(wire: Wire, count: int, seed: int) -> None:
