@@ -18,6 +18,7 @@ import pytest
 from pycache_server.testing.inprocess import World
 from tests.peers import client, our_client, ours, peer  # noqa: F401  (fixtures)
 
+pytest_plugins = ["tests.compared"]
 _OBJECTS_OF_A_WORLD = 50_000
 """About as many containers as a server in process makes; the suite makes some thousand servers."""
 
