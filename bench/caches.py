@@ -12,7 +12,7 @@ import random
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 
-from pycache_server.entry import NEVER, SizedEntry
+from pycache_server.entry import NEVER, SizedEntry, make_entry
 from pycache_server.evict.base import Engine, Surroundings
 
 BEGIN = 1_700_000_000.0
@@ -144,7 +144,7 @@ class EngineCache:
         return False
 
     def _add(self, key: int, expires: int) -> None:
-        self.entries[key] = entry = self.engine.entry_type(b"%d" % key, None, expires)
+        self.entries[key] = entry = make_entry(self.engine.entry_type, b"%d" % key, None, expires)
         entry.size = 1
         self.engine.admit(entry)
         if expires != NEVER and self._due is not None:

@@ -107,12 +107,12 @@ class ServerProcess:
         self.stop()
 
 
-def redis_server() -> ServerProcess:
-    """Debian's redis-server without persistence."""
+def redis_server(*options: str) -> ServerProcess:
+    """Debian's redis-server, without persistence unless the options say otherwise."""
     path = shutil.which("redis-server")
     if path is None:
         sys.exit("redis-server is not installed: there is nothing to compare with")
-    return ServerProcess("redis", [path, "--save", "", "--appendonly", "no"])
+    return ServerProcess("redis", [path, "--save", "", "--appendonly", "no", *options])
 
 
 def our_server(*options: str, loop: str = "auto") -> ServerProcess:

@@ -2,6 +2,7 @@
 
     python -m bench.hot_path
     python -m bench.hot_path --hotkeys 10         # while HOTKEYS counts the keys of one command in 10
+    python -m bench.hot_path --feed               # while one sink hears of all writes, and makes bytes of them
     python -m bench.hot_path --simulate 0.01      # while EVICTION START simulates five policies with that RATE
 
 100,000 random keys and 64-byte values, as in bench.throughput; the best of interleaved rounds. "hiredis" is that
@@ -27,8 +28,10 @@ from pycache_server.server.commands.eviction import KEYS as MOST_KNOWN
 from pycache_server.server.commands.eviction import PERCENTS, POLICIES
 from pycache_server.server.host import RealHost
 from pycache_server.server.log import Log
+from pycache_server.session.feed import REPLICAS, Told
 from pycache_server.session.session import Session
 from pycache_server.session.setup import make_core
+from pycache_server.session.stream import CommandStream
 from pycache_server.store.simulation import Simulation
 
 KEYS = 100_000
@@ -116,11 +119,26 @@ def best(work: Callable[[], None]) -> Callable[[], float]:
     return once
 
 
+class Bytes:
+    """A sink that makes bytes of what it hears, and keeps the last."""
+
+    kind = REPLICAS
+
+    def __init__(self) -> None:
+        self._encode = CommandStream().encode
+        self.data = b""
+
+    def take(self, unit: list[Told]) -> None:
+        self.data = self._encode(unit)
+
+
 def observe(session: Session, arguments: argparse.Namespace) -> None:
     """Turn on what is to be measured beside the commands."""
     core = session.core
     if arguments.hotkeys:
         session.receive(pack([b"HOTKEYS", b"START", b"SAMPLE", b"%d" % arguments.hotkeys]))
+    if arguments.feed:
+        core.feed.open(Bytes())
     if arguments.simulate:
         policies = [load_policy(name) for name in (*POLICIES, "allkeys-adaptive")]
         held = 300 * KEYS
@@ -132,6 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--hotkeys", type=int, metavar="RATIO", help="count accesses meanwhile")
+    parser.add_argument("--feed", action="store_true", help="tell a sink of all writes meanwhile")
     parser.add_argument("--simulate", type=float, metavar="RATE", help="simulate other policies meanwhile")
     arguments = parser.parse_args()
     core = make_core(RealHost(NoLoop(), Log(quiet=True)))  # type: ignore[arg-type]
@@ -149,6 +168,7 @@ def main() -> None:
         "SET": lambda name: [b"SET", name, VALUE],
         "INCR": lambda name: [b"INCR", b"counter:" + name],
         "GET miss": lambda name: [b"GET", b"no" + name],
+        "LPUSH": lambda name: [b"LPUSH", b"list:" + name[-3:], b"x"],
         "SET EX": lambda name: [b"SET", b"ex" + name, VALUE, b"EX", b"1000"],
     }
     rows = []
@@ -181,6 +201,7 @@ def main() -> None:
         + ", ".join(f"{share:.1f} % at depth {depth}" for depth, share in guard.items())
     )
     name = "hot_path" + "_hotkeys" * bool(arguments.hotkeys) + "_simulate" * bool(arguments.simulate)
+    name += "_feed" * arguments.feed
     save(name, {"rows": rows})
     plot_bars(
         name,

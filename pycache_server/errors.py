@@ -97,6 +97,22 @@ class OutOfMemory(Rejection):
     text = b"OOM command not allowed when used memory > 'maxmemory'."
 
 
+class NoReplicas(Rejection):
+    text = b"NOREPLICAS Not enough good replicas to write."
+
+
+class ReadOnlyReplica(Rejection):
+    text = b"READONLY You can't write against a read only replica."
+
+
+class MasterDown(Rejection):
+    text = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+
+
+class Loading(Rejection):
+    text = b"LOADING Redis is loading the dataset in memory"
+
+
 class NoScript(RedisError):
     text = b"NOSCRIPT No matching script. Please use EVAL."
 

@@ -29,6 +29,8 @@ LAYERS = {
     "session": 5,
     "server": 6,
     "coordinator": 6,
+    "sentinel": 5,
+    "client": 6,
     "testing": 6,
     "cli": 7,
     "__main__": 8,

@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pycache_server import REDIS_VERSION, __version__
+from pycache_server.cli import haproxy, sentinel
 from pycache_server.plugins import LoadError
 from pycache_server.server.app import App
 from pycache_server.server.apply import CannotApply, CannotListen
+from pycache_server.server.loads import CannotLoad
 from pycache_server.server.log import Log
 from pycache_server.server.process import daemonize, notify_systemd, remove_pidfile, wants_systemd, write_pidfile
 from pycache_server.settings.config import ConfigError, Settings, arguments_to_text
@@ -28,7 +30,9 @@ Usage: pycache-server [/path/to/redis.conf] [options] [-]
        pycache-server - (read the configuration from the standard input)
        pycache-server -v or --version
        pycache-server -h or --help
+       pycache-server /path/to/sentinel.conf --sentinel
        pycache-server --check-system
+       pycache-server haproxy-config host:port host:port ... (print a configuration of HAProxy; --help tells more)
 
 Options are directives of redis.conf:
        pycache-server --port 7777
@@ -43,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     special = _special(arguments)
     if special is not None:
         return special
+    if "--sentinel" in arguments:
+        return _run_sentinel(arguments)
     settings = Settings()
     try:
         config_file = _load(settings, arguments)
@@ -52,6 +58,20 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Fatal error, can't open config file '{error.filename}': {error.strerror}", file=sys.stderr)
         return 1
     return _serve(settings, config_file)
+
+
+def _run_sentinel(arguments: list[str]) -> int:
+    try:
+        found = sentinel.Startable(arguments)
+        if not found.file:
+            print(sentinel.NO_FILE, file=sys.stderr)
+            return 1
+        return _serve(found.settings, found.file, found.app)
+    except ConfigError as error:
+        return _config_failure(error)
+    except OSError as error:
+        print(f"Fatal error, can't open config file '{error.filename}': {error.strerror}", file=sys.stderr)
+        return 1
 
 
 def _special(arguments: list[str]) -> int | None:
@@ -65,12 +85,10 @@ def _special(arguments: list[str]) -> int | None:
         return 0
     if first == "--check-system":
         return _check_system()
-    refused = {
-        "--test-memory": "Python cannot test memory; use a tool like memtester.",
-        "--sentinel": "This version has no sentinel mode.",
-    }
-    if first in refused or "--sentinel" in arguments:
-        print(refused.get(first, refused["--sentinel"]), file=sys.stderr)
+    if first == "haproxy-config":
+        return haproxy.main(arguments[1:])
+    if first == "--test-memory":
+        print("Python cannot test memory; use a tool like memtester.", file=sys.stderr)
         return 1
     return None
 
@@ -119,7 +137,9 @@ def _config_failure(error: ConfigError) -> int:
     return 1
 
 
-def _serve(settings: Settings, config_file: str) -> int:
+def _serve(settings: Settings, config_file: str, make: Callable[[Log, str], App] | None = None) -> int:
+    """Run a server until its end; ``make`` makes it of the log and the name of the event loop, where it is no common
+    one."""
     try:
         log = Log(settings["loglevel"], settings["logfile"], settings["log-format"])
     except OSError as error:
@@ -132,7 +152,7 @@ def _serve(settings: Settings, config_file: str) -> int:
         return 1
     try:
         with asyncio.Runner(loop_factory=runner) as loop:
-            return loop.run(_main(settings, log, config_file, loop_name))
+            return loop.run(_main(settings, log, config_file, loop_name, make))
     finally:
         log.close()
 
@@ -153,11 +173,16 @@ def _event_loop(wanted: str, log: Log) -> tuple[Callable[[], asyncio.AbstractEve
     return asyncio.new_event_loop, "asyncio"
 
 
-async def _main(settings: Settings, log: Log, config_file: str, loop_name: str) -> int:
+async def _main(
+    settings: Settings, log: Log, config_file: str, loop_name: str, make: Callable[[Log, str], App] | None
+) -> int:
     """Start, wait for the end, stop."""
     pidfile = settings["pidfile"] or ("/var/run/redis.pid" if settings["daemonize"] else "")
     try:
-        app = App(settings, log, config_file, owns_process=True, loop_name=loop_name)
+        if make is None:
+            app = App(settings, log, config_file, owns_process=True, loop_name=loop_name)
+        else:
+            app = make(log, loop_name)
     except LoadError as error:
         log.write("warning", str(error))
         return 1
@@ -175,10 +200,15 @@ async def _main(settings: Settings, log: Log, config_file: str, loop_name: str) 
         log.write("warning", "Failed listening or setting up, aborting.")
         remove_pidfile(pidfile)
         return 1
-    app.announce_ready()
     supervised = wants_systemd(settings["supervised"])
-    if supervised:
-        notify_systemd("STATUS=Ready to accept connections\nREADY=1")
+    if not await _load_data(app, stop):
+        await app.stop()
+        remove_pidfile(pidfile)
+        return 1
+    if not stop.is_set():
+        app.announce_ready()
+        if supervised:
+            notify_systemd("STATUS=Ready to accept connections\nREADY=1")
     await stop.wait()
     if supervised:
         notify_systemd("STOPPING=1")
@@ -188,16 +218,40 @@ async def _main(settings: Settings, log: Log, config_file: str, loop_name: str) 
     return 0
 
 
+async def _load_data(app: App, stop: asyncio.Event) -> bool:
+    """Load the data set, unless the server is to end before that is done. False where it cannot be had."""
+    loading, stopping = asyncio.ensure_future(app.load()), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not loading.done():
+        loading.cancel()
+    try:
+        await loading
+    except asyncio.CancelledError:
+        return True
+    except CannotLoad:  # the log tells
+        return False
+    except Exception as error:
+        app.core.report_failure("loading the data set", error)
+        return False
+    return True
+
+
 def _install_signals(app: App, stop: asyncio.Event) -> None:
     """TERM and INT end the server gracefully, a second one at once; HUP opens the log again."""
     loop = asyncio.get_running_loop()
 
     def end(name: str) -> None:
-        if stop.is_set():
+        if stop.is_set() or app.ending.waits:
             app.log.write("warning", f"Received {name} again: exiting at once.")
             os._exit(1)
         app.log.write("warning", f"Received {name} scheduling shutdown...")
-        stop.set()
+        wanted = app.settings[f"shutdown-on-{name.lower()}"].split()
+        if app.ending.request(wanted) is False:
+            app.log.write(
+                "warning",
+                f"{name} received but errors trying to shut down the server, check the logs for more information",
+            )
 
     def reopen() -> None:
         try:

@@ -26,6 +26,7 @@ from pycache_server.commands.registry import (
     STALE,
     WRITE,
     Command,
+    Effect,
     Family,
     Flag,
 )
@@ -85,12 +86,15 @@ def command(
     tips: tuple[str, ...] = (),
     arity: int | None = None,
     kinds: dict[str, str] | None = None,
+    effect: Effect | None = None,
 ) -> Callable[[F], F]:
     """Register a function as the command that ``syntax`` describes, and return it unchanged.
 
     ``since`` is a version of the package's own. ``keys`` has the flags of the keys, as COMMAND INFO gives them (``RO
     ACCESS``, ``RW UPDATE``); ``categories`` ACL categories beside those that the flags imply; ``arity`` and ``kinds``
-    correct what the syntax line says. The first paragraph of the docstring is the summary in COMMAND DOCS.
+    correct what the syntax line says. ``effect`` is a function ``(session, argv, value)`` which returns the commands
+    that repeat a call that has changed something, for replicas and the append-only file; without it, they are given the
+    words of the call. The first paragraph of the docstring is the summary in COMMAND DOCS.
 
     Raises ValueError or TypeError for what can be no command; the server does not start then, and says why.
     """
@@ -107,6 +111,7 @@ def command(
         tips=tips,
         arity=arity,
         kinds=kinds,
+        effect=effect,
     )
 
     def checked(function: F) -> F:

@@ -259,6 +259,8 @@ def bitfield(session: Context, argv: list[bytes]) -> list[int | None]:
             changes += 1
     if changes:
         session.db.touched(argv[1], SETBIT, changes)
+    elif grown and session.effects is not None:  # by an operation that failed: Redis does not tell its replicas
+        session.effects.append([b"SETRANGE", argv[1], b"%d" % (len(text) - 1), bytes(text[-1:])])
     return replies
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pycache_server.commands.args import timeout_seconds
 from pycache_server.commands.context import NOT_READY, Context
+from pycache_server.commands.effects import of_blmove, of_blmpop, of_blpop, of_brpop, of_brpoplpush
 from pycache_server.commands.lists import LPOP, RPOP, family, is_left, move, parse_mpop, pop_first
 from pycache_server.commands.registry import BLOCKING, DENYOOM, WRITE
 from pycache_server.resp.encode import NULL_ARRAY
@@ -27,6 +28,7 @@ command = family.command
     since="2.0.0",
     complexity="O(N), N = keys",
     keys="RW ACCESS DELETE",
+    effect=of_blpop,
 )
 def blpop(session: Context, argv: list[bytes]) -> Any:
     """Remove the first element of a list and return its key and it; wait for one where all lists are empty."""
@@ -40,6 +42,7 @@ def blpop(session: Context, argv: list[bytes]) -> Any:
     since="2.0.0",
     complexity="O(N), N = keys",
     keys="RW ACCESS DELETE",
+    effect=of_brpop,
 )
 def brpop(session: Context, argv: list[bytes]) -> Any:
     """Remove the last element of a list and return its key and it; wait for one where all lists are empty."""
@@ -47,7 +50,7 @@ def brpop(session: Context, argv: list[bytes]) -> Any:
 
 
 def _pop_one(session: Context, argv: list[bytes], event: Event) -> Any:
-    timeout = timeout_seconds(argv[-1], session.keyspace.clock.now())
+    timeout = timeout_seconds(argv[-1], session.keyspace.clock.today())
     keys = argv[1:-1]
     popped = _serve_one(session, keys, event)
     if popped is not NOT_READY:
@@ -67,11 +70,12 @@ def _serve_one(session: Context, keys: list[bytes], event: Event, ready: bytes =
     since="7.0.0",
     complexity="O(N+M), N = keys, M = elements returned",
     keys="RW ACCESS DELETE",
+    effect=of_blmpop,
 )
 def blmpop(session: Context, argv: list[bytes]) -> Any:
     """Remove elements from an end of a list and return its key and them; wait for some where all lists are empty."""
     keys, event, count = parse_mpop(argv, 2)
-    timeout = timeout_seconds(argv[1], session.keyspace.clock.now())
+    timeout = timeout_seconds(argv[1], session.keyspace.clock.today())
     popped = _serve_many(session, keys, event, count)
     if popped is not NOT_READY:
         return popped
@@ -90,6 +94,7 @@ def _serve_many(session: Context, keys: list[bytes], event: Event, count: int, r
     BLOCKING,
     since="6.2.0",
     keys="RW ACCESS DELETE;RW INSERT",
+    effect=of_blmove,
 )
 def blmove(session: Context, argv: list[bytes]) -> Any:
     """Move an element from an end of a list to an end of another; wait for one where the list is empty."""
@@ -104,6 +109,7 @@ def blmove(session: Context, argv: list[bytes]) -> Any:
     BLOCKING,
     since="2.2.0",
     keys="RW ACCESS DELETE;RW INSERT",
+    effect=of_brpoplpush,
 )
 def brpoplpush(session: Context, argv: list[bytes]) -> Any:
     """Move the last element of a list to the head of another; wait for one where the list is empty."""
@@ -111,7 +117,7 @@ def brpoplpush(session: Context, argv: list[bytes]) -> Any:
 
 
 def _move(session: Context, source: bytes, destination: bytes, from_head: bool, to_head: bool, seconds: bytes) -> Any:
-    timeout = timeout_seconds(seconds, session.keyspace.clock.now())
+    timeout = timeout_seconds(seconds, session.keyspace.clock.today())
     moved = move(session, source, destination, from_head, to_head)
     if moved is not None or session.deny_blocking:
         return moved

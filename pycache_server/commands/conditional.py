@@ -8,6 +8,7 @@ from __future__ import annotations
 from pycache_server.commands.args import Options, integer_in, option_of
 from pycache_server.commands.conditions import COMPARISONS, compares
 from pycache_server.commands.context import Context
+from pycache_server.commands.effects import of_getdel, of_msetex
 from pycache_server.commands.expiry import expiry_of
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.commands.strings import SET, UNITS
@@ -42,6 +43,7 @@ def _key_flags_of_delex(argv: list[bytes]) -> str:
     complexity="O(1) for IFEQ and IFNE, O(N) for IFDEQ and IFDNE, N = length of the string",
     keys="RW DELETE VARIABLE_FLAGS",
     key_flags=_key_flags_of_delex,
+    effect=of_getdel,
 )
 def delex(session: Context, argv: list[bytes]) -> int:
     """Remove a key, of a string where it meets a condition."""
@@ -62,7 +64,7 @@ def delex(session: Context, argv: list[bytes]) -> int:
     return int(db.delete(key, DEL))
 
 
-@command("DELIFEQ key value", WRITE, FAST, since="9.0.0", keys="RW ACCESS DELETE")
+@command("DELIFEQ key value", WRITE, FAST, since="9.0.0", keys="RW ACCESS DELETE", effect=of_getdel)
 def delifeq(session: Context, argv: list[bytes]) -> int:
     """Remove a key if it holds a string that is equal to a value."""
     _, key, wanted = argv
@@ -81,6 +83,7 @@ def delifeq(session: Context, argv: list[bytes]) -> int:
     complexity="O(N), N = keys",
     key_specs=(KeySpec(1, counted=True, step=2, flags=("OW", "UPDATE")),),
     tips=("request_policy:multi_shard", "response_policy:all_succeeded"),
+    effect=of_msetex,
 )
 def msetex(session: Context, argv: list[bytes]) -> int:
     """Set some keys to strings, all or none, with one time to live."""

@@ -27,7 +27,7 @@ NOT_READY: Final = _NotReady()
 class Context:
     """Who runs a command: its database, all databases, and how to wait."""
 
-    __slots__ = ("db", "deny_blocking", "effects", "keyspace", "resp")
+    __slots__ = ("db", "deny_blocking", "effects", "halted_by", "keyspace", "obeys", "resp", "wrote")
 
     def __init__(self, keyspace: Keyspace) -> None:
         self.keyspace = keyspace
@@ -39,6 +39,13 @@ class Context:
         self.effects: list[list[bytes]] | None = None
         """Where a command puts what replicas are to be told in place of its own words; None while nobody listens. For
         commands whose effect cannot be told from words and value alone (``effect`` of registry.py)."""
+        self.halted_by: list[bytes] = []
+        """The command that has halted the session last: for whom the client waits, if it does."""
+        self.wrote = 0
+        """The position of the feed at the last change that it has told of (session/feed.py)."""
+        self.obeys = False
+        """Whether what comes has been done elsewhere already, on a leader or before a restart, and must be done as it
+        is told: a time that has passed removes nothing, and one that is ahead is right."""
 
     def may_read_all(self, argv: list[bytes]) -> bool:
         """Whether a command may read keys that its arguments do not name."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pycache_server.commands.args import Options, integer
 from pycache_server.commands.context import Context
+from pycache_server.commands.effects import of_restore
 from pycache_server.commands.registry import ASKING, DENYOOM, READONLY, WRITE, Family
 from pycache_server.entry import NEVER
 from pycache_server.errors import RedisError
@@ -45,6 +46,7 @@ def dump_(session: Context, argv: list[bytes]) -> bytes | None:
     complexity="O(1) to create the key and O(N*M) to make the value, N = elements, M = their average size",
     categories="keyspace dangerous",
     keys="OW UPDATE",
+    effect=of_restore,
 )
 def restore_(session: Context, argv: list[bytes]) -> Wire:
     """Set a key to a value that DUMP has made into bytes."""
@@ -61,9 +63,8 @@ def restore_(session: Context, argv: list[bytes]) -> Wire:
         raise RedisError(b"ERR DUMP payload version or checksum are wrong") from None
     except BadData:
         raise RedisError(b"ERR Bad data format") from None
-    now = db.clock.now()
-    expires = NEVER if not ttl else ttl if options.absolute else ttl + now
-    if expires <= now:
+    expires = NEVER if not ttl else ttl if options.absolute else ttl + session.keyspace.clock.today()
+    if expires <= db.clock.now() and not session.obeys:
         db.delete(key, DEL)
         return OK
     db.vacate(key)
@@ -111,6 +112,7 @@ class _Options:
     complexity="O(1) to create the key and O(N*M) to make the value, N = elements, M = their average size",
     categories="keyspace dangerous",
     keys="OW UPDATE",
+    effect=of_restore,
 )
 def restore_asking(session: Context, argv: list[bytes]) -> Wire:
     """RESTORE as nodes of a cluster say it to each other."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from pycache_server.commands.args import Options, int32, integer, integer_in, option_of
 from pycache_server.commands.context import Context
+from pycache_server.commands.effects import of_expire
 from pycache_server.commands.expiry import any_expiry_of, is_future
 from pycache_server.commands.registry import (
     DENYOOM,
@@ -166,25 +167,34 @@ def _allowed(conditions: set[bytes], current: int, expires: int) -> bool:
     return not (b"LT" in conditions and current != NEVER and expires >= current)
 
 
-@command("EXPIRE key seconds [NX | XX | GT | LT]", WRITE, FAST, since="1.0.0", keys="RW UPDATE")
+@command("EXPIRE key seconds [NX | XX | GT | LT]", WRITE, FAST, since="1.0.0", keys="RW UPDATE", effect=of_expire)
 def expire(session: Context, argv: list[bytes]) -> int:
     """Let a key expire after some seconds."""
     return _expire_generic(session, argv, b"EX", b"expire")
 
 
-@command("PEXPIRE key milliseconds [NX | XX | GT | LT]", WRITE, FAST, since="2.6.0", keys="RW UPDATE")
+@command("PEXPIRE key milliseconds [NX | XX | GT | LT]", WRITE, FAST, since="2.6.0", keys="RW UPDATE", effect=of_expire)
 def pexpire(session: Context, argv: list[bytes]) -> int:
     """Let a key expire after some milliseconds."""
     return _expire_generic(session, argv, b"PX", b"pexpire")
 
 
-@command("EXPIREAT key unix-time-seconds [NX | XX | GT | LT]", WRITE, FAST, since="1.2.0", keys="RW UPDATE")
+@command(
+    "EXPIREAT key unix-time-seconds [NX | XX | GT | LT]", WRITE, FAST, since="1.2.0", keys="RW UPDATE", effect=of_expire
+)
 def expireat(session: Context, argv: list[bytes]) -> int:
     """Let a key expire at a time, in seconds since 1970."""
     return _expire_generic(session, argv, b"EXAT", b"expireat")
 
 
-@command("PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]", WRITE, FAST, since="2.6.0", keys="RW UPDATE")
+@command(
+    "PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]",
+    WRITE,
+    FAST,
+    since="2.6.0",
+    keys="RW UPDATE",
+    effect=of_expire,
+)
 def pexpireat(session: Context, argv: list[bytes]) -> int:
     """Let a key expire at a time, in milliseconds since 1970."""
     return _expire_generic(session, argv, b"PXAT", b"pexpireat")
@@ -193,7 +203,7 @@ def pexpireat(session: Context, argv: list[bytes]) -> int:
 def _time_left(session: Context, key: bytes) -> int:
     """Milliseconds until a key expires, -1 where it does not, -2 where it does not exist."""
     expires = _expires_at(session, key)
-    return expires if expires < 0 else max(0, expires - session.keyspace.clock.now())
+    return expires if expires < 0 else max(0, expires - session.keyspace.clock.today())
 
 
 def _expires_at(session: Context, key: bytes) -> int:
@@ -483,7 +493,7 @@ def _counts_accesses(engine: Engine | None) -> bool:
 @server_command("DBSIZE", READONLY, FAST, since="1.0.0", categories="keyspace", tips=ALL_SHARDS)
 def dbsize(session: Context, argv: list[bytes]) -> int:
     """Count the keys of the database."""
-    return session.db.live_size()
+    return session.db.shown_size()
 
 
 def _check_flush_mode(argv: list[bytes]) -> None:
@@ -521,6 +531,7 @@ def flushall(session: Context, argv: list[bytes]) -> Any:
     """Remove all keys of all databases."""
     _check_flush_mode(argv)
     session.keyspace.flush(session.keyspace.databases)
+    session.keyspace.on_flushed()
     return OK
 
 

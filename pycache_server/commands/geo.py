@@ -9,6 +9,7 @@ from typing import Any
 
 from pycache_server.commands.args import option_of
 from pycache_server.commands.context import Context
+from pycache_server.commands.effects import scored
 from pycache_server.commands.registry import DENYOOM, READONLY, WRITE, Family
 from pycache_server.commands.zsets import add_all, in_place_of_zset, read_zset
 from pycache_server.errors import BadSyntax, NotAFloat, RedisError
@@ -94,8 +95,12 @@ def geoadd(session: Context, argv: list[bytes]) -> Any:
     places, members = argv[position:], argv[position + 2 :: 3]
     if len(places) % 3 or not places or options >= {b"NX", b"XX"}:
         raise BadSyntax
-    scores = [float(encode(*parse_place(*pair))) for pair in zip(places[::3], places[1::3], strict=True)]
-    return add_all(session, argv[1], members, scores, options)
+    cells = [encode(*parse_place(*pair)) for pair in zip(places[::3], places[1::3], strict=True)]
+    before = session.db.dirty
+    value = add_all(session, argv[1], members, list(map(float, cells)), options)
+    if session.effects is not None and session.db.dirty != before:
+        session.effects.append(scored(argv[1:position], cells, members))
+    return value
 
 
 _OPTIONS = frozenset((b"NX", b"XX", b"CH"))

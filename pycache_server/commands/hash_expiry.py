@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from pycache_server.commands.args import integer, integer_in, option_of
 from pycache_server.commands.context import Context
+from pycache_server.commands.effects import of_hexpire
 from pycache_server.commands.hashes import HDEL, has_grown, has_shrunk, hash_of
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.entry import NEVER
@@ -73,7 +74,7 @@ def _expire_fields(session: Context, argv: list[bytes], unit: int, base: int, na
         return [NO_FIELD] * len(fields)
     found.timed = True
     value = found if isinstance(found, VolatileHash) else make_volatile(db, key, found)
-    past = when <= db.clock.now()
+    past = when <= db.clock.now() and not session.obeys
     results = [_expire_field(value, field, when, condition, past) for field in fields]
     deleted, changes = results.count(_DELETED), results.count(_SET)
     db.expired_fields += deleted
@@ -115,10 +116,11 @@ _MEETS: dict[bytes, Callable[[int, int], bool]] = {
     since="7.4.0",
     complexity="O(N), N = fields",
     keys="RW UPDATE",
+    effect=of_hexpire,
 )
 def hexpire(session: Context, argv: list[bytes]) -> list[int]:
     """Let fields of a hash expire after some seconds."""
-    return _expire_fields(session, argv, 1000, session.keyspace.clock.now(), b"hexpire")
+    return _expire_fields(session, argv, 1000, session.keyspace.clock.today(), b"hexpire")
 
 
 @command(
@@ -129,10 +131,11 @@ def hexpire(session: Context, argv: list[bytes]) -> list[int]:
     since="7.4.0",
     complexity="O(N), N = fields",
     keys="RW UPDATE",
+    effect=of_hexpire,
 )
 def hpexpire(session: Context, argv: list[bytes]) -> list[int]:
     """Let fields of a hash expire after some milliseconds."""
-    return _expire_fields(session, argv, 1, session.keyspace.clock.now(), b"hpexpire")
+    return _expire_fields(session, argv, 1, session.keyspace.clock.today(), b"hpexpire")
 
 
 @command(
@@ -143,6 +146,7 @@ def hpexpire(session: Context, argv: list[bytes]) -> list[int]:
     since="7.4.0",
     complexity="O(N), N = fields",
     keys="RW UPDATE",
+    effect=of_hexpire,
 )
 def hexpireat(session: Context, argv: list[bytes]) -> list[int]:
     """Let fields of a hash expire at a time, in seconds since 1970."""
@@ -157,6 +161,7 @@ def hexpireat(session: Context, argv: list[bytes]) -> list[int]:
     since="7.4.0",
     complexity="O(N), N = fields",
     keys="RW UPDATE",
+    effect=of_hexpire,
 )
 def hpexpireat(session: Context, argv: list[bytes]) -> list[int]:
     """Let fields of a hash expire at a time, in milliseconds since 1970."""
@@ -225,7 +230,7 @@ def _read_times(session: Context, argv: list[bytes], unit: int, base: int) -> li
 )
 def httl(session: Context, argv: list[bytes]) -> list[int]:
     """Return how many seconds fields of a hash have left."""
-    return _read_times(session, argv, 1000, session.keyspace.clock.now())
+    return _read_times(session, argv, 1000, session.keyspace.clock.today())
 
 
 @command(
@@ -238,7 +243,7 @@ def httl(session: Context, argv: list[bytes]) -> list[int]:
 )
 def hpttl(session: Context, argv: list[bytes]) -> list[int]:
     """Return how many milliseconds fields of a hash have left."""
-    return _read_times(session, argv, 1, session.keyspace.clock.now())
+    return _read_times(session, argv, 1, session.keyspace.clock.today())
 
 
 @command(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pycache_server.commands.args import integer_in, option_of
 from pycache_server.commands.context import Context
+from pycache_server.commands.effects import of_hgetdel, of_hgetex, of_hsetex
 from pycache_server.commands.hash_expiry import HEXPIRE, HPERSIST, moment, numbered_fields
 from pycache_server.commands.hashes import HDEL, HSET, has_grown, has_shrunk, hash_of
 from pycache_server.commands.registry import DENYOOM, FAST, WRITE, Family
@@ -31,7 +32,7 @@ def _time_of(session: Context, unit: bytes, amount: bytes, name: bytes) -> int:
 
     Raises NotAnInteger and RedisError.
     """
-    base = session.keyspace.clock.now() if unit in _RELATIVE else 0
+    base = session.keyspace.clock.today() if unit in _RELATIVE else 0
     return moment(amount, _UNITS[unit], base, name)
 
 
@@ -42,6 +43,7 @@ def _time_of(session: Context, unit: bytes, amount: bytes, name: bytes) -> int:
     since="8.0.0",
     complexity="O(N), N = fields",
     keys="RW ACCESS DELETE",
+    effect=of_hgetdel,
 )
 def hgetdel(session: Context, argv: list[bytes]) -> list[bytes | None]:
     """Return the values of fields of a hash and remove the fields, and the key with the last one."""
@@ -68,6 +70,7 @@ def hgetdel(session: Context, argv: list[bytes]) -> list[bytes | None]:
     since="8.0.0",
     complexity="O(N), N = fields",
     keys="RW ACCESS UPDATE",
+    effect=of_hgetex,
 )
 def hgetex(session: Context, argv: list[bytes]) -> list[bytes | None]:
     """Return the values of fields of a hash and change how long the fields live."""
@@ -82,6 +85,7 @@ def hgetex(session: Context, argv: list[bytes]) -> list[bytes | None]:
         return [None] * len(fields)
     values = value.get_many(fields)
     found = [field for field, text in zip(fields, values, strict=True) if text is not None]
+    db.will_edit(key)
     if when is not None and found:
         _give_time(session, key, value, found, when)
     elif option == b"PERSIST" and type(value) is VolatileHash:
@@ -138,6 +142,7 @@ class _Setting:
     since="8.0.0",
     complexity="O(N), N = fields",
     keys="RW UPDATE",
+    effect=of_hsetex,
 )
 def hsetex(session: Context, argv: list[bytes]) -> int:
     """Set fields of a hash, all or none, and how long they live; create the hash where it is not there."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from pycache_server.commands.args import draws, frequent_integer, integer, integer_in, option_of
 from pycache_server.commands.context import Context
+from pycache_server.commands.effects import of_hincrby, of_hincrbyfloat, of_hsetnx
 from pycache_server.commands.generic import scan_cursor, scan_options
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.commands.strings import add_long_doubles
@@ -43,7 +44,7 @@ def hash_of(db: Database, key: bytes, value: Any) -> Hash | None:
         return value
     if type(value) is not VolatileHash:
         raise WrongType
-    if value.times.expires <= db.clock.now():
+    if value.times.expires <= db.clock.now() and not db.keyspace.stands_still:
         drop_some_due(db, key, value)
     return value
 
@@ -63,6 +64,8 @@ def has_shrunk(db: Database, key: bytes, value: Hash, event: Event, changes: int
     if left:
         db.touched(key, event, changes)
     else:
+        if value.held:
+            db.has_lost_rest(key)
         db.touched(key, event, changes - 1)  # ``delete`` counts one
         db.delete(key, DEL)
 
@@ -129,7 +132,7 @@ def _set_fields(session: Context, argv: list[bytes], name: bytes) -> int:
     return created
 
 
-@command("HSETNX key field value", WRITE, DENYOOM, FAST, since="2.0.0", keys="RW INSERT")
+@command("HSETNX key field value", WRITE, DENYOOM, FAST, since="2.0.0", keys="RW INSERT", effect=of_hsetnx)
 def hsetnx(session: Context, argv: list[bytes]) -> int:
     """Set a field of a hash unless it exists."""
     _, key, field, text = argv
@@ -156,7 +159,7 @@ def _rewrite(db: Database, key: bytes, value: Hash | None, field: bytes, text: b
         has_grown(db, key, value, event)
 
 
-@command("HINCRBY key field increment", WRITE, DENYOOM, FAST, since="2.0.0", keys="RW ACCESS UPDATE")
+@command("HINCRBY key field increment", WRITE, DENYOOM, FAST, since="2.0.0", keys="RW ACCESS UPDATE", effect=of_hincrby)
 def hincrby(session: Context, argv: list[bytes]) -> int:
     """Add to the integer in a field of a hash."""
     _, key, field, increment = argv
@@ -183,7 +186,15 @@ def hincrby(session: Context, argv: list[bytes]) -> int:
     return result
 
 
-@command("HINCRBYFLOAT key field increment", WRITE, DENYOOM, FAST, since="2.6.0", keys="RW ACCESS UPDATE")
+@command(
+    "HINCRBYFLOAT key field increment",
+    WRITE,
+    DENYOOM,
+    FAST,
+    since="2.6.0",
+    keys="RW ACCESS UPDATE",
+    effect=of_hincrbyfloat,
+)
 def hincrbyfloat(session: Context, argv: list[bytes]) -> bytes:
     """Add to the number in a field of a hash."""
     _, key, field, increment = argv

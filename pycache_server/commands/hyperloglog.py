@@ -97,6 +97,8 @@ def pfadd(session: Context, argv: list[bytes]) -> int:
         changes = _add_all(session, text, argv[2:])
     except hll.CorruptedHyperLogLog:
         db.touched(key, UNHEARD, 0)  # some may have been added before that was found
+        if session.effects is not None:
+            session.effects.append([b"SET", key, bytes(text), b"KEEPTTL"])
         raise
     if value is None:
         hll.invalidate(text)
@@ -141,6 +143,7 @@ def pfcount(session: Context, argv: list[bytes]) -> int:
     value = session.db.read(key)
     if value is None:
         return 0
+    session.db.will_edit(key)
     text = _edit(session, key, value)
     count = hll.cached(text)
     if count is None:

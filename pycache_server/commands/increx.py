@@ -13,6 +13,7 @@ from typing import Any
 
 from pycache_server.commands.args import Options
 from pycache_server.commands.context import Context
+from pycache_server.commands.effects import of_increx
 from pycache_server.commands.expiry import expiry_of, is_future
 from pycache_server.commands.registry import DENYOOM, FAST, WRITE, Family
 from pycache_server.commands.strings import INCRBY, INCRBYFLOAT, UNITS
@@ -62,6 +63,7 @@ class _Wanted:
     since="8.8.0",
     keys="RW ACCESS UPDATE",
     kinds={"float": "double", "integer": "integer"},
+    effect=of_increx,
 )
 def increx(session: Context, argv: list[bytes]) -> list[Any]:
     """Add to the number at a key, within bounds, and change its time to live; return it and what was added."""

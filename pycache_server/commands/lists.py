@@ -12,6 +12,7 @@ from typing import Any
 
 from pycache_server.commands.args import Options, index_range, integer, integer_in, option_of, positive
 from pycache_server.commands.context import Context
+from pycache_server.commands.effects import of_lmpop
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.errors import BadSyntax, IndexOutOfRange, NoSuchKey, RedisError, WrongType, wrong_arity
 from pycache_server.resp.encode import EMPTY_ARRAY, NULL_ARRAY, OK, Texts
@@ -204,6 +205,7 @@ def removed_from(session: Context, key: bytes, value: List, event: Event, count:
     since="7.0.0",
     complexity="O(N+M), N = keys, M = elements returned",
     keys="RW ACCESS DELETE",
+    effect=of_lmpop,
 )
 def lmpop(session: Context, argv: list[bytes]) -> Any:
     """Remove elements from an end of the first list that exists among some keys, and return its key and them."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pycache_server.commands.args import integer_in, option_of, timeout_seconds
 from pycache_server.commands.context import NOT_READY, Context
+from pycache_server.commands.effects import of_lmovem
 from pycache_server.commands.lists import LPOP, LPUSH, RPOP, RPUSH, family, is_left, list_of, removed_from
 from pycache_server.commands.registry import BLOCKING, DENYOOM, WRITE
 from pycache_server.errors import BadSyntax
@@ -86,6 +87,7 @@ def _move(session: Context, wanted: _Move) -> list[bytes] | None:
     complexity="O(N), N = elements moved",
     keys="RW ACCESS DELETE;RW INSERT",
     kinds={"exactly": "integer"},
+    effect=of_lmovem,
 )
 def lmovem(session: Context, argv: list[bytes]) -> Any:
     """Move up to a number of elements, or exactly so many, from an end of a list to an end of another."""
@@ -105,11 +107,12 @@ def lmovem(session: Context, argv: list[bytes]) -> Any:
     complexity="O(N), N = elements moved",
     keys="RW ACCESS DELETE;RW INSERT",
     kinds={"exactly": "integer"},
+    effect=of_lmovem,
 )
 def blmovem(session: Context, argv: list[bytes]) -> Any:
     """Move elements from an end of a list to an end of another; wait for as many as are wanted."""
     wanted = _parse(argv, 6)
-    timeout = timeout_seconds(argv[5], session.keyspace.clock.now())
+    timeout = timeout_seconds(argv[5], session.keyspace.clock.today())
     moved = _serve(session, wanted)
     if moved is not NOT_READY:
         return moved

@@ -28,8 +28,9 @@ from pycache_server.commands.syntax import Argument, KeySpec, arity_of, key_spec
 Handler = Callable[[Any, list[bytes]], Any]
 KeyFlags = Callable[[list[bytes]], str]
 KeyFinder = Callable[[list[bytes]], list[int]]
-Effect = Callable[[Any, list[bytes], Any], Iterable[list[bytes]]]
-"""``(session, argv, value)``: the commands that repeat what a call has done, which had this value."""
+Effect = Callable[[Any, list[bytes], Any], Iterable[list[bytes]] | None]
+"""``(session, argv, value)``: the commands that repeat what a call has done, which had this value; None where its own
+words do."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -57,6 +58,7 @@ class Flag(StrEnum):
     NO_MULTI = "no_multi"
     ALLOW_BUSY = "allow_busy"
     MOVABLEKEYS = "movablekeys"
+    ONLY_SENTINEL = "only_sentinel"
 
 
 WRITE = Flag.WRITE
@@ -102,6 +104,7 @@ _GROUP_CATEGORIES = {
     "server": (),
     "cluster": (),
     "module": (),
+    "sentinel": (),
 }
 
 

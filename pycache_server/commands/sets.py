@@ -12,6 +12,7 @@ from typing import Any
 
 from pycache_server.commands.args import Options, draws, integer_in, positive
 from pycache_server.commands.context import Context
+from pycache_server.commands.effects import of_spop
 from pycache_server.commands.generic import scan_cursor, scan_options
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.errors import BadSyntax, RedisError, WrongType
@@ -217,6 +218,7 @@ def _read(session: Context, key: bytes) -> Set | None:
     complexity="O(1), O(N) with a count, N = members returned",
     keys="RW ACCESS DELETE",
     tips=("nondeterministic_output",),
+    effect=of_spop,
 )
 def spop(session: Context, argv: list[bytes]) -> Any:
     """Remove and return a random member of a set, or several."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from pycache_server.commands.args import Options, integer, option_of
 from pycache_server.commands.context import Context
+from pycache_server.commands.effects import of_sort
 from pycache_server.commands.registry import DENYOOM, READONLY, WRITE, Family
 from pycache_server.commands.syntax import KeySpec
 from pycache_server.errors import RedisError, WrongType, c_string
@@ -73,6 +74,7 @@ _STORE = KeySpec(
     complexity="O(N+M*log(M)), N = elements, M = elements returned",
     key_specs=(_SOURCE, _PATTERNS, _STORE),
     categories="set sortedset list dangerous",
+    effect=of_sort,
 )
 def sort(session: Context, argv: list[bytes]) -> Any:
     """Return the elements of a list, set or sorted set in order, or store them."""

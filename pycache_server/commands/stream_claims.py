@@ -11,6 +11,7 @@ from typing import Any
 from pycache_server.commands.args import Options, integer, integer_in
 from pycache_server.commands.context import Context
 from pycache_server.commands.registry import FAST, READONLY, WRITE
+from pycache_server.commands.stream_effects import claim_of, consumer_made, of_nothing, place_of_group
 from pycache_server.commands.stream_groups import consumer_of, no_such_group
 from pycache_server.commands.streams import checked, end_of, family, id_of, start_of
 from pycache_server.errors import BadSyntax, RedisError, c_string
@@ -75,7 +76,7 @@ def xpending(session: Context, argv: list[bytes]) -> Any:
         consumer = group.consumer(words[3])
         if consumer is None:
             return []
-    return _idle(group, start, end, count, consumer, least, session.keyspace.clock.now())
+    return _idle(group, start, end, count, consumer, least, session.keyspace.clock.today())
 
 
 def _summary(group: Group) -> list[Any]:
@@ -127,6 +128,7 @@ class _Claim:
     complexity="O(N log M), N = ids, M = entries pending",
     keys="RW UPDATE",
     tips=("nondeterministic_output",),
+    effect=of_nothing,
 )
 def xclaim(session: Context, argv: list[bytes]) -> list[Any]:
     """Let entries that are pending be pending with another consumer, and return them."""
@@ -139,11 +141,12 @@ def xclaim(session: Context, argv: list[bytes]) -> list[Any]:
         if number is None:
             break
         ids.append(number)
-    now = session.keyspace.clock.now()
+    now = session.keyspace.clock.today()
     claim = _parse_claim(Options(argv, 5 + len(ids)), now)
     told = claim.last_id > group.last_id
     if told:
         group.last_id = claim.last_id
+    news = _News(session, argv, group)
     consumer = consumer_of(session, key, group, argv[3])
     found: list[Any] = []
     changes = 0
@@ -151,20 +154,56 @@ def xclaim(session: Context, argv: list[bytes]) -> list[Any]:
         entry = group.pending.get(number)
         record = stream.get(number)
         if record is None:
+            news.tell(number if entry is not None else None)
             changes += group.pending.remove(number)
         elif entry is None and not claim.force:
             continue
         elif entry is None or not least or now - entry.time >= least:
-            _claim(group, number, consumer, entry, claim, now)
+            _claim(group, number, consumer, entry, claim, now, session.obeys)
+            news.tell(number)
             found.append(record[0] if claim.just_id else record)
             changes += 1
+    news.end(told)
     session.db.touched(key, UNHEARD, changes or told)
     return found
 
 
-def _claim(group: Group, number: int, consumer: Consumer, entry: Delivery | None, claim: _Claim, now: int) -> None:
+class _News:
+    """What replicas are told of a claim: each entry that is claimed as it is pending now, or was with whom it was when
+    it has been deleted; and the consumer, where there was none of the name."""
+
+    __slots__ = ("_argv", "_effects", "_group", "_new")
+
+    def __init__(self, session: Context, argv: list[bytes], group: Group) -> None:
+        self._argv = argv
+        self._effects = session.effects
+        self._group = group
+        self._new = self._effects is not None and group.consumer(argv[3]) is None
+
+    def tell(self, number: int | None) -> None:
+        """Tell of an entry; None is of none."""
+        if self._effects is not None and number is not None:
+            self._effects.append(claim_of(self._argv[1], self._argv[2], self._group, number))
+
+    def end(self, moved: bool) -> None:
+        """Tell of the consumer, if no entry has, and of the group's last id where that has ``moved``."""
+        effects = self._effects
+        if effects is None:
+            return
+        _, key, name, consumer, *_ = self._argv
+        if self._new and not any(words[3] == consumer for words in effects):
+            effects.append(consumer_made(key, name, consumer))
+        if moved and not any(words[0] == b"XCLAIM" for words in effects):
+            effects.append(place_of_group(key, name, self._group))
+
+
+def _claim(
+    group: Group, number: int, consumer: Consumer, entry: Delivery | None, claim: _Claim, now: int, obeys: bool = False
+) -> None:
     """Let an entry be pending with a consumer, who has it now."""
-    time = now if claim.time is None or not 0 <= claim.time <= now else claim.time
+    time = claim.time
+    if time is None or time < 0 or (time > now and not obeys):
+        time = now
     count = claim.count
     if count < 0:
         count = (1 if entry is None else entry.deliveries) + (not claim.just_id)
@@ -207,11 +246,12 @@ def _number(word: bytes, complaint: bytes) -> int:
     complexity="O(N), N = entries looked at, ten for each that is wanted at most",
     keys="RW DELETE",
     tips=("nondeterministic_output",),
+    effect=of_nothing,
 )
 def xautoclaim(session: Context, argv: list[bytes]) -> list[Any]:
     """Let entries that have been pending for long be pending with a consumer; return where to go on, those entries, and
     which of the others have been deleted."""
-    key, now = argv[1], session.keyspace.clock.now()
+    key, now = argv[1], session.keyspace.clock.today()
     value = session.db.read(key)  # which Redis does before it looks at the arguments
     least = max(_number(argv[4], b"Invalid min-idle-time argument for XAUTOCLAIM"), 0)
     start = start_of(argv[5])
@@ -227,6 +267,7 @@ def xautoclaim(session: Context, argv: list[bytes]) -> list[Any]:
     stream, group = _group_in(value, key, argv[2])
     if wanted >= _FEWER_CLAIMS:
         raise RedisError(b"ERR Insufficient memory, failed allocating transient memory, COUNT too high.")
+    news = _News(session, argv, group)
     consumer = consumer_of(session, key, group, argv[3])
     found: list[Any] = []
     deleted: list[bytes] = []
@@ -237,10 +278,13 @@ def xautoclaim(session: Context, argv: list[bytes]) -> list[Any]:
             break
         record = stream.get(entry.id)
         if record is None:
+            news.tell(entry.id)
             group.pending.remove(entry.id)
             deleted.append(format_id(entry.id))
         elif not least or now - entry.time >= least:
             _claim(group, entry.id, consumer, entry, claim, now)
+            news.tell(entry.id)
             found.append(record[0] if claim.just_id else record)
+    news.end(False)
     session.db.touched(key, UNHEARD, len(found) + len(deleted))
     return [format_id(following), found, deleted]

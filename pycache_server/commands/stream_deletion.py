@@ -9,6 +9,7 @@ from __future__ import annotations
 from pycache_server.commands.args import Options, integer_in
 from pycache_server.commands.context import Context
 from pycache_server.commands.registry import FAST, WRITE
+from pycache_server.commands.stream_effects import of_xackdel, of_xdelex
 from pycache_server.commands.streams import XDEL, checked, family, id_of
 from pycache_server.errors import RedisError
 from pycache_server.store.events import UNHEARD
@@ -29,6 +30,7 @@ NOT_THERE, DELETED, REFERRED_TO = -1, 1, 2
     since="8.2.0",
     complexity="O(N log M), N = ids, M = entries, for each group",
     keys="RW DELETE",
+    effect=of_xdelex,
 )
 def xdelex(session: Context, argv: list[bytes]) -> list[int]:
     """Remove entries, together with what refers to them or if nothing does; return for each what became of it."""
@@ -49,6 +51,7 @@ def xdelex(session: Context, argv: list[bytes]) -> list[int]:
     since="8.2.0",
     complexity="O(N log M), N = ids, M = entries, for each group",
     keys="RW UPDATE DELETE",
+    effect=of_xackdel,
 )
 def xackdel(session: Context, argv: list[bytes]) -> list[int]:
     """Acknowledge entries and remove them, together with what refers to them or if nothing does; return for each what

@@ -14,6 +14,7 @@ from typing import Any
 from pycache_server.commands.args import Options, integer, timeout_ms
 from pycache_server.commands.context import NOT_READY, Context
 from pycache_server.commands.registry import BLOCKING, DENYOOM, FAST, WRITE
+from pycache_server.commands.stream_effects import claim_of, claims_of, consumer_made, of_nothing, place_of_group
 from pycache_server.commands.streams import bound_of, checked, family, id_of
 from pycache_server.commands.syntax import KeySpec
 from pycache_server.errors import BadSyntax, RedisError, bad_subcommand, c_string
@@ -63,7 +64,7 @@ def no_group_of(key: bytes, name: bytes) -> RedisError:
 
 def consumer_of(session: Context, key: bytes, group: Group, name: bytes) -> Consumer:
     """The consumer who asks for something now, a new one where there is none of the name."""
-    now = session.keyspace.clock.now()
+    now = session.keyspace.clock.today()
     consumer = group.consumer(name)
     if consumer is None:
         consumer = group.add_consumer(name, now)
@@ -173,7 +174,7 @@ def xgroup_createconsumer(session: Context, argv: list[bytes]) -> int:
     _, group = _group_of(session, argv)
     if group.consumer(argv[4]) is not None:
         return 0
-    group.add_consumer(argv[4], session.keyspace.clock.now())
+    group.add_consumer(argv[4], session.keyspace.clock.today())
     session.db.touched(argv[2], XGROUP_CREATECONSUMER)
     return 1
 
@@ -244,6 +245,7 @@ class _Request:
     complexity="O(log N + M) for each stream, N = entries, M = entries returned",
     keys="RO ACCESS",
     key_specs=(KeySpec(4, last=-1, limit=2, keyword="STREAMS"),),
+    effect=of_nothing,
 )
 def xreadgroup(session: Context, argv: list[bytes]) -> Any:
     """Return entries that no consumer of a group has got yet, or those that are pending with one, and wait for new
@@ -267,7 +269,7 @@ def _parse_request(session: Context, argv: list[bytes]) -> _Request:
         elif option == b"COUNT" and options.left():
             count = _count_of(options.value())
         elif option == b"BLOCK" and options.left():
-            timeout = timeout_ms(options.value(), session.keyspace.clock.now())
+            timeout = timeout_ms(options.value(), session.keyspace.clock.today())
         elif option == b"NOACK":
             noack = True
         else:
@@ -307,11 +309,14 @@ def _read(session: Context, request: _Request) -> list[Any]:
     for key, stream, behind in asked:
         group = stream.group(name)
         assert group is not None
+        known = session.effects is None or group.consumer(request.consumer) is not None
         consumer = consumer_of(session, key, group, request.consumer)
+        if session.effects is not None and not known and not _will_claim(stream, group, request, behind):
+            session.effects.append(consumer_made(key, name, request.consumer))
         if behind is not None:
-            found.append((key, _history(session, stream, group, consumer, behind, request.count)))
+            found.append((key, _history(session, stream, key, group, consumer, request, behind)))
         elif stream.length and stream.last_id > group.last_id:
-            entries = _deliver(session, stream, group, consumer, request)
+            entries = _deliver(session, stream, key, group, consumer, request)
             if not entries:
                 continue
             found.append((key, Entries(entries)))
@@ -332,27 +337,35 @@ def _behind(place: bytes) -> int | None:
     return None if number == LARGEST_ID else number
 
 
+def _will_claim(stream: Stream, group: Group, request: _Request, behind: int | None) -> bool:
+    """Whether an entry will be delivered that names its consumer to replicas."""
+    return behind is None and not request.noack and stream.length > 0 and stream.last_live_id() > group.last_id
+
+
 def _deliver(
-    session: Context, stream: Stream, group: Group, consumer: Consumer, request: _Request
+    session: Context, stream: Stream, key: bytes, group: Group, consumer: Consumer, request: _Request
 ) -> list[tuple[bytes, tuple[bytes, ...]]]:
     """Give new entries to a consumer."""
     numbers, entries = stream.read_behind(group.last_id, request.count)
     if numbers:
         group.advance(stream, numbers)
         if not request.noack:
-            now = consumer.active_time = session.keyspace.clock.now()
+            now = consumer.active_time = session.keyspace.clock.today()
             add = group.pending.add
             for number in numbers:
                 add(number, consumer, now)
+        if session.effects is not None:
+            session.effects += claims_of(key, request.group, group, () if request.noack else numbers)
+            session.effects.append(place_of_group(key, request.group, group))
     return entries
 
 
 def _history(
-    session: Context, stream: Stream, group: Group, consumer: Consumer, behind: int, count: int | None
+    session: Context, stream: Stream, key: bytes, group: Group, consumer: Consumer, request: _Request, behind: int
 ) -> list[Any]:
     """What is pending with a consumer behind an id: given to it once more. Entries that have been deleted from the
     stream have no fields."""
-    pending, now = group.pending, session.keyspace.clock.now()
+    pending, now = group.pending, session.keyspace.clock.today()
     found: list[Any] = []
     for entry in pending.range(behind + 1, consumer=consumer):
         record = stream.get(entry.id)
@@ -361,7 +374,9 @@ def _history(
         else:
             found.append(record)
             pending.add(entry.id, consumer, now, entry.deliveries + 1)
-        if len(found) == count:
+            if session.effects is not None:
+                session.effects.append(claim_of(key, request.group, group, entry.id))
+        if len(found) == request.count:
             break
     return found
 

@@ -44,7 +44,7 @@ def xinfo_consumers(session: Context, argv: list[bytes]) -> list[dict[bytes, Any
     group = _stream_at(session, argv[2]).group(argv[3])
     if group is None:
         raise no_group_of(argv[2], argv[3])
-    now = session.keyspace.clock.now()
+    now = session.keyspace.clock.today()
     return [
         {
             b"name": consumer.name,

@@ -12,6 +12,7 @@ from typing import Any
 from pycache_server.commands.args import Options, integer, option_of, timeout_ms
 from pycache_server.commands.context import NOT_READY, Context
 from pycache_server.commands.registry import BLOCKING, DENYOOM, FAST, READONLY, WRITE, Family
+from pycache_server.commands.stream_effects import added_without_trimming, of_xadd, of_xtrim, trimmed_with_references
 from pycache_server.commands.syntax import KeySpec
 from pycache_server.errors import BadSyntax, NoSuchKey, RedisError, WrongType, c_string, wrong_arity
 from pycache_server.resp.encode import NULL_ARRAY, OK, Entries, Pairs
@@ -61,7 +62,7 @@ def id_of(word: bytes, missing: int = 0) -> int:
 class _Trim:
     """MAXLEN or MINID: how much of a stream shall be left."""
 
-    __slots__ = ("approximate", "by_id", "limit", "refs", "threshold")
+    __slots__ = ("approximate", "by_id", "gone", "holes", "limit", "refs", "threshold")
 
     def __init__(self, by_id: bool, approximate: bool, threshold: int) -> None:
         self.by_id = by_id
@@ -69,13 +70,26 @@ class _Trim:
         self.threshold = threshold
         self.limit = 0
         self.refs = Refs.KEEP
+        self.gone: list[int] | None = None
+        """The ids that were removed with regard to references."""
+        self.holes = False
+        """Whether of those some were behind others that stay."""
 
     def apply(self, stream: Stream) -> int:
         """Trim a stream; returns how many entries that cost."""
         if self.refs is not Refs.KEEP and stream.groups:
-            return trim_referenced(stream, self.refs, self.by_id, self.threshold, self.approximate, self.limit)
+            self.gone = []
+            trimmed, self.holes = trim_referenced(
+                stream, self.refs, self.by_id, self.threshold, self.approximate, self.limit, self.gone
+            )
+            return trimmed
         trim = stream.trim_before if self.by_id else stream.trim_to_length
         return trim(self.threshold, self.approximate, self.limit)
+
+    def tell(self, session: Context, key: bytes, stream: Stream) -> None:
+        """Tell what has gone with regard to references."""
+        if self.gone and session.effects is not None:
+            session.effects += trimmed_with_references(key, stream, self.refs, self.gone, self.holes)
 
 
 class _Addition:
@@ -99,7 +113,7 @@ class _Addition:
         if stream.last_id == LARGEST_ID:
             raise NoIdLeft
         if self.id is None:
-            return stream.next_id(session.keyspace.clock.now())
+            return stream.next_id(session.keyspace.clock.today())
         return stream.next_id_within(self.id >> SEQ_BITS) if self.in_ms else self.id
 
 
@@ -116,29 +130,30 @@ _BY_TIME = _Addition()
     complexity="O(1), and O(N) to trim, N = entries removed",
     keys="RW UPDATE",
     tips=("nondeterministic_output",),
+    effect=of_xadd,
 )
 def xadd(session: Context, argv: list[bytes]) -> bytes | None:
     """Add an entry to a stream; create the stream where it is not there."""
     if argv[2] != b"*":
-        return _add(session, argv[1], *_parse_addition(session, argv))
+        return _add(session, argv, *_parse_addition(session, argv))
     db, key = session.db, argv[1]
     stream, words = db.find(key), argv[3:]
     if type(stream) is not Stream or len(words) & 1:
-        return _add(session, key, _BY_TIME, words)
+        return _add(session, argv, _BY_TIME, words)
     keyspace = session.keyspace
-    number = stream.next_id(keyspace.clock.now())
+    number = stream.next_id(keyspace.clock.today())
     stream.append(number, words, keyspace.encodings)
     db.touched(key, XADD)
     return format_id(number)
 
 
-def _add(session: Context, key: bytes, addition: _Addition, words: list[bytes]) -> bytes | None:
+def _add(session: Context, argv: list[bytes], addition: _Addition, words: list[bytes]) -> bytes | None:
     """XADD with everything that may be. Returns the entry's id, or None where no stream was to be made."""
     if len(words) < 2 or len(words) % 2:
         raise wrong_arity(b"xadd")
     if addition.id == 0 and not addition.in_ms:
         raise RedisError(b"ERR The ID specified in XADD must be greater than 0-0")
-    db = session.db
+    db, key = session.db, argv[1]
     stream = found = db.find(key)
     if type(stream) is not Stream and checked(stream) is None:
         if not addition.create:
@@ -153,6 +168,9 @@ def _add(session: Context, key: bytes, addition: _Addition, words: list[bytes]) 
         db.touched(key, XADD)
     if trimmed:
         db.announce(key, XTRIM)
+    if addition.trim is not None and addition.trim.gone is not None and session.effects is not None:
+        session.effects.append(added_without_trimming(argv, format_id(number)))
+        addition.trim.tell(session, key, stream)
     return format_id(number)
 
 
@@ -192,6 +210,7 @@ def _parse_addition(session: Context, argv: list[bytes]) -> tuple[_Addition, lis
     complexity="O(N), N = entries removed",
     keys="RW DELETE",
     tips=("nondeterministic_output",),
+    effect=of_xtrim,
 )
 def xtrim(session: Context, argv: list[bytes]) -> int:
     """Remove the oldest entries of a stream, down to a length or up to an id."""
@@ -215,6 +234,7 @@ def xtrim(session: Context, argv: list[bytes]) -> int:
     trimmed = trim.apply(stream)
     if trimmed:
         session.db.touched(argv[1], XTRIM, trimmed)
+        trim.tell(session, argv[1], stream)
     return trimmed
 
 
@@ -258,7 +278,7 @@ def _set_limit(session: Context, trim: _Trim | None, limit: int | None, refs: Re
     if trim is not None and refs is not None:
         trim.refs = refs
     if trim is None or not trim.approximate:
-        if limit is not None:
+        if limit is not None and not session.obeys:  # it has held already
             raise RedisError(b"ERR syntax error, LIMIT cannot be used without the special ~ option")
     elif limit is not None:
         trim.limit = limit
@@ -438,7 +458,7 @@ def xread(session: Context, argv: list[bytes]) -> Any:
     options = Options(argv, 1)
     while (option := options.take()) != b"STREAMS" or not options.left():
         if option == b"BLOCK" and options.left():
-            timeout = timeout_ms(options.value(), session.keyspace.clock.now())
+            timeout = timeout_ms(options.value(), session.keyspace.clock.today())
         elif option == b"COUNT" and options.left():
             count = max(integer(options.value()), 0) or None
         elif option == b"NOACK" or (option == b"GROUP" and options.left() > 1):

@@ -12,6 +12,7 @@ from typing import Any
 from pycache_server.commands.args import Options, integer, option_of
 from pycache_server.commands.conditions import COMPARISONS, compares
 from pycache_server.commands.context import Context
+from pycache_server.commands.effects import of_getdel, of_getex, of_getset, of_incrbyfloat, of_set, of_setex
 from pycache_server.commands.expiry import expiry_of, is_future
 from pycache_server.commands.registry import DENYOOM, FAST, READONLY, WRITE, Family
 from pycache_server.entry import NEVER
@@ -56,6 +57,7 @@ def _key_flags_of_set(argv: list[bytes]) -> str:
     since="1.0.0",
     keys="RW ACCESS UPDATE VARIABLE_FLAGS",
     key_flags=_key_flags_of_set,
+    effect=of_set,
 )
 def set_(session: Context, argv: list[bytes]) -> Any:
     """Set a key to a string, whatever it held; the options make it conditional, give it a time to live or return
@@ -138,19 +140,19 @@ def setnx(session: Context, argv: list[bytes]) -> int:
     return 1
 
 
-@command("SETEX key seconds value", WRITE, DENYOOM, since="2.0.0", keys="OW UPDATE")
+@command("SETEX key seconds value", WRITE, DENYOOM, since="2.0.0", keys="OW UPDATE", effect=of_setex)
 def setex(session: Context, argv: list[bytes]) -> Any:
     """Set a key to a string with a time to live in seconds."""
     return _set_until(session, argv[1], argv[3], b"EX", argv[2], b"setex")
 
 
-@command("PSETEX key milliseconds value", WRITE, DENYOOM, since="2.6.0", keys="OW UPDATE")
+@command("PSETEX key milliseconds value", WRITE, DENYOOM, since="2.6.0", keys="OW UPDATE", effect=of_setex)
 def psetex(session: Context, argv: list[bytes]) -> Any:
     """Set a key to a string with a time to live in milliseconds."""
     return _set_until(session, argv[1], argv[3], b"PX", argv[2], b"psetex")
 
 
-@command("GETSET key value", WRITE, DENYOOM, FAST, since="1.0.0", keys="RW ACCESS UPDATE")
+@command("GETSET key value", WRITE, DENYOOM, FAST, since="1.0.0", keys="RW ACCESS UPDATE", effect=of_getset)
 def getset(session: Context, argv: list[bytes]) -> bytes | None:
     """Set a key to a string and return the one before."""
     old = session.db.read_string(argv[1])
@@ -158,7 +160,7 @@ def getset(session: Context, argv: list[bytes]) -> bytes | None:
     return old
 
 
-@command("GETDEL key", WRITE, FAST, since="6.2.0", keys="RW ACCESS DELETE")
+@command("GETDEL key", WRITE, FAST, since="6.2.0", keys="RW ACCESS DELETE", effect=of_getdel)
 def getdel(session: Context, argv: list[bytes]) -> bytes | None:
     """Return the string at a key and remove the key."""
     value = session.db.read_string(argv[1])
@@ -173,6 +175,7 @@ def getdel(session: Context, argv: list[bytes]) -> bytes | None:
     FAST,
     since="6.2.0",
     keys="RW ACCESS UPDATE",
+    effect=of_getex,
 )
 def getex(session: Context, argv: list[bytes]) -> bytes | None:
     """Return the string at a key and change its time to live."""
@@ -365,6 +368,7 @@ def decrby(session: Context, argv: list[bytes]) -> int:
     since="2.6.0",
     keys="RW ACCESS UPDATE",
     kinds={"increment": "double"},
+    effect=of_incrbyfloat,
 )
 def incrbyfloat(session: Context, argv: list[bytes]) -> bytes:
     """Add to the number at a key."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from pycache_server.commands.args import Options, integer_in, positive, timeout_seconds
 from pycache_server.commands.context import NOT_READY, Context
+from pycache_server.commands.effects import of_bzmpop, of_bzpopmax, of_bzpopmin, of_zmpop
 from pycache_server.commands.registry import BLOCKING, FAST, NOSCRIPT, WRITE
 from pycache_server.commands.zsets import command, find_zset, has_shrunk, in_place_of_zset, remove_ranks
 from pycache_server.errors import BadSyntax
@@ -91,6 +92,7 @@ def _pop(session: Context, key: bytes, zset: SortedSet, last: bool, count: int) 
     since="7.0.0",
     complexity="O(K) + O(M*log(N)), K = keys, N = members of the set, M = members removed",
     keys="RW ACCESS DELETE",
+    effect=of_zmpop,
 )
 def zmpop(session: Context, argv: list[bytes]) -> Any:
     """Remove and return members from an end of the first sorted set that there is."""
@@ -133,6 +135,7 @@ def _mpop(session: Context, keys: list[bytes], last: bool, count: int) -> Any:
     since="7.0.0",
     complexity="O(K) + O(M*log(N)), K = keys, N = members of the set, M = members removed",
     keys="RW ACCESS DELETE",
+    effect=of_bzmpop,
 )
 def bzmpop(session: Context, argv: list[bytes]) -> Any:
     """Remove and return members from an end of the first sorted set that there is; wait while there is none."""
@@ -149,6 +152,7 @@ def bzmpop(session: Context, argv: list[bytes]) -> Any:
     since="5.0.0",
     complexity="O(log(N)), N = members of the set",
     keys="RW ACCESS DELETE",
+    effect=of_bzpopmin,
 )
 def bzpopmin(session: Context, argv: list[bytes]) -> Any:
     """Remove and return the member with the lowest score of the first sorted set that there is; wait while there is
@@ -165,6 +169,7 @@ def bzpopmin(session: Context, argv: list[bytes]) -> Any:
     since="5.0.0",
     complexity="O(log(N)), N = members of the set",
     keys="RW ACCESS DELETE",
+    effect=of_bzpopmax,
 )
 def bzpopmax(session: Context, argv: list[bytes]) -> Any:
     """Remove and return the member with the highest score of the first sorted set that there is; wait while there is
@@ -188,7 +193,7 @@ def _bzpop(session: Context, argv: list[bytes], last: bool) -> Any:
 def _now_or_later(session: Context, keys: list[bytes], timeout: bytes, pop: Callable[[], Any]) -> Any:
     """What ``pop`` gives, or wait for one of the keys. Whoever has waited starts anew, with the first of the keys, as
     since Redis 7.2."""
-    seconds = timeout_seconds(timeout, session.keyspace.clock.now())
+    seconds = timeout_seconds(timeout, session.keyspace.clock.today())
     popped = pop()
     if popped is not NULL_ARRAY:
         return popped

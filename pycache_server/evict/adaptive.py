@@ -56,12 +56,12 @@ _MOMENTS = 512
 
 
 class AdaptiveEntry(SizedEntry):
-    """``page`` and ``place`` tell where the entry stands, ``accessed`` is the tick of the last access, ``row`` where
-    the tables of its state begin: what is known of the accesses before."""
+    """``page`` and ``place`` tell where the entry stands, ``mark`` is the tick of the last access, ``row`` where the
+    tables of its state begin: what is known of the accesses before."""
 
-    __slots__ = ("accessed", "page", "place", "row")
+    __slots__ = ("page", "place", "row")
 
-    accessed: int
+    mark: int
     page: int
     place: int
     row: int
@@ -97,7 +97,7 @@ class Adaptive(Engine):
         self._left -= 1
         if not self._left:
             self._go_on()
-        entry.accessed = tick = self._tick
+        entry.mark = tick = self._tick
         remembered = self._history.recall(entry.key)
         if remembered is None:
             entry.row = 0
@@ -111,7 +111,7 @@ class Adaptive(Engine):
 
     def access(self, entry: Any) -> None:
         tick = self._tick
-        age = tick - entry.accessed
+        age = tick - entry.mark
         if age <= self._burst:
             self._left -= 1
             if not self._left:
@@ -120,7 +120,7 @@ class Adaptive(Engine):
         cell = entry.row + (BIN[age] if age < NEAR else far_bin(age))
         self._hits[cell] += 1.0
         entry.row = NEXT[cell]
-        entry.accessed = tick
+        entry.mark = tick
 
     def discard(self, entry: Any) -> None:
         for chosen in (self._doomed, self._pool):
@@ -128,26 +128,37 @@ class Adaptive(Engine):
                 chosen.remove(entry)
         self._displace(entry)
 
+    def exchange(self, old: Any, new: Any) -> None:
+        new.mark, new.row, new.page, new.place = old.mark, old.row, old.page, old.place
+        self._pages[new.page][new.place] = new
+        for chosen in (self._doomed, self._pool):
+            if old in chosen:
+                chosen[chosen.index(old)] = new
+
     def evicted(self, entry: Any) -> None:
-        self._history.remember(entry.key, entry.row // BINS, entry.accessed)
-        if self._doomed and self._doomed[-1] is entry:  # then it is not in the pool
-            self._doomed.pop()
-            self._displace(entry)
-        else:
-            self.discard(entry)
+        self._history.remember(entry.key, entry.row // BINS, entry.mark)
+        self.discard(entry)
 
     # Victims
 
     def victim(self) -> SizedEntry | None:
         doomed = self._doomed
         while doomed:
-            if doomed[-1].accessed < self._sampled_at:
+            if doomed[-1].mark < self._sampled_at:
                 return doomed[-1]
             doomed.pop()
         if not self._entries:
             return None
         self._sample()
         return self._doomed[-1]
+
+    def take_victim(self) -> SizedEntry | None:
+        entry: Any = self.victim()
+        if entry is not None:
+            self._doomed.pop()  # and it is not in the pool
+            self._history.remember(entry.key, entry.row // BINS, entry.mark)
+            self._displace(entry)
+        return entry  # type: ignore[no-any-return]
 
     def _sample(self) -> None:
         """Choose the next victims. Takes about 10 us."""
@@ -162,7 +173,7 @@ class Adaptive(Engine):
         order = [
             ranks[entry.row + (BIN[age] if age < NEAR else far_bin(age))] + number
             for number, entry in enumerate(among)
-            if (age := tick - entry.accessed) > newest
+            if (age := tick - entry.mark) > newest
         ]
         order.sort()
         batch = BATCH if entries < LARGE else LARGE_BATCH
@@ -174,24 +185,27 @@ class Adaptive(Engine):
 
     def _place(self, entry: AdaptiveEntry) -> None:
         """Put an entry behind the last."""
-        number, place = divmod(self._entries, PAGE)
+        entries = self._entries
+        place = entries % PAGE
         if not place:
             self._pages.append([])
-            self._numbers.append(number)
-        self._pages[number].append(entry)
-        entry.page = self._numbers[number]
+            self._numbers.append(entries // PAGE)
+        self._pages[-1].append(entry)
+        entry.page = self._numbers[-1]
         entry.place = place
-        self._entries += 1
+        self._entries = entries + 1
 
     def _displace(self, entry: AdaptiveEntry) -> None:
         """Put the last entry in the place of one that goes."""
         pages = self._pages
-        last = pages[-1].pop()
+        page = pages[-1]
+        last = page.pop()
         if last is not entry:
-            pages[entry.page][entry.place] = last
-            last.page = entry.page
-            last.place = entry.place
-        if not pages[-1]:
+            number, place = entry.page, entry.place
+            pages[number][place] = last
+            last.page = number
+            last.place = place
+        if not page:
             pages.pop()
             self._numbers.pop()
         self._entries -= 1
@@ -230,7 +244,7 @@ class Adaptive(Engine):
         entries, history = self._entries, self._history
         self._page_turn = (self._page_turn + 1) % len(self._pages)
         page = self._pages[self._page_turn]
-        self._count([(entry.row, entry.accessed) for entry in page], elapsed * entries / len(page))
+        self._count([(entry.row, entry.mark) for entry in page], elapsed * entries / len(page))
         self._row_turn = (self._row_turn + 1) % len(history.rows)
         row = history.row_of(self._row_turn)
         self._count([(ROWS[state], accessed) for state, accessed in row], elapsed * len(history.rows))
@@ -254,7 +268,7 @@ class Adaptive(Engine):
     def idle_seconds(self, entry: Any) -> int | None:
         # At least so long: what was read within a burst, which may have been longer then, has kept its tick, and a tick
         # lasts for a while.
-        index = bisect_right(self._moments, entry.accessed + 2 * (self._burst + self._grain))
+        index = bisect_right(self._moments, entry.mark + 2 * (self._burst + self._grain))
         return max(0, int(self.now() - self._times[index])) if index < len(self._moments) else 0
 
     def frequency(self, entry: Any) -> int | None:
@@ -277,7 +291,7 @@ class Adaptive(Engine):
 
     def _ages(self) -> str:
         pages = self._pages[:: len(self._pages) // 8 + 1]
-        ages = sorted(self._tick - entry.accessed for page in pages for entry in page)
+        ages = sorted(self._tick - entry.mark for page in pages for entry in page)
         return ",".join(f"p{part}={ages[len(ages) * part // 100]}" for part in (10, 50, 90)) if ages else ""
 
     def _check(self) -> None:
@@ -290,7 +304,7 @@ class Adaptive(Engine):
             for place, entry in enumerate(page):
                 assert (entry.page, entry.place) == (number, place)
                 assert entry.page is self._numbers[number] and entry.row in ROWS
-                assert entry.accessed <= self._tick
+                assert entry.mark <= self._tick
         chosen = [*self._doomed, *self._pool]
         assert len(chosen) <= LARGE_BATCH + POOL and len({id(entry) for entry in chosen}) == len(chosen)
         assert {id(entry) for entry in chosen} <= {id(entry) for entry in entries}

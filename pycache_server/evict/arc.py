@@ -23,11 +23,11 @@ _MOST_DROPS = 4
 
 
 class ArcEntry(LinkedEntry):
-    """``frequent`` is whether it has been asked for again."""
+    """``mark`` is whether it has been asked for again."""
 
-    __slots__ = ("frequent",)
+    __slots__ = ()
 
-    frequent: bool
+    mark: bool
 
 
 class Arc(Engine):
@@ -50,7 +50,7 @@ class Arc(Engine):
         recent_ghosts, frequent_ghosts = self._recent_ghosts.size, self._frequent_ghosts.size
         hash_ = hash(entry.key)
         self._regretted = self._newcomer = False
-        entry.frequent = True
+        entry.mark = True
         if self._recent_ghosts.take(hash_) is not None:
             room = self._recent.size + self._frequent.size
             self._target = min(room, self._target + max(1.0, frequent_ghosts / recent_ghosts))
@@ -60,25 +60,28 @@ class Arc(Engine):
             self._regretted = True
             self._frequent.push(entry)
         else:
-            entry.frequent = False
+            entry.mark = False
             self._newcomer = True
             self._recent.push(entry)
 
     def access(self, entry: ArcEntry) -> None:
-        if entry.frequent:
+        if entry.mark:
             self._frequent.remove(entry)
         else:
             self._recent.remove(entry)
-            entry.frequent = True
+            entry.mark = True
         self._frequent.push(entry)
 
     def discard(self, entry: ArcEntry) -> None:
-        (self._frequent if entry.frequent else self._recent).remove(entry)
+        (self._frequent if entry.mark else self._recent).remove(entry)
+
+    def exchange(self, old: ArcEntry, new: ArcEntry) -> None:
+        self._recent.replace(old, new)  # or in the other one, which is the same
 
     def evicted(self, entry: ArcEntry) -> None:
         self.discard(entry)
         room = self._recent.size + self._frequent.size
-        ghosts = self._frequent_ghosts if entry.frequent else self._recent_ghosts
+        ghosts = self._frequent_ghosts if entry.mark else self._recent_ghosts
         ghosts.add(hash(entry.key), 2 * room)
         for _ in range(_MOST_DROPS):
             if self._recent_ghosts.size and self._recent.size - self._newcomer + self._recent_ghosts.size > room:
@@ -107,6 +110,6 @@ class Arc(Engine):
             ring._check()
         for ghosts in (self._recent_ghosts, self._frequent_ghosts):
             ghosts._check()
-        assert not any(entry.frequent for entry in self._recent)
-        assert all(entry.frequent for entry in self._frequent)
+        assert not any(entry.mark for entry in self._recent)
+        assert all(entry.mark for entry in self._frequent)
         assert self._target >= 0

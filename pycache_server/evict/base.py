@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -59,6 +60,18 @@ class Surroundings:
     decay_time: int = 1
 
 
+class Marker:
+    """What a database writes into ``entry.mark`` in place of a call of ``access``, which is a tenth of a read:
+    ``mark``, which many entries share, where the class of the entry is ``plain``. Both may change at any time."""
+
+    __slots__ = ("mark", "plain")
+
+    def __init__(self, plain: type[SizedEntry] | None = None, mark: Any = None) -> None:
+        self.plain = plain
+        with suppress(AttributeError):  # of a subclass that works it out
+            self.mark = mark
+
+
 class Engine(ABC):
     """The order in which the entries of one database are given up.
 
@@ -67,6 +80,8 @@ class Engine(ABC):
     """
 
     entry_type: ClassVar[type[SizedEntry]] = SizedEntry
+    marker: Marker | None = None
+    """Of an engine to which an access is one write: ``access`` must do the same."""
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings
@@ -94,6 +109,21 @@ class Engine(ABC):
     @abstractmethod
     def victim(self) -> SizedEntry | None:
         """The entry to give up next, which stays admitted until ``evicted``; None where nothing is admitted."""
+
+    def take_victim(self) -> SizedEntry | None:
+        """Give up the next victim: ``victim`` and ``evicted`` at once, for engines that can do both for less."""
+        entry = self.victim()
+        if entry is not None:
+            self.evicted(entry)
+        return entry
+
+    def exchange(self, old: Any, new: Any) -> None:
+        """Another entry takes the place of one that was admitted, for the same key, which gets a time to live."""
+        self.discard(old)
+        self.admit(new)
+
+    def look(self) -> None:  # noqa: B027
+        """Called some ten times a second, while nothing else happens as well."""
 
     def idle_seconds(self, entry: Any) -> int | None:
         """How long ago the entry was last accessed, in whole seconds; None where the engine does not know."""
@@ -162,6 +192,11 @@ def _import(target: str) -> type[Engine]:
     if not (isinstance(engine, type) and issubclass(engine, Engine)):
         raise UnknownPolicy(f"{target} is not an Engine")
     return engine
+
+
+def builtin_engines() -> list[type[Engine]]:
+    """All that come with the server, imported."""
+    return [_import(target) for target in BUILTIN.values()]
 
 
 def policy_names() -> list[str]:

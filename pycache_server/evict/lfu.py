@@ -3,10 +3,11 @@
 Counting hits alone is a disaster on real traffic: what was hot yesterday is never given up, and what is new never gets
 a chance. So:
 
-*Frequencies decay.* Each hit adds up to one, and all halve while the cache is filled anew HALF_LIFE times (LRFU). As
-logarithms, at any time the order of two entries depends on what they were at their last access alone: ``level`` is the
-logarithm of the frequency plus the time, in half-lives, at which it was that. So nothing has to be aged, and an entry's
-level can only rise.
+*Frequencies decay.* Each hit adds up to one, and all halve while the cache is filled anew HALF_LIFE times (LRFU). That
+is the same as if those stayed as they are and a hit weighed the more the later it comes, twice as much after a
+half-life: then nothing has to be aged, an entry's frequency can only rise, and a hit is one addition. The weight gets
+too great for a float after some thousand turnovers; then all begins anew at 1, and who has not been accessed since has
+nothing left.
 
 *Hits in a row count as less than one*, the less the closer they are (correlated references): a burst is one visit.
 Time advances in ticks, eight to a turnover of the cache, and a hit in the tick of the last one is not counted at all,
@@ -20,11 +21,12 @@ them, as ARC does it.
 *Keys that were given up are remembered*, as many as there are entries, with their levels: who comes back goes on from
 there.
 
-The entries that are through lie in rings by level, eight to a factor of two. An access changes the level alone; the
-search for a victim moves those on that have risen since. Time is measured in turnovers, not by a clock: a cache that is
-not used does not age. ``lfu-decay-time``, in Redis minutes for each decrement, is a factor for the half-life, and 0
-stops ageing in both. ``lfu-log-factor`` is the scale of OBJECT FREQ, which answers what Redis's counter would be
-expected to show after as many hits; the order does not depend on it. ``maxmemory-samples`` has nothing to do here.
+The entries that are through lie in rings by level, the logarithm of the frequency, eight to a factor of two. An access
+changes the frequency alone; the search for a victim moves those on that have risen since. Time is measured in
+turnovers, not by a clock: a cache that is not used does not age. ``lfu-decay-time``, in Redis minutes for each
+decrement, is a factor for the half-life, and 0 stops ageing in both. ``lfu-log-factor`` is the scale of OBJECT FREQ,
+which answers what Redis's counter would be expected to show after as many hits; the order does not depend on it.
+``maxmemory-samples`` has nothing to do here.
 
 Sources: Lee et al., "LRFU: a spectrum of policies that subsumes the least recently used and least frequently used
 policies", IEEE Transactions on Computers 2001; Robinson, Devarakonda, "Data cache management using frequency-based
@@ -59,22 +61,28 @@ _MOST_MOVES = LONGEST_WALK // 2
 _SCALE = 64
 """Steps of a level in a ghost's note."""
 _NOTE_BITS = 31
+_NOTE_MASK = (1 << _NOTE_BITS) - 1
+_HALF = 1 << _NOTE_BITS - 1
 _CREDIT = [1 - exp2(-ticks / TICKS) for ticks in range(64)]
 """What a hit counts so many ticks after the last one; later ones count 1."""
+_LAST = len(_CREDIT)
+_LONGEST_TIME = 512.0
+"""Half-lives until the weights of hits begin anew."""
+_ROUNDING = 1e-9
 _INITIAL = 5
 """What OBJECT FREQ answers for a new key."""
 
 
 class LfuEntry(LinkedEntry):
-    """``level`` is log2(frequency) + time in half-lives, as of the last access that counted, which was in the tick
-    ``seen``; ``ring`` is where it is. ``hits`` counts all accesses, which decay likewise, for OBJECT FREQ."""
+    """``worth`` is the sum of the weights of the accesses that counted, of which the last was in the tick ``mark``;
+    ``hits`` that of all accesses, for OBJECT FREQ and bursts. ``ring`` is where it is."""
 
-    __slots__ = ("hits", "level", "ring", "seen")
+    __slots__ = ("hits", "ring", "worth")
 
+    mark: int
     hits: float
-    level: float
     ring: LevelRing
-    seen: int
+    worth: float
 
 
 class LevelRing(Ring[LfuEntry]):
@@ -102,33 +110,45 @@ class Lfu(Engine):
         self._count = 0
         self._tick = 0
         self._until = 0  # admissions until the next tick
-        self._time = 0.0  # in half-lives
+        self._weight = 1.0  # of a hit
+        self._time = 0.0  # its logarithm: in half-lives, since weights began anew
         self._ageing = 0.0  # half-lives of a tick
+        self._base = self._base_before = 0.0  # the half-lives before that, and before the time before
+        self._renewed_at = 0  # the tick in which weights began anew
 
     def admit(self, entry: LfuEntry) -> None:
-        self._count += 1
+        self._count = count = self._count + 1
         self._until -= 1
         if self._until <= 0:
             self._advance()
-        entry.seen = self._tick
-        entry.hits = 0
-        entry.level = self._time
-        returned = self._history.take(hash(entry.key), self._count)
+        entry.mark = self._tick
+        entry.hits = 0.0
+        entry.worth = self._weight
+        returned = self._history.take(hash(entry.key), count)
         if returned is not None:
             self._welcome(entry, *returned)
-        entry.ring = self._trial
-        self._trial.push(entry)
-        if self._trial.size > self._longest + 1:
+        entry.ring = trial = self._trial
+        head = trial.head  # Ring.push
+        newest = head.older
+        entry.older = newest
+        entry.newer = head
+        newest.newer = head.older = entry
+        trial.size += 1
+        if trial.size > self._longest + 1:
             self._pass_oldest()
 
     def access(self, entry: LfuEntry) -> None:
-        passed = self._tick - entry.seen
+        tick, weight = self._tick, self._weight
+        passed = tick - entry.mark
         if not passed:
-            entry.hits += 1
+            entry.hits += weight
             return
-        entry.hits = 1 + entry.hits * exp2(-passed * self._ageing)
-        entry.seen = self._tick
-        self._raise(entry, _CREDIT[passed] if passed < len(_CREDIT) else 1.0)
+        if entry.mark < self._renewed_at:
+            entry.hits = entry.worth = 0.0
+        entry.hits += weight
+        entry.mark = tick
+        worth = entry.worth + (weight * _CREDIT[passed] if passed < _LAST else weight)
+        entry.worth = max(weight, worth)
         ring = entry.ring
         if ring is self._trial:
             ring.remove(entry)
@@ -138,27 +158,54 @@ class Lfu(Engine):
         self._count -= 1
         self._take_out(entry)
 
+    def exchange(self, old: LfuEntry, new: LfuEntry) -> None:
+        old.ring.replace(old, new)
+        del old.ring
+
     def evicted(self, entry: LfuEntry) -> None:
-        level = round(entry.level * _SCALE) & ((1 << _NOTE_BITS) - 1)
-        passed = entry.ring is not self._trial
-        self._history.add(hash(entry.key), level << 1 | passed)
-        self.discard(entry)
-        if self._trial.size > self._longest:
-            self._pass_oldest()
+        self._give_up(entry, self._level_of(entry))
 
     def victim(self) -> LfuEntry | None:
-        candidate = self._trial.oldest()
+        found = self._choose()
+        return found[0] if found is not None else None
+
+    def take_victim(self) -> LfuEntry | None:
+        found = self._choose()
+        if found is None:
+            return None
+        self._give_up(*found)
+        return found[0]
+
+    def _choose(self) -> tuple[LfuEntry, float] | None:
+        """The next victim and its level."""
+        trial = self._trial
+        candidate = trial.oldest()
         lowest = self._find_lowest()
-        if candidate is None or lowest is None:
-            return candidate or lowest
-        if self._trial.size > self._longest and _rank_of(candidate) < _rank_of(lowest) + ADVANTAGE:
-            return candidate
+        if candidate is None:
+            return lowest
+        if lowest is None:
+            return candidate, self._level_of(candidate)
+        if trial.size > self._longest:
+            level = self._level_of(candidate)
+            if level < lowest[1] + ADVANTAGE:
+                return candidate, level
         return lowest
+
+    def _give_up(self, entry: LfuEntry, level: float) -> None:
+        """Let an entry go and remember its level, without what was added for bursts."""
+        if entry.hits > MANY:
+            level = self._level_of(entry, True)
+        passed = entry.ring is not self._trial
+        self._history.add(hash(entry.key), (round(level * _SCALE) & _NOTE_MASK) << 1 | passed)
+        self._count -= 1
+        self._take_out(entry)
+        if self._trial.size > self._longest:
+            self._pass_oldest()
 
     def frequency(self, entry: LfuEntry) -> int | None:
         """What Redis's counter is expected to be: it starts at 5, and a hit adds to c with a chance of
         1 / ((c - 5) * lfu-log-factor + 1)."""
-        hits = entry.hits * exp2((entry.seen - self._tick) * self._ageing)
+        hits = entry.hits / self._weight + _ROUNDING if entry.mark >= self._renewed_at else 0.0
         factor = self.surroundings.log_factor
         steps = (sqrt(1 + 2 * factor * hits) - 1) / factor if factor > 0 else hits
         return min(255, _INITIAL + int(steps))
@@ -167,8 +214,9 @@ class Lfu(Engine):
         if frequency is not None and frequency > _INITIAL:
             factor = self.surroundings.log_factor
             steps = frequency - _INITIAL + 0.5  # what is in the middle reads back as it was
-            entry.hits = ((steps * factor + 1) ** 2 - 1) / (2 * factor) if factor > 0 else steps
-            self._raise(entry, entry.hits)
+            hits = ((steps * factor + 1) ** 2 - 1) / (2 * factor) if factor > 0 else steps
+            entry.hits = hits * self._weight
+            entry.worth += entry.hits
 
     def report(self) -> dict[str, int | float | str]:
         return {
@@ -188,17 +236,28 @@ class Lfu(Engine):
         decay_time = self.surroundings.decay_time
         self._ageing = 1 / (HALF_LIFE * TICKS * decay_time) if decay_time > 0 else 0.0
         self._time += self._ageing
+        if self._time > _LONGEST_TIME:
+            self._renewed_at = self._tick
+            self._base_before, self._base = self._base, self._base + self._time
+            self._time = 0.0
+        self._weight = exp2(self._time)
 
-    def _raise(self, entry: LfuEntry, credit: float) -> None:
-        """Add to an entry's frequency."""
-        entry.level = self._time + max(0.0, log2(exp2(entry.level - self._time) + credit))
+    def _level_of(self, entry: LfuEntry, plain: bool = False) -> float:
+        """The logarithm of an entry's frequency and more for bursts, unless it is to be ``plain``. It depends on what
+        was at the last access, so it is the same until the next."""
+        if entry.mark < self._renewed_at:
+            return self._base_before + log2(entry.worth)
+        level = self._base + log2(entry.worth)
+        if plain or entry.hits <= MANY:  # a hit weighs at least 1
+            return level
+        hits = entry.hits * exp2((self._tick - entry.mark) * self._ageing - self._time)
+        return level if hits <= MANY else level + BURST * log2(hits / MANY)
 
     def _welcome(self, entry: LfuEntry, note: int, age: int) -> None:
         """A key is back that was given up ``age`` victims ago: it goes on with the frequency that it had, and the trial
         was too short, or too long."""
-        missing = (round(self._time * _SCALE) - (note >> 1) + (1 << _NOTE_BITS - 1)) % (1 << _NOTE_BITS)
-        entry.level = self._time - (missing - (1 << _NOTE_BITS - 1)) / _SCALE
-        self._raise(entry, 1.0)
+        lost = (round((self._base + self._time) * _SCALE) - (note >> 1) + _HALF & _NOTE_MASK) - _HALF
+        entry.worth = self._weight * (1.0 + exp2(min(-lost / _SCALE, _LONGEST_TIME)))
         if note & 1:
             self._longest -= 2
         elif age <= BLAME * self._count:
@@ -211,48 +270,58 @@ class Lfu(Engine):
 
     def _pass_oldest(self) -> None:
         """Let the first of the trial through, and one more where it has become shorter."""
+        trial = self._trial
         for _ in range(2):
-            oldest = self._trial.oldest()
-            assert oldest is not None
-            self._trial.remove(oldest)
-            self._rank(oldest)
-            if self._trial.size <= self._longest:
+            oldest = trial.head.newer
+            level = self._level_of(oldest)
+            trial.remove(oldest)
+            self._rank(oldest, int(level * _LEVELS))
+            if trial.size <= self._longest:
                 return
 
-    def _rank(self, entry: LfuEntry) -> None:
+    def _rank(self, entry: LfuEntry, number: int) -> None:
         """Put an entry into the ring of its level."""
-        number = int(_rank_of(entry) * _LEVELS)
         ring = self._levels.get(number)
         if ring is None:
             ring = self._levels[number] = LevelRing(number)
             if self._lowest is None or number < self._lowest.number:
                 self._lowest = ring
         entry.ring = ring
-        ring.push(entry)
+        head = ring.head  # Ring.push
+        newest = head.older
+        entry.older = newest
+        entry.newer = head
+        newest.newer = head.older = entry
+        ring.size += 1
 
     def _take_out(self, entry: LfuEntry) -> None:
         ring = entry.ring
-        ring.remove(entry)
-        del entry.ring
+        newer, older = entry.newer, entry.older  # Ring.remove
+        newer.older = older
+        older.newer = newer
+        del entry.newer, entry.older, entry.ring
+        ring.size -= 1
         if not ring.size and ring is not self._trial:
             del self._levels[ring.number]
             if ring is self._lowest:
                 self._lowest = self._levels[min(self._levels)] if self._levels else None
 
-    def _find_lowest(self) -> LfuEntry | None:
-        """The first entry of the lowest level among those that are through. What has risen since it was put where it is
-        moves on, up to _MOST_MOVES of them."""
+    def _find_lowest(self) -> tuple[LfuEntry, float] | None:
+        """The first entry of the lowest level among those that are through, and that level. What has risen since it was
+        put where it is moves on, up to _MOST_MOVES of them."""
+        if self._lowest is None:
+            return None
+        level_of = self._level_of
         for _ in range(_MOST_MOVES):
             ring = self._lowest
-            if ring is None:
-                return None
-            entry = ring.oldest()
-            assert entry is not None
-            if int(_rank_of(entry) * _LEVELS) <= ring.number:
-                return entry
+            entry: LfuEntry = ring.head.newer
+            level = level_of(entry)
+            number = int(level * _LEVELS)
+            if number <= ring.number:
+                break
             self._take_out(entry)
-            self._rank(entry)
-        return self._lowest.oldest() if self._lowest is not None else None
+            self._rank(entry, number)
+        return entry, level
 
     def _check(self) -> None:
         self._trial._check()
@@ -265,9 +334,3 @@ class Lfu(Engine):
             ring._check()
             assert ring.size and ring.number == number
             assert all(entry.ring is ring for entry in ring)
-
-
-def _rank_of(entry: LfuEntry) -> float:
-    """What entries are compared by."""
-    hits = entry.hits
-    return entry.level if hits <= MANY else entry.level + BURST * log2(hits / MANY)

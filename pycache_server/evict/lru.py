@@ -1,10 +1,15 @@
-"""Least recently used, exactly: the key goes that has not been touched for the longest time.
+"""Least recently used: the key goes that has not been touched for the longest time.
 
-Redis samples a few keys and compares their clocks, which tick once a second. A ring of all entries in the order of
-their last access costs two slots an entry and six pointer writes an access, needs no clock to decide, and is exact.
+Redis samples a few keys and compares their clocks, which tick once a second. Here all are in order. To move an entry to
+the front at each access would touch its neighbours, two entries that are in nobody's cache; it cost more than all the
+rest of a read. So an access only writes down when it was (``Marker``), and entries move when a victim is looked for:
+they lie in rings, one for each time, and whoever comes up in the oldest ring and was accessed after that time goes on
+to the ring of its last access. Each access is answered by one move at most, and the accesses in between by none.
+
+Time goes on in ticks. In a cache of up to EXACT entries each access is one, and the order is exact. In a greater one a
+tick is a 256th of the entries that have come (or a second, for OBJECT IDLETIME): who was accessed within the same tick
+goes in the order in which it came into its ring, which is too early by a 256th of the time that an entry stays.
 ``maxmemory-samples`` has nothing to do here.
-
-The time of the last access is kept for OBJECT IDLETIME alone: to the second, so that entries share the numbers.
 
 Source: the policy is as old as paging; see Belady, "A study of replacement algorithms for a virtual-storage computer",
 IBM Systems Journal 1966.
@@ -12,74 +17,204 @@ IBM Systems Journal 1966.
 
 from __future__ import annotations
 
-from pycache_server.evict.base import Engine, Surroundings
-from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry, Ring
+from typing import Any
+
+from sortedcontainers import SortedDict
+
+from pycache_server.evict.base import Engine, Marker, Surroundings
+from pycache_server.evict.moments import Moments
+from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry
+
+EXACT = 1024
+"""Up to so many entries each access has a time of its own."""
+_GRAINS = 8
+"""A tick is this power of two less entries than there are."""
+_SECOND = 1.0
 
 
 class LruEntry(LinkedEntry):
-    """``used`` is the time of the last access in seconds, or up to one before."""
+    """``mark`` is the tick of the last access."""
 
-    __slots__ = ("used",)
+    __slots__ = ()
 
-    used: float
+    mark: float
+
+
+class _Now(Marker):
+    """The current tick, or the next one at each access, while the engine lets its ``__class__`` be _Next."""
+
+    __slots__ = ("engine",)
+
+    engine: Lru
+
+
+class _Next(_Now):
+    """A new tick for each access."""
+
+    __slots__ = ()
+
+    @property
+    def mark(self) -> float:
+        """The next tick."""
+        return self.engine._advance()
 
 
 class Lru(Engine):
-    """A ring in the order of the last access."""
+    """Rings by the tick of the last access, as far as it is known."""
 
     entry_type = LruEntry
 
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
-        self._ring = ring = Ring[LruEntry]()
-        self._head = ring.head
-        self._moment = 0.0
+        self._rings: SortedDict[float, LruEntry] = SortedDict()  # heads of rings by their ticks
+        self._newest = self._oldest = self._open(0)
+        self._count = 0
+        self._tick = 0
+        self._left = 1  # entries that come until the next tick
+        self._moments = Moments(self.now())
+        self.marker: _Now = _Next(LruEntry, 0)
+        self.marker.engine = self
 
     def admit(self, entry: LruEntry) -> None:
-        entry.used = self._moment_of(self.now())
-        self._ring.push(entry)
+        self._count += 1
+        self._left -= 1
+        if self._left <= 0:
+            self._go_on()
+        entry.mark = self._tick
+        head = self._newest
+        last = head.older
+        entry.older = last
+        entry.newer = head
+        last.newer = head.older = entry
 
     def access(self, entry: LruEntry) -> None:
-        now = self.now()
-        entry.used = self._moment if 0.0 <= now - self._moment < 1.0 else self._moment_of(now)
-        head = self._head
-        newest = head.older
-        if entry is newest:
-            return
-        newer, older = entry.newer, entry.older  # Ring.remove and Ring.push, without two calls: 120 of 270 ns
-        newer.older = older
-        older.newer = newer
-        entry.older = newest
-        entry.newer = head
-        newest.newer = head.older = entry
-
-    def _moment_of(self, now: float) -> float:
-        """The number that entries share which are used within a second."""
-        if not 0.0 <= now - self._moment < 1.0:
-            self._moment = now
-        return self._moment
+        entry.mark = self.marker.mark
 
     def discard(self, entry: LruEntry) -> None:
-        self._ring.remove(entry)
+        newer, older = entry.newer, entry.older
+        newer.older = older
+        older.newer = newer
+        del entry.newer, entry.older
+        self._count -= 1
+        if newer is older:
+            self._close(newer)
 
     def victim(self) -> LruEntry | None:
-        return self._ring.oldest()
+        for _ in range(LONGEST_WALK):
+            head = self._oldest
+            entry: LruEntry = head.newer
+            if entry is head:
+                if not self._count:
+                    return None
+                if head is self._newest:  # all have been accessed since
+                    self._newest = self._rings.get(self._tick) or self._open(self._tick)
+                self._close(head)
+            elif entry.mark <= head.mark:
+                return entry
+            else:
+                self._move(entry)
+        return self._any_oldest()
+
+    def take_victim(self) -> LruEntry | None:
+        entry = self.victim()
+        if entry is not None:
+            newer, older = entry.newer, entry.older
+            newer.older = older
+            older.newer = newer
+            del entry.newer, entry.older
+            self._count -= 1
+        return entry
+
+    def exchange(self, old: LruEntry, new: LruEntry) -> None:
+        new.mark = old.mark
+        new.newer, new.older = old.newer, old.older
+        new.newer.older = new.older.newer = new
+        del old.newer, old.older
+
+    def look(self) -> None:
+        if self.now() - self._moments.last >= _SECOND:
+            self._go_on()
 
     def idle_seconds(self, entry: LruEntry) -> int | None:
-        return max(0, int(self.now() - entry.used))
+        return max(0, int(self.now() - self._moments.time_of(entry.mark)))
 
     def was_accessed(self, entry: LruEntry, idle: int | None, frequency: int | None) -> None:
-        """The entry goes where it belongs among the LONGEST_WALK oldest ones, or behind those."""
-        if not idle:
-            return
-        entry.used -= idle
-        self._ring.remove(entry)
-        younger = self._head.newer
-        for _ in range(LONGEST_WALK):
-            if younger is self._head or younger.used > entry.used:
-                break
-            younger = younger.newer
-        self._ring.push_before(entry, younger)
+        if idle:
+            entry.mark = self._moments.tick_at(self.now() - idle)
+            self._move(entry)
+
+    # Time
+
+    def _advance(self) -> int:
+        """The next tick."""
+        self._tick = tick = self._tick + 1
+        self._moments.note(tick, self.now())
+        return tick
+
+    def _go_on(self) -> None:
+        """The next tick, and a ring for those who come in it."""
+        tick = self._advance()
+        exact = self._count < EXACT
+        self._left = 1 if exact else self._count >> _GRAINS
+        kind = _Next if exact else _Now
+        if type(self.marker) is not kind:
+            self.marker.__class__ = kind
+        if kind is _Now:
+            self.marker.mark = tick
+        before = self._newest
+        self._newest = self._rings.get(tick) or self._open(tick)
+        if before.newer is before:
+            self._close(before)
+
+    # Rings
+
+    def _open(self, tick: float) -> LruEntry:
+        """Make the ring of a tick."""
+        head = LruEntry(b"", None)
+        head.mark = tick
+        head.newer = head.older = self._rings[tick] = head
+        return head
+
+    def _close(self, head: LruEntry) -> None:
+        """A ring has become empty: it goes, but for the newest."""
+        if head is not self._newest:
+            del self._rings[head.mark], head.newer, head.older
+            if head is self._oldest:
+                self._oldest = self._rings.peekitem(0)[1]
+
+    def _move(self, entry: Any) -> None:
+        """Put an entry that is in a ring into that of its last access."""
+        newer, older = entry.newer, entry.older
+        newer.older = older
+        older.newer = newer
+        head = self._rings.get(entry.mark)
+        if head is None:
+            head = self._open(entry.mark)
+            if head.mark < self._oldest.mark:
+                self._oldest = head
+        last = head.older
+        entry.older = last
+        entry.newer = head
+        last.newer = head.older = entry
+        if newer is older:
+            self._close(newer)
+
+    def _any_oldest(self) -> LruEntry | None:
+        """An entry of the oldest ring that there is one in."""
+        for head in self._rings.values():
+            if head.newer is not head:
+                return head.newer  # type: ignore[no-any-return]
+        return None
 
     def _check(self) -> None:
-        self._ring._check()
+        assert self._oldest is self._rings.peekitem(0)[1] and self._rings[self._newest.mark] is self._newest
+        count = 0
+        for tick, head in self._rings.items():
+            assert head.mark == tick and (head.newer is not head or head in (self._newest, self._oldest))
+            entry = head.newer
+            while entry is not head:
+                assert entry.newer.older is entry and entry.older.newer is entry and entry.mark <= self._tick
+                count += 1
+                entry = entry.newer
+        assert count == self._count
+        self._moments._check()

@@ -40,6 +40,10 @@ class Random(Engine):
             self._entries[entry.place] = last
             last.place = entry.place
 
+    def exchange(self, old: PlacedEntry, new: PlacedEntry) -> None:
+        new.place = old.place
+        self._entries[new.place] = new
+
     def victim(self) -> PlacedEntry | None:
         entries = self._entries
         return entries[self.surroundings.choose(len(entries))] if entries else None

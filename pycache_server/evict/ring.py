@@ -30,6 +30,15 @@ class LinkedEntry(SizedEntry):
 E = TypeVar("E", bound=LinkedEntry)
 
 
+def _slots_of(entry_type: type[LinkedEntry]) -> list[str]:
+    """The fields that an engine has in its entries."""
+    engines = entry_type.__mro__[: entry_type.__mro__.index(SizedEntry)]
+    return [name for each in engines for name in vars(each).get("__slots__", ()) if name not in _OWNED]
+
+
+_OWNED = frozenset(("expires", "next", "prev"))
+
+
 class Ring(Generic[E]):
     """Entries from the oldest to the newest. ``head.older`` is the newest, ``head.newer`` the oldest; both are the head
     itself where there is none."""
@@ -64,6 +73,14 @@ class Ring(Generic[E]):
         older.newer = newer
         del entry.newer, entry.older
         self.size -= 1
+
+    def replace(self, old: E, new: E) -> None:
+        """Put an entry that is in no ring in the place of one that is in, with all that the engine knows of it."""
+        for name in ("mark", *_slots_of(type(old))):
+            if hasattr(old, name):
+                setattr(new, name, getattr(old, name))
+        new.newer.older = new.older.newer = new
+        del old.newer, old.older
 
     def oldest(self) -> E | None:
         """The entry that has been in for the longest time; None where there is none."""

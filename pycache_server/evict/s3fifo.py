@@ -24,11 +24,11 @@ _MAIN = 4
 
 
 class S3FifoEntry(LinkedEntry):
-    """``uses`` counts accesses from 0 to 3, from 4 to 7 in the main queue."""
+    """``mark`` counts accesses from 0 to 3, from 4 to 7 in the main queue."""
 
-    __slots__ = ("uses",)
+    __slots__ = ()
 
-    uses: int
+    mark: int
 
 
 class S3Fifo(Engine):
@@ -44,22 +44,25 @@ class S3Fifo(Engine):
 
     def admit(self, entry: S3FifoEntry) -> None:
         if self._ghosts.take(hash(entry.key)) is None:
-            entry.uses = 0
+            entry.mark = 0
             self._small.push(entry)
         else:
-            entry.uses = _MAIN
+            entry.mark = _MAIN
             self._main.push(entry)
 
     def access(self, entry: S3FifoEntry) -> None:
-        uses = entry.uses
+        uses = entry.mark
         if uses & MOST != MOST:
-            entry.uses = uses + 1
+            entry.mark = uses + 1
 
     def discard(self, entry: S3FifoEntry) -> None:
-        (self._main if entry.uses >= _MAIN else self._small).remove(entry)
+        (self._main if entry.mark >= _MAIN else self._small).remove(entry)
+
+    def exchange(self, old: S3FifoEntry, new: S3FifoEntry) -> None:
+        self._small.replace(old, new)  # or in the other one, which is the same
 
     def evicted(self, entry: S3FifoEntry) -> None:
-        if entry.uses < _MAIN:
+        if entry.mark < _MAIN:
             count = self._small.size + self._main.size
             self._ghosts.add(hash(entry.key), max(1, count - count // SMALL_PART))
         self.discard(entry)
@@ -70,16 +73,16 @@ class S3Fifo(Engine):
             if small.size and (small.size * SMALL_PART >= small.size + main.size or not main.size):
                 entry = small.oldest()
                 assert entry is not None
-                if entry.uses < 2:
+                if entry.mark < 2:
                     return entry
                 small.remove(entry)
-                entry.uses = _MAIN
+                entry.mark = _MAIN
             else:
                 entry = main.oldest()
-                if entry is None or entry.uses == _MAIN:
+                if entry is None or entry.mark == _MAIN:
                     return entry
                 main.remove(entry)
-                entry.uses -= 1
+                entry.mark -= 1
             main.push(entry)
         return small.oldest() or main.oldest()
 
@@ -90,5 +93,5 @@ class S3Fifo(Engine):
         for ring in (self._small, self._main):
             ring._check()
         self._ghosts._check()
-        assert all(0 <= entry.uses <= MOST for entry in self._small)
-        assert all(_MAIN <= entry.uses <= _MAIN + MOST for entry in self._main)
+        assert all(0 <= entry.mark <= MOST for entry in self._small)
+        assert all(_MAIN <= entry.mark <= _MAIN + MOST for entry in self._main)

@@ -17,16 +17,16 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.evict.base import Engine, Marker, Surroundings
 from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry, Ring
 
 
 class VisitedEntry(LinkedEntry):
-    """``visited`` is whether it has been accessed since it came, or since the hand passed."""
+    """``mark`` is whether it has been accessed since it came, or since the hand passed."""
 
-    __slots__ = ("visited",)
+    __slots__ = ()
 
-    visited: bool
+    mark: bool
 
 
 V = TypeVar("V", bound=VisitedEntry)
@@ -42,9 +42,18 @@ class HandRing(Ring[V]):
         self.hand: Any = self.head
 
     def remove(self, entry: V) -> None:
+        newer, older = entry.newer, entry.older  # and not super().remove: this is part of every eviction
         if entry is self.hand:  # behind the last but the newest it starts again
-            self.hand = self.head if entry.newer is self.head.older else entry.newer
-        super().remove(entry)
+            self.hand = self.head if newer is self.head.older else newer
+        newer.older = older
+        older.newer = newer
+        del entry.newer, entry.older
+        self.size -= 1
+
+    def replace(self, old: V, new: V) -> None:
+        super().replace(old, new)
+        if old is self.hand:
+            self.hand = new
 
     def under_hand(self) -> V | None:
         """Move the hand to the first entry that has not been visited; visits on the way are forgotten. None where there
@@ -56,9 +65,9 @@ class HandRing(Ring[V]):
         ends = (head, newest)
         hand = self.hand if self.hand not in ends else oldest
         for _ in range(LONGEST_WALK):
-            if not hand.visited:
+            if not hand.mark:
                 break
-            hand.visited = False
+            hand.mark = False
             hand = hand.newer
             if hand in ends:
                 hand = oldest
@@ -78,19 +87,29 @@ class Sieve(Engine):
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
         self._ring = HandRing[VisitedEntry]()
+        self.marker = Marker(VisitedEntry, True)
 
     def admit(self, entry: VisitedEntry) -> None:
-        entry.visited = False
+        entry.mark = False
         self._ring.push(entry)
 
     def access(self, entry: VisitedEntry) -> None:
-        entry.visited = True
+        entry.mark = True
 
     def discard(self, entry: VisitedEntry) -> None:
         self._ring.remove(entry)
 
+    def exchange(self, old: VisitedEntry, new: VisitedEntry) -> None:
+        self._ring.replace(old, new)
+
     def victim(self) -> VisitedEntry | None:
         return self._ring.under_hand()
+
+    def take_victim(self) -> VisitedEntry | None:
+        entry = self._ring.under_hand()
+        if entry is not None:
+            self._ring.remove(entry)
+        return entry
 
     def _check(self) -> None:
         self._ring._check()

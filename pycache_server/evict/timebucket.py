@@ -12,7 +12,8 @@ victim:
 Within a region a hand moves from the old end to the new one, as in SIEVE: it spares what has been accessed since it
 passed, and gives up what has not.
 
-Entries without a time to live are a region of their own.
+Entries without a time to live are a region of their own. While there is no other, hits are not counted: there is
+nothing to compare them with.
 
 Evicting what expires soonest, which needs no regions, is worse: the keys that live shortest are often the ones in use.
 
@@ -24,7 +25,7 @@ than LRU", NSDI 2024.
 from __future__ import annotations
 
 from pycache_server.entry import NEVER
-from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.evict.base import Engine, Marker, Surroundings
 from pycache_server.evict.sieve import HandRing, VisitedEntry
 
 FOREVER = -1
@@ -60,6 +61,7 @@ class TimeBucket(Engine):
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
         self._regions: dict[int, Region] = {}
+        self.marker: Marker = Marker(BucketEntry, True)
         self._count = 0
         self._admitted = 0
         self._chosen: Region | None = None  # the region that gives up entries
@@ -67,7 +69,7 @@ class TimeBucket(Engine):
         self._due = False  # whether it does so because they are due
 
     def admit(self, entry: BucketEntry) -> None:
-        entry.visited = False
+        entry.mark = False
         self._put(entry)
         self._count += 1
         self._admitted += 1
@@ -77,7 +79,7 @@ class TimeBucket(Engine):
                 region.hits *= 0.5
 
     def access(self, entry: BucketEntry) -> None:
-        entry.visited = True
+        entry.mark = True
         entry.region.hits += 1
 
     def retime(self, entry: BucketEntry) -> None:
@@ -87,6 +89,11 @@ class TimeBucket(Engine):
     def discard(self, entry: BucketEntry) -> None:
         self._count -= 1
         self._take_out(entry)
+
+    def exchange(self, old: BucketEntry, new: BucketEntry) -> None:
+        new.mark = old.mark
+        self._take_out(old)
+        self._put(new)
 
     def evicted(self, entry: BucketEntry) -> None:
         self._left -= 1
@@ -113,6 +120,7 @@ class TimeBucket(Engine):
         region = self._regions.get(kind)
         if region is None:
             region = self._regions[kind] = Region(kind)
+            self._compare()
         entry.region = region
         region.push(entry)
 
@@ -122,6 +130,11 @@ class TimeBucket(Engine):
         del entry.region
         if not region.size:
             del self._regions[region.kind]
+            self._compare()
+
+    def _compare(self) -> None:
+        """Count hits where there is another region to compare with; where there is none a mark tells all."""
+        self.marker.plain = None if len(self._regions) > 1 else BucketEntry
 
     def _kind(self, expires: int) -> int:
         """Half octaves of the time to live in ms: two for each power of two."""

@@ -72,6 +72,10 @@ class TinyLfu(Engine):
         entry.ring.remove(entry)
         del entry.ring
 
+    def exchange(self, old: TinyLfuEntry, new: TinyLfuEntry) -> None:
+        old.ring.replace(old, new)
+        del old.ring
+
     def evicted(self, entry: TinyLfuEntry) -> None:
         self.discard(entry)
         self._narrow(0)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pycache_server.entry import NEVER
 from pycache_server.rdb import intset, kinds, listpack, ziplist
-from pycache_server.rdb.reader import BadData, Reader
+from pycache_server.rdb.reader import BadData, EmptyCollection, Reader
 from pycache_server.rdb.streams import load_stream
 from pycache_server.store.clock import Clock
 from pycache_server.store.encodings import Encodings
@@ -56,7 +56,7 @@ def _packed(reader: Reader, decode: Callable[[bytes], list[bytes]]) -> list[byte
     except BadData as error:
         raise BadData(f"{error.reason} (its byte {error.offset})", start) from None
     if not found:
-        raise BadData("a collection is empty", start)
+        raise EmptyCollection("a collection is empty", start)
     return found
 
 
@@ -64,7 +64,7 @@ def _count(reader: Reader, least: int) -> int:
     """How many elements of ``least`` bytes a collection has that is not packed: one at least."""
     found = reader.count(least)
     if not found:
-        reader.fail("a collection is empty")
+        raise EmptyCollection("a collection is empty", reader.position)
     return found
 
 
@@ -119,7 +119,7 @@ def _load_nodes(reader: Reader, around: Surroundings, decode: Callable[[bytes], 
         if elements:
             nodes.append((elements, container == kinds.PLAIN_NODE))
     if not nodes:
-        reader.fail("a list is empty")
+        raise EmptyCollection("a list is empty", reader.position)
     limit = around.limits.list_max_listpack_size
     return List.of_nodes(nodes, limit).settled(limit)
 

@@ -30,6 +30,10 @@ class BadData(Exception):
         self.offset = offset
 
 
+class EmptyCollection(BadData):
+    """A collection has no elements, which Redis's own bugs have made; what follows it can be read."""
+
+
 class Reader:
     """A place in data that is read from there on."""
 
@@ -37,6 +41,7 @@ class Reader:
 
     def __init__(self, data: bytes, position: int = 0) -> None:
         self.data = data
+        """Bytes, or what gives bytes for slices, as a file that is mapped into memory."""
         self.position = position
 
     def fail(self, reason: str) -> NoReturn:

@@ -110,6 +110,11 @@ def _save_volatile_hash(writer: Writer, value: VolatileHash, limits: Encodings) 
     return kinds.HASH_LISTPACK_EX
 
 
+def save_lasting(writer: Writer, value: Hash, limits: Encodings) -> int:
+    """Write a hash without the times to live of its fields; returns its kind."""
+    return _save_hash(writer, value, limits)
+
+
 _SAVERS: dict[type, Callable[[Writer, Any, Encodings], int]] = {
     List: _save_list,
     LongList: _save_list,

@@ -27,7 +27,8 @@ HEADERS_UP_TO = 4096
 """Headers of bulk strings below this length, and integers below it, exist as ready bytes."""
 BULK_HEADERS: Final = [b"$%d\r\n" % size for size in range(HEADERS_UP_TO)]
 INTEGERS: Final = [b":%d\r\n" % value for value in range(HEADERS_UP_TO)]
-_joint = [b"\r\n$%d\r\n" % size for size in range(HEADERS_UP_TO)].__getitem__
+joint = [b"\r\n$%d\r\n" % size for size in range(HEADERS_UP_TO)].__getitem__
+"""``joint(size)``: what stands between the end of something and a bulk string; IndexError where that is long."""
 
 _DIGITS: Final = [b"%d" % value for value in range(HEADERS_UP_TO)]
 
@@ -199,12 +200,12 @@ def encode_texts(values: Sequence[bytes]) -> bytes:
     sizes = list(map(len, values))
     size = sizes[0]
     if sizes.count(size) == count:
-        joint = _joint(size) if size < HEADERS_UP_TO else b"\r\n$%d\r\n" % size
-        return b"".join((b"*%d" % count, joint, joint.join(values), CRLF))
+        between = joint(size) if size < HEADERS_UP_TO else b"\r\n$%d\r\n" % size
+        return b"".join((b"*%d" % count, between, between.join(values), CRLF))
     if max(sizes) >= HEADERS_UP_TO:
         return b"*%d\r\n" % count + b"".join(map(encode_bulk, values))
     parts: list[bytes] = [CRLF] * (2 * count)
-    parts[::2] = map(_joint, sizes)
+    parts[::2] = map(joint, sizes)
     parts[1::2] = values
     return b"*%d%b\r\n" % (count, b"".join(parts))
 
@@ -216,7 +217,7 @@ def encode_entries(entries: Sequence[tuple[bytes, Sequence[bytes]]]) -> bytes:
         parts.append(b"\r\n*2\r\n$%d\r\n%b\r\n*%d" % (len(name), name, len(texts)))
         for text in texts:
             size = len(text)
-            parts.append(_joint(size) if size < HEADERS_UP_TO else CRLF + b"$%d\r\n" % size)
+            parts.append(joint(size) if size < HEADERS_UP_TO else CRLF + b"$%d\r\n" % size)
             parts.append(text)
     parts.append(CRLF)
     return b"".join(parts)

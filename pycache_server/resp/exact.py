@@ -75,6 +75,10 @@ class ExactParser:
         """Whether no command has begun and no input is left."""
         return self._argv is None and self.position >= len(self._buffer)
 
+    def between(self) -> bool:
+        """Whether no command has begun."""
+        return self._argv is None
+
     def before_array(self) -> bool:
         """Whether the next command has not begun and will not be an inline one."""
         buffer, position = self._buffer, self.position

@@ -150,6 +150,17 @@ class _Probe:
             return 1
 
 
+def reader_of(most: int) -> tuple[Any, Depth] | None:
+    """A hiredis reader whose arrays may have ``most`` elements, with its depth of nesting; None where that cannot be
+    had. It gives NOTHING where nothing more is complete."""
+    if not _trusted_inside:
+        return None
+    reader = hiredis.Reader(notEnoughData=NOTHING)
+    inside = _Inside(reader)
+    inside.maxelements.value = most
+    return reader, inside.depth
+
+
 class Parser:
     """One connection's input. While it is not ``trusted`` (the client has yet to authenticate) every byte takes the
     exact parser, whose limits are lower then."""

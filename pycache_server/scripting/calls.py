@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import Flag
-from pycache_server.errors import OutOfMemory, RedisError
+from pycache_server.errors import NoReplicas, OutOfMemory, ReadOnlyReplica, RedisError
 from pycache_server.resp.encode import NULL_ARRAY, OK, Texts, Wire
 from pycache_server.scripting.replies import from_wire
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 STATUS, FAILED, REFUSED, NO_MEMORY = 1, 2, 3, 4
 """What kind of value Lua gets, where it is not just one: the text of a status, that of an error of a command, that of
 an error in how the function was called, nothing for want of memory."""
-ALL = 3
 LARGE = 64 * 1024
 """Bytes of a value from which on it is looked whether Lua has room for it."""
 _ELEMENT = 64
@@ -68,8 +67,6 @@ class Calls:
         """Whose script it is, where that is somebody who may not do everything."""
         self.wrote = False
         """Whether the present script has called a command that writes."""
-        self.replicated = ALL
-        """redis.set_repl: what of the writes goes to the append-only file (1) and to replicas (2)."""
         self.time = 0.0
         """The time of the present script's begin: it stands still while it runs."""
 
@@ -83,6 +80,16 @@ class Calls:
         """The table for the time when maxmemory is exceeded."""
         return _without(self.normal, {Flag.DENYOOM})
 
+    @cached_property
+    def follower(self) -> Rows:
+        """The table for a follower, or for a leader without enough of them."""
+        return _without(self.normal, {Flag.WRITE})
+
+    @cached_property
+    def unkept(self) -> Rows:
+        """The table for the time when changes cannot be kept."""
+        return _without(self.normal, {Flag.WRITE})
+
     def begin(self, session: Session, read_only: bool, full: bool) -> None:
         """A script begins, for a session."""
         client = self.client
@@ -91,12 +98,21 @@ class Calls:
         if client.resp != 2:
             client.speak(2)
         self.wrote = False
-        self.replicated = ALL
         self.time = self._core.clock.time
         self.rows = self._state = self.read_only if read_only else self.full if full else self.normal
+        replication = self._core.replication
+        refused = replication.refuses_writes or replication.lacks_replicas
+        if refused and not read_only and session.kind() != "master":
+            self.rows = self._state = self.follower
+        if self._core.disk_error is not None and not read_only:
+            self.rows = self._state = self.unkept
         self._caller = session if session.guard is not None else None
         if self._caller is not None or self._core.tracking.running is not None:
             self.rows = {}
+
+    def _refusal(self) -> bytes:
+        """Why replication lets scripts write nothing."""
+        return ReadOnlyReplica.text if self._core.replication.refuses_writes else NoReplicas.text
 
     def invoke(self, *words: Any) -> Any:
         """Run a command for the script. What Lua gets: a value, or a pair of a value and what kind it is."""
@@ -181,8 +197,13 @@ class Calls:
             self._core.access.demand_in_script(self._caller, row.command, argv)
         if self._state is self.read_only and flags & {Flag.WRITE, Flag.MAY_REPLICATE}:
             raise self._refused(row, READ_ONLY)
+        if self._state is self.follower and Flag.WRITE in flags:
+            raise self._refused(row, self._refusal())
         if self._state is self.full and Flag.DENYOOM in flags and not self.wrote:
             raise self._refused(row, OutOfMemory.text)
+        error = self._core.disk_error
+        if self._state is self.unkept and Flag.WRITE in flags and error is not None:
+            raise self._refused(row, error[0])
         if self._core.tracking.running is not None:
             row = self._core.tables.witness(row)
         return row, Flag.WRITE in flags

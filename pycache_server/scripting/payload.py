@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.args import option_of
@@ -81,9 +82,14 @@ def _read(scripts: Scripts, data: bytes) -> dict[bytes, Library]:
 
     Raises RedisError.
     """
-    libraries: dict[bytes, Library] = {}
-    functions: set[bytes] = set()
-    reader = Reader(data)
+    return make_libraries(scripts, _codes(Reader(data)))
+
+
+def _codes(reader: Reader) -> Iterator[bytes]:
+    """The code of each library of a payload.
+
+    Raises RedisError.
+    """
     while reader.left():
         kind = reader.byte()
         if kind == _LIBRARY_PRE_GA:
@@ -91,9 +97,19 @@ def _read(scripts: Scripts, data: bytes) -> dict[bytes, Library]:
         if kind != _LIBRARY:
             raise RedisError(b"ERR given type is not a function")
         try:
-            code = reader.string()
+            yield reader.string()
         except BadData:
             raise RedisError(b"ERR Failed loading library payload") from None
+
+
+def make_libraries(scripts: Scripts, codes: Iterable[bytes]) -> dict[bytes, Library]:
+    """Libraries of their code, which are not known to anybody yet.
+
+    Raises RedisError.
+    """
+    libraries: dict[bytes, Library] = {}
+    functions: set[bytes] = set()
+    for code in codes:
         library = make_library(scripts, code, libraries)
         for name in library.functions:
             if name in functions:

@@ -43,6 +43,7 @@ UNKILLABLE = (
     b"termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
 )
 CANNOT_WRITE = b"ERR Can not execute a script with write flag using *_ro command."
+NOT_ON_REPLICAS = b"READONLY Can not run script with write flag on readonly replica."
 NO_ROOM = b"OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
 TOO_LARGE = b"ERR the arguments of the script do not fit into Lua's memory (lua-max-memory)"
 
@@ -200,10 +201,14 @@ class Scripts:
                 full = False
             elif read_only:
                 raise RedisError(CANNOT_WRITE)
+            elif core.disk_error is not None:
+                raise RedisError(core.disk_error[1])
             elif full:
                 if "allow-oom" not in flags:
                     raise RedisError(NO_ROOM)
                 full = False
+        if flags is not None and not read_only and core.replication.refuses_writes and session.kind() != "master":
+            raise RedisError(NOT_ON_REPLICAS)
         if not self.engine.has_room(sum(map(len, argv))):
             raise RedisError(TOO_LARGE)
         self.calls.begin(session, read_only, full)
@@ -270,7 +275,7 @@ class Scripts:
 
     def set_repl(self, flags: float) -> None:
         """redis.set_repl: what of the script's writes is told to replicas and the append-only file."""
-        self.calls.replicated = int(flags)
+        self._core.feed.audience = int(flags)
 
     def log(self, level: float, text: bytes) -> None:
         """redis.log."""

@@ -1,7 +1,8 @@
 """One server, wired: settings, log, core, listeners, upkeep, cron. What it is made of, and its life and death.
 
-The order of a start: settings are there, the core is made, settings are applied to it, the listeners open, cron begins.
-The order of an end: listeners close, clients get what was written to them, everything stops.
+The order of a start: settings are there, the core is made, settings are applied to it, the listeners open, cron begins,
+the data set is loaded. The order of an end: it is saved, listeners close, clients get what was written to them,
+everything stops.
 """
 
 from __future__ import annotations
@@ -10,37 +11,52 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pycache_server import REDIS_VERSION, __version__
 from pycache_server.commands.extensions import installed_modules, load_commands
+from pycache_server.commands.registry import Command
+from pycache_server.repl.follower import ID_SIZE
 from pycache_server.server import apply
 from pycache_server.server.acceptor import Acceptor, open_sockets
 from pycache_server.server.aclfile import load_users
+from pycache_server.server.aof import AppendOnly
 from pycache_server.server.apply import CannotListen
 from pycache_server.server.attend import Attendant
 from pycache_server.server.cron import Cron
+from pycache_server.server.ending import Ending
+from pycache_server.server.follow import Follow, master_of
 from pycache_server.server.gc import Collector
 from pycache_server.server.host import RealHost
 from pycache_server.server.listener import Connection
+from pycache_server.server.loads import Loads
 from pycache_server.server.log import Log
 from pycache_server.server.memory import MemoryGauge
 from pycache_server.server.migrate import Migrations
+from pycache_server.server.outbox import Outbox
 from pycache_server.server.pages import HugePages
+from pycache_server.server.replicate import Deliveries
+from pycache_server.server.saves import Saves
 from pycache_server.server.setup import make_core
+from pycache_server.server.snapshots import Snapshots
 from pycache_server.server.spare import SpareMemory
 from pycache_server.server.upkeep import Upkeep
 from pycache_server.settings.config import Settings
 from pycache_server.store.buckets import make_known
+from pycache_server.store.memory import weigh_all
 
 DRAIN_TIMEOUT = 2.0
 """Seconds that clients get at the end to read what was written to them."""
 
 
+class Doomed(Exception):
+    """The server must end, and does."""
+
+
 class App:
-    """A server on a running event loop.
+    """A server on a running event loop. ``commands`` are those that it has where these are not all.
 
     ``owns_process`` says that the process is ours alone: the server then takes care of garbage collection.
 
@@ -55,11 +71,14 @@ class App:
         owns_process: bool = False,
         loop_name: str = "asyncio",
         embedded: bool = False,
+        commands: Iterable[Command] | None = None,
     ) -> None:
         self.settings = settings
         self.log = log
         self.config_file = config_file
         self.loop_name = loop_name
+        self.mode = "standalone"
+        """What INFO calls ``redis_mode``."""
         self.started_at = time.time()
         self.collector: Collector | None = Collector(self._make_known) if owns_process else None
         self.pages: HugePages | None = HugePages() if owns_process else None
@@ -69,30 +88,45 @@ class App:
         self.loop = asyncio.get_running_loop()
         self.host = RealHost(self.loop, log)
         added = load_commands([*installed_modules(), *settings["load-commands"]])
-        self.core = make_core(self.host, settings["databases"], settings.renamed, added)
+        self.core = make_core(self.host, settings["databases"], settings.renamed, added, commands)
         self.core.owner = self
+        weigh_all(self.core.shape.surroundings)
         self.run_id = self.host.token(40).decode()
         self.memory = MemoryGauge(self.core.keyspace, self.core.shape)
         self.upkeep = Upkeep(self.core, self.loop, self.memory.step)
         self.spare = SpareMemory(self.upkeep.tidier, self.collector) if self.collector is not None else None
+        self.snapshots = Snapshots(self)
+        self.saves = Saves(self)
+        self.outbox = Outbox(self.core.feed, self.host.defer, self._bind_connections)
+        self.aof = AppendOnly(self, self.die)
+        self.loads = Loads(self)
+        self.core.keyspace.on_flushed = self.saves.flushed
         self.cron = Cron(self, self.core, self.loop)
         attendant = Attendant(self)
         self.host.attend, self.host.attend_no_more = attendant.poll, attendant.end
         self.embedded = embedded
         """Whether the process belongs to another program: then port 0 is one of the system's choice."""
-        self.replication_id = self.host.token(40).decode()
+        self.ending = Ending(self)
         self.tasks: set[asyncio.Task[None]] = set()
         self.migrations = Migrations(self.core)
+        self.follow = Follow(self)
+        self.deliveries = Deliveries(self)
+        replication = self.core.replication
+        replication.leading.snapshots, replication.leading.on_tick = self.deliveries, self.deliveries.tick
+        replication.follow, replication.unfollow = self.follow.follow, self.follow.lead
         self.relisten_values: dict[str, object] = {name: settings.values[name] for name in apply.RELISTEN}
         """``bind`` and ``port`` as they are in force."""
         self._listeners: list[asyncio.Server | Acceptor] = []
         self._unix_listener: asyncio.Server | None = None
+        self.is_saved = False
+        """Whether the data set has been saved for the last time, or shall not be."""
         self._stopped = False
 
     # Life
 
-    async def start(self) -> None:
-        """Apply the settings, open the listeners, begin.
+    async def start(self, load: bool = True) -> None:
+        """Apply the settings, open the listeners, begin. Clients are told to wait for the data set, if there is one to
+        ``load``.
 
         Raises CannotListen, and apply.CannotApply for a setting or users that cannot be had.
         """
@@ -101,6 +135,8 @@ class App:
         apply.check_renames(self)
         apply.apply_all(self)
         load_users(self)
+        if self.settings["appendonly"] or (load and self.loads.wanted()):
+            self.core.become_loading("sync")
         await self._listen_unix()
         await self.listen()
         if self.collector is not None:
@@ -108,10 +144,54 @@ class App:
             self.collector.start()
         self.cron.start()
         self.core.keyspace.wake()
+        if not self.core.loading:
+            self._begin_following()
+
+    def _begin_following(self) -> None:
+        """Follow the configured master, from where the RDB file stands in its stream that was loaded, if one was."""
+        if self.settings["replicaof"]:
+            if not self.settings["appendonly"]:
+                self.follow.recall(self.loads.last_aux)
+            self.follow.begin(*master_of(self.settings["replicaof"]))
+
+    async def load(self) -> None:
+        """Load the data set, if there is one: what follows ``start``.
+
+        Raises loads.CannotLoad.
+        """
+        waits = bool(self.core.loading)
+        if self.settings["appendonly"]:
+            await self.aof.load_at_start()
+        else:
+            self.aof.stay_off()
+            if self.core.loading:
+                await self.loads.load_at_start()
+            if not self.settings["replicaof"]:
+                self._recall_history(self.loads.last_aux)
+        if waits:
+            self._begin_following()
+
+    def _recall_history(self, aux: dict[bytes, bytes]) -> None:
+        """Let those go on who have followed the data set that was loaded, if it tells where in which history it is."""
+        replication_id, offset = aux.get(b"repl-id", b""), aux.get(b"repl-offset", b"")
+        if len(replication_id) == ID_SIZE and offset.isdigit():
+            self.core.replication.recall(replication_id, int(offset))
 
     def _make_known(self) -> None:
         for database in self.core.keyspace.databases:
             make_known(database.buckets)
+
+    def shut_down(self, options: Collection[str] = ()) -> bool:
+        """Let the server end, after the data set has been saved: where there are save points, or ``save`` is among the
+        options, and ``nosave`` is not. Whether it ends: where saving fails, it does with ``force`` alone."""
+        save = "save" in options or (bool(self.settings["save"]) and "nosave" not in options)
+        if not self.aof.may_end("force" in options or "nosave" in options):
+            return False
+        if not self.saves.last(save and not self.core.loading, "force" in options):
+            return False
+        self.is_saved = True
+        self.stop_requested()
+        return True
 
     async def stop(self) -> None:
         """Close everything; clients get what was written to them."""
@@ -119,8 +199,10 @@ class App:
             return
         self._stopped = True
         self.cron.stop()
+        self.snapshots.abort()
         self.upkeep.stop()
         self.migrations.close()
+        self.follow.stop()
         await self.close_listeners()
         for session in list(self.core.sessions.values()):
             session.close()
@@ -130,12 +212,29 @@ class App:
         for session in list(self.core.sessions.values()):
             session.abort()
         await asyncio.sleep(0)
+        self.aof.disable()
         if self._unix_listener is not None:
             self._unix_listener.close()
             with contextlib.suppress(OSError):
                 Path(self.socket_path).unlink()
         if self.collector is not None:
             self.collector.stop()
+
+    def die(self, problem: str) -> NoReturn:
+        """End at once, because nobody can be told the truth any more: clients are cut off without their replies."""
+        self.log.write("warning", problem)
+        for session in list(self.core.sessions.values()):
+            session.abort()
+        if not self.embedded:
+            os._exit(1)
+        self.stop_requested()
+        raise Doomed(problem)
+
+    def _bind_connections(self) -> None:
+        """The outbox is in force, or is no more."""
+        for session in list(self.core.sessions.values()):
+            if isinstance(session.link, Connection):
+                session.link.bind()
 
     # Listeners
 

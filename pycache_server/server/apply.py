@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pycache_server.evict.base import ALL_KEYS, VOLATILE, UnknownPolicy, load_policy, policy_names
 from pycache_server.evict.noeviction import NoEviction
+from pycache_server.server.appenddir import CannotAppend
 from pycache_server.session.core import OutputLimit
 from pycache_server.session.room import seconds_of
 from pycache_server.store.events import parse_flags
@@ -129,13 +130,15 @@ def _memory(app: App) -> None:
         raise CannotApply("argument(s) must be one of the following: " + ", ".join(policy_names())) from None
     limits = tuple(_limit(app, *words) for words in app.settings["limit"])
     size = app.settings["maxmemory"]
+    before = bool(app.core.keyspace.maxmemory), app.core.shape.limited
     if size or limits:
         engine, volatile = (policy.engine, policy.volatile) if size else (NoEviction, False)
         app.core.shape.use_engine(engine, volatile, limits)
     else:
         app.core.shape.use_engine(None)
     app.core.room.limit(size)
-    app.core.tables.refresh()
+    if before != (bool(size), app.core.shape.limited):
+        app.core.tables.refresh()
 
 
 def _limit(app: App, scope: str, which: str, size: int, name: str) -> Limit:
@@ -180,6 +183,14 @@ def _lifetimes(app: App) -> None:
         for name in ("default-ttl", "max-ttl")
     )
     app.core.shape.use_lifetimes(Lifetimes(default, longest))
+
+
+def _lazy_frees(app: App) -> None:
+    """By which word the removal of keys is told."""
+    keyspace, settings = app.core.keyspace, app.settings
+    keyspace.expired_verb = b"UNLINK" if settings["lazyfree-lazy-expire"] else b"DEL"
+    keyspace.evicted_verb = b"UNLINK" if settings["lazyfree-lazy-eviction"] else b"DEL"
+    keyspace.removed_verb = b"UNLINK" if settings["lazyfree-lazy-server-del"] else b"DEL"
 
 
 def _maxclients(app: App) -> None:
@@ -230,6 +241,17 @@ def _log(app: App) -> None:
     app.log.form = app.settings["log-format"]
 
 
+def _appending(app: App) -> None:
+    try:
+        app.aof.switch(app.settings["appendonly"])
+    except CannotAppend as problem:
+        raise CannotApply(str(problem)) from None
+
+
+def _append_settings(app: App) -> None:
+    app.aof.appending.configure()
+
+
 def _title(app: App) -> None:
     """Show in the process list what this is, where setproctitle is installed."""
     if not app.settings["set-proc-title"] or app.collector is None:
@@ -251,10 +273,49 @@ def _title(app: App) -> None:
     setproctitle(title.strip())
 
 
+def _following(app: App) -> None:
+    app.follow.refresh()
+
+
+def _leading(app: App) -> None:
+    replication, settings = app.core.replication, app.settings
+    limits = replication.leading.leader.limits
+    limits.ping_period = settings["repl-ping-replica-period"]
+    limits.timeout = settings["repl-timeout"]
+    limits.backlog_ttl = settings["repl-backlog-ttl"]
+    limits.diskless = settings["repl-diskless-sync"]
+    limits.delay = settings["repl-diskless-sync-delay"]
+    limits.most_waiting = settings["repl-diskless-sync-max-replicas"]
+    limits.least_good = settings["min-replicas-to-write"]
+    limits.max_lag = settings["min-replicas-max-lag"]
+    replication.resize_backlog(settings["repl-backlog-size"])
+    replication.leading.count_good()
+    replication.set_gate()
+
+
+def _saves(app: App) -> None:
+    app.saves.refresh()
+
+
 APPLY: dict[str, Callable[[App], None]] = {
+    **dict.fromkeys(
+        (
+            "repl-ping-replica-period",
+            "repl-backlog-ttl",
+            "repl-backlog-size",
+            "repl-diskless-sync",
+            "repl-diskless-sync-delay",
+            "repl-diskless-sync-max-replicas",
+            "min-replicas-to-write",
+            "min-replicas-max-lag",
+        ),
+        _leading,
+    ),
     "loglevel": _log,
     "log-format": _log,
     "dir": _directory,
+    "save": _saves,
+    "stop-writes-on-bgsave-error": _saves,
     "proto-max-bulk-len": _input_limits,
     "client-query-buffer-limit": _input_limits,
     "client-output-buffer-limit": _output_limits,
@@ -279,7 +340,12 @@ APPLY: dict[str, Callable[[App], None]] = {
     **dict.fromkeys(
         ("maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "maxmemory-eviction-tenacity"), _eviction
     ),
+    **dict.fromkeys(("lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del"), _lazy_frees),
     "maxclients": _maxclients,
+    **dict.fromkeys(("replica-read-only", "replica-serve-stale-data", "replica-ignore-maxmemory"), _following),
+    "appendonly": _appending,
+    "appendfsync": _append_settings,
+    "aof-timestamp-enabled": _append_settings,
     "busy-reply-threshold": _scripting,
     "lua-max-memory": _scripting,
     "proc-title-template": _title,

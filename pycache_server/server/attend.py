@@ -116,6 +116,7 @@ class Attendant:
             else:
                 self._read(descriptor)
         self._app.core.flush()
+        self._app.outbox.flush()
 
     def _begin(self) -> None:
         app = self._app

@@ -60,6 +60,8 @@ class Cron:
         core.peak_memory = max(core.peak_memory, self._app.memory.peak())
         core.room.look()
         core.blocking.rest()
+        self._app.saves.tick()
+        self._app.aof.tick()
         self._look_at_sessions(now)
         if self._app.collector is not None:
             begin = core.host.ticks()

@@ -13,6 +13,9 @@
 Any directive of redis.conf is a keyword argument, with underscores for hyphens: ``maxmemory="100mb"``. Several servers
 in one process do not disturb each other: each has its own keyspace, clients, settings and statistics. An embedded
 server leaves signals, garbage collection, the working directory and the standard output to the program.
+
+Where ``dir``, ``dbfilename`` or ``save`` is given, the server loads that file before it is there for the program (a
+``dump.rdb`` that happens to lie around is left alone otherwise), and with save points it writes it when it is stopped.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ from pycache_server.server.log import Log
 from pycache_server.settings.config import Settings, arguments_to_text
 
 START_TIMEOUT = 30.0
+_PERSISTENT = {"dir", "dbfilename", "save"}
+"""Options by which a program says that it wants a file."""
 
 
 def _settings(port: int, options: dict[str, object]) -> Settings:
@@ -48,13 +53,15 @@ class Server:
     the process's garbage collection, which keeps its pauses short (server/gc.py).
 
     Raises settings.ConfigError for an option that cannot be, and OSError where the port cannot be opened; ``start``
-    raises plugins.LoadError where the commands of others cannot be loaded.
+    raises plugins.LoadError where the commands of others cannot be loaded, and loads.CannotLoad where the data set
+    cannot be.
     """
 
     def __init__(self, port: int = 0, *, log: str = "", manage_gc: bool = False, **options: object) -> None:
         self._settings = _settings(port, options)
         self._log = Log(self._settings["loglevel"], log, self._settings["log-format"], quiet=not log)
         self._manage_gc = manage_gc
+        self._persists = not _PERSISTENT.isdisjoint(options)
         self._app: App | None = None
         self._stop = asyncio.Event()
 
@@ -85,13 +92,20 @@ class Server:
         loop = asyncio.get_running_loop()
         name = "uvloop" if type(loop).__module__.startswith("uvloop") else "asyncio"
         app = App(self._settings, self._log, owns_process=self._manage_gc, loop_name=name, embedded=True)
-        await app.start()
+        await app.start(load=self._persists)
         app.stop_requested = self._stop.set
+        try:
+            await app.load()
+        except BaseException:
+            await app.stop()
+            raise
         self._app = app
 
     async def stop(self) -> None:
         """Close everything."""
         if self._app is not None:
+            if not self._app.is_saved:
+                self._app.shut_down({"force"})
             await self._app.stop()
             self._app = None
             self._log.close()

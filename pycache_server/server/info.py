@@ -1,6 +1,6 @@
 """INFO: every section and field name of Redis 7, with true figures.
 
-A section is a function that gives its fields in order. What only an allocator or a fork could tell is 0, as is what
+A section is a function that gives its fields in order. What only an allocator could tell is 0, as is what
 belongs to features that this version does not have; those rows stand here too, because exporters and dashboards ask for
 them by name. Our own fields begin with ``pycache_``.
 """
@@ -55,7 +55,7 @@ def _server(app: App) -> Fields:
     yield "redis_git_sha1", "00000000"
     yield "redis_git_dirty", 0
     yield "redis_build_id", f"pycache-{__version__}"
-    yield "redis_mode", "standalone"
+    yield "redis_mode", app.mode
     yield "os", f"{platform.system()} {platform.release()} {platform.machine()}"
     yield "arch_bits", 64 if sys.maxsize > 2**32 else 32
     yield "monotonic_clock", "POSIX clock_gettime"
@@ -85,7 +85,7 @@ def _server(app: App) -> Fields:
 def _clients(app: App) -> Fields:
     core = app.core
     sessions = list(core.sessions.values())
-    yield "connected_clients", len(sessions)
+    yield "connected_clients", len(sessions) - len(core.replication.leading.links)
     yield "cluster_connections", 0
     yield "maxclients", app.settings["maxclients"]
     yield "client_recent_max_input_buffer", max((each.parser.held() for each in sessions), default=0)
@@ -144,7 +144,7 @@ def _memory(app: App) -> Fields:
     yield "mem_clients_normal", buffers
     yield "mem_cluster_links", 0
     yield "mem_overhead_db_hashtable_rehashing", 0
-    yield "mem_aof_buffer", 0
+    yield "mem_aof_buffer", app.aof.appending.buffered()
     yield "mem_allocator", "pymalloc"
     yield "active_defrag_running", 0
     yield "lazyfree_pending_objects", len(core.keyspace.discarded)
@@ -182,23 +182,40 @@ def _zeros(*names: str) -> Fields:
 
 
 def _persistence(app: App) -> Fields:
-    yield from _zeros("loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age")
-    yield "current_fork_perc", "0.00"
-    yield from _zeros("current_save_keys_processed", "current_save_keys_total")
-    yield "rdb_changes_since_last_save", sum(database.dirty for database in app.core.keyspace.databases)
-    yield "rdb_bgsave_in_progress", 0
-    yield "rdb_last_save_time", int(app.started_at)
-    yield "rdb_last_bgsave_status", "ok"
-    yield "rdb_last_bgsave_time_sec", -1
-    yield "rdb_current_bgsave_time_sec", -1
-    yield from _zeros("rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded")
-    yield from _zeros("aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
-    yield "aof_last_rewrite_time_sec", -1
-    yield "aof_current_rewrite_time_sec", -1
-    yield "aof_last_bgrewrite_status", "ok"
-    yield from _zeros("aof_rewrites", "aof_rewrites_consecutive_failures")
-    yield "aof_last_write_status", "ok"
-    yield from _zeros("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size")
+    saves, loads, snapshot = app.saves, app.loads, app.snapshots.running
+    now = app.host.time()
+    yield "loading", int(app.core.loading == "sync")
+    yield "async_loading", int(app.core.loading == "async")
+    yield "current_cow_peak", snapshot.peak_private if snapshot is not None else 0
+    yield "current_cow_size", snapshot.private if snapshot is not None else 0
+    yield "current_cow_size_age", int(now - snapshot.reported_at) if snapshot is not None else 0
+    part = 100 * snapshot.keys / max(snapshot.total, 1) if snapshot is not None else 0.0
+    yield "current_fork_perc", f"{part:.2f}"
+    yield "current_save_keys_processed", snapshot.keys if snapshot is not None else 0
+    yield "current_save_keys_total", snapshot.total if snapshot is not None else 0
+    yield "rdb_changes_since_last_save", saves.changes()
+    yield "rdb_bgsave_in_progress", int(saves.running is not None)
+    yield "rdb_last_save_time", int(saves.last_save)
+    yield "rdb_last_bgsave_status", "ok" if saves.last_ok else "err"
+    yield "rdb_last_bgsave_time_sec", saves.last_seconds
+    yield "rdb_current_bgsave_time_sec", int(now - saves.running.started) if saves.running is not None else -1
+    yield "rdb_saves", saves.count
+    yield "rdb_last_cow_size", saves.last_private
+    yield "rdb_last_load_keys_expired", loads.last_expired
+    yield "rdb_last_load_keys_loaded", loads.last_keys
+    yield from app.aof.fields()
+    yield from _zeros("module_fork_in_progress", "module_fork_last_cow_size")
+    yield from app.aof.running_fields()
+    loading = app.aof.loading or loads.current
+    if loading is not None:
+        progress = loading.progress
+        spent = max(now - loads.started, 0.0)
+        yield "loading_start_time", int(loads.started)
+        yield "loading_total_bytes", progress.total
+        yield "loading_rdb_used_mem", int(loading.aux.get(b"used-mem", b"0"))
+        yield "loading_loaded_bytes", progress.done
+        yield "loading_loaded_perc", f"{100 * progress.done / max(progress.total, 1):.2f}"
+        yield "loading_eta_seconds", int(spent * (progress.total - progress.done) / max(progress.done, 1))
 
 
 def _stats(app: App) -> Fields:
@@ -208,13 +225,17 @@ def _stats(app: App) -> Fields:
     yield "instantaneous_ops_per_sec", round(core.rates["commands"].value())
     yield "total_net_input_bytes", stats.input_bytes
     yield "total_net_output_bytes", stats.output_bytes
-    yield from _zeros("total_net_repl_input_bytes", "total_net_repl_output_bytes")
+    yield "total_net_repl_input_bytes", stats.repl_input_bytes
+    yield "total_net_repl_output_bytes", stats.repl_output_bytes
     yield "instantaneous_input_kbps", f"{core.rates['input'].value() / 1024:.2f}"
     yield "instantaneous_output_kbps", f"{core.rates['output'].value() / 1024:.2f}"
     yield "instantaneous_input_repl_kbps", "0.00"
     yield "instantaneous_output_repl_kbps", "0.00"
     yield "rejected_connections", stats.rejected_connections
-    yield from _zeros("sync_full", "sync_partial_ok", "sync_partial_err")
+    leader = core.replication.leading.leader
+    yield "sync_full", leader.full
+    yield "sync_partial_ok", leader.partial
+    yield "sync_partial_err", leader.refused
     yield "expired_subkeys", sum(database.expired_fields for database in databases)
     yield "expired_keys", sum(database.expired for database in databases)
     yield "expired_stale_perc", "0.00"
@@ -231,7 +252,8 @@ def _stats(app: App) -> Fields:
     yield "pubsub_channels", len(core.pubsub.channels)
     yield "pubsub_patterns", len(core.pubsub.patterns)
     yield "pubsubshard_channels", len(core.pubsub.shard_channels)
-    yield from _zeros("latest_fork_usec", "total_forks")
+    yield "latest_fork_usec", int(app.snapshots.fork_seconds * 1e6)
+    yield "total_forks", app.snapshots.forks
     yield "migrate_cached_sockets", app.migrations.cached()
     yield from _zeros("slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses")
     yield from _zeros("active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time")
@@ -255,6 +277,7 @@ def _stats(app: App) -> Fields:
     yield "acl_access_denied_cmd", refused[DENIED_COMMAND]
     yield "acl_access_denied_key", refused[DENIED_KEY]
     yield "acl_access_denied_channel", refused[DENIED_CHANNEL]
+    yield "pycache_replication_errors", app.follow.errors
     yield "pycache_internal_errors", stats.unexpected_errors
     if app.collector is not None:
         yield "pycache_gc_steps", app.collector.steps
@@ -264,16 +287,27 @@ def _stats(app: App) -> Fields:
 
 
 def _replication(app: App) -> Fields:
-    yield "role", "master"
-    yield "connected_slaves", 0
-    yield "master_failover_state", "no-failover"
-    yield "master_replid", app.replication_id
-    yield "master_replid2", "0" * 40
-    yield "master_repl_offset", 0
-    yield "second_repl_offset", -1
-    yield "repl_backlog_active", 0
+    replication = app.core.replication
+    history, backlog, following = replication.history, replication.backlog, replication.following
+    yield "role", "master" if following is None else "slave"
+    if following is not None:
+        yield from following.info()
+    leading = replication.leading
+    yield "connected_slaves", len(leading.links)
+    if leading.leader.limits.least_good and leading.leader.limits.max_lag:
+        yield "min_slaves_good_slaves", leading.good
+    now = app.core.host.ticks()
+    for number, replica in enumerate(leading.leader.replicas):
+        yield f"slave{number}", replica.described(now)
+    yield "master_failover_state", replication.failover.shown
+    yield "master_replid", history.id.decode()
+    yield "master_replid2", history.second_id.decode()
+    yield "master_repl_offset", history.offset
+    yield "second_repl_offset", history.second_offset
+    yield "repl_backlog_active", int(backlog is not None)
     yield "repl_backlog_size", app.settings["repl-backlog-size"]
-    yield from _zeros("repl_backlog_first_byte_offset", "repl_backlog_histlen")
+    yield "repl_backlog_first_byte_offset", 0 if backlog is None else backlog.start + 1
+    yield "repl_backlog_histlen", 0 if backlog is None else len(backlog)
 
 
 def _cpu(app: App) -> Fields:
@@ -326,7 +360,7 @@ def _cluster(app: App) -> Fields:
 
 def _keyspace(app: App) -> Fields:
     for database in app.core.keyspace.databases:
-        keys = database.live_size()
+        keys = database.shown_size()
         if keys:
             times = f"expires={database.volatile()},avg_ttl={database.mean_ttl()},subexpiry={database.fields.size}"
             yield f"db{database.index}", f"keys={keys},{times}"

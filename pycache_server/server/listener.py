@@ -1,7 +1,8 @@
 """Connections: the asyncio.Protocol between a transport and a session, and nothing else.
 
-The transport calls the session's ``receive`` directly, and the session writes to the transport directly. Here is what
-happens around that: who may come in, keep-alive, the client that does not read, and the end.
+The transport calls the session's ``receive`` directly, and the session writes to the transport directly, or to a line
+of the outbox while there is one in force (outbox.py). Here is what happens around that: who may come in, keep-alive,
+the client that does not read, and the end.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pycache_server.session.session import Session
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
+    from pycache_server.server.outbox import Line
 
 _TOO_MANY = b"-ERR max number of clients reached\r\n"
 _PROTECTED = (
@@ -25,14 +27,20 @@ _PROTECTED = (
 )
 
 
+_TRANSPORT = 1
+_LINE = 2
+
+
 class Connection(asyncio.Protocol):
     """One client's connection. It is its session's Link."""
 
-    __slots__ = ("_app", "_transport", "data_received", "session", "write")
+    __slots__ = ("_app", "_line", "_stuck", "_transport", "data_received", "session", "write")
 
     def __init__(self, app: App, core: Core) -> None:
         self._app = app
         self._transport: asyncio.Transport | None = None
+        self._line: Line | None = None
+        self._stuck = 0  # why the client may not execute anything: bits of _TRANSPORT and _LINE
         self.write = _write_nowhere
         self.session = session = Session(core, self)
         self.data_received = session.receive  # type: ignore[method-assign]  # no frame between transport and session
@@ -41,7 +49,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = connected = cast("asyncio.Transport", transport)
-        self.write = connected.write
+        self.bind()
         session = self.session
         family = _family(connected)
         session.unix = family == "unix"
@@ -83,19 +91,69 @@ class Connection(asyncio.Protocol):
         session.on_lost()
         self.write = self.data_received = _write_nowhere  # type: ignore[method-assign]
         self._transport = None
+        if self._line is not None:
+            self._line.drop()
+            self._line = None
+
+    def eof_received(self) -> bool:
+        """Whether the connection is to stay half open: there is something to be sent that is held."""
+        if self._line is None or not self._line.held:
+            return False
+        self._line.ending = True
+        return True
 
     def pause_writing(self) -> None:
-        self.session.on_congestion()
+        self._stick(_TRANSPORT)
 
     def resume_writing(self) -> None:
-        self.session.on_relief()
+        self._loosen(_TRANSPORT)
+
+    def _stick(self, why: int) -> None:
+        before, self._stuck = self._stuck, self._stuck | why
+        if not before:
+            self.session.on_congestion()
+
+    def _loosen(self, why: int) -> None:
+        before, self._stuck = self._stuck, self._stuck & ~why
+        if before and not self._stuck:
+            self.session.on_relief()
+
+    # The outbox
+
+    def bind(self) -> None:
+        """Write to the transport, or by way of the outbox while there is one in force. What was held goes out when the
+        outbox ends."""
+        if self._transport is None:
+            return
+        if self._app.outbox.active:
+            if self._line is None:
+                self._line = self._app.outbox.line(self, self._transport.write)
+            self.write = self._line.write
+        else:
+            self._line = None
+            self.write = self._transport.write
+
+    def on_full(self) -> None:
+        """See outbox.py."""
+        self._stick(_LINE)
+
+    def on_room(self) -> None:
+        """See outbox.py."""
+        self._loosen(_LINE)
+
+    def on_end(self) -> None:
+        """See outbox.py."""
+        if self._transport is not None:
+            self._transport.close()
 
     def go_on(self, transport: asyncio.BaseTransport, unsent: bytes) -> None:
         """Continue by another transport; ``unsent`` is what the old one has left."""
         self._transport = connected = cast("asyncio.Transport", transport)
-        self.write = connected.write
         if unsent:
             connected.write(unsent)
+        if self._line is not None:
+            self._line.send = connected.write
+        self.bind()
 
     def write_at_once(self, wanted: bool) -> None:
         """Let the transport try to send whatever it is given in the same moment, or when it likes to."""
@@ -106,7 +164,10 @@ class Connection(asyncio.Protocol):
 
     def buffered(self) -> int:
         """See session/host.py."""
-        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+        if self._transport is None:
+            return 0
+        held = self._line.size if self._line is not None else 0
+        return self._transport.get_write_buffer_size() + held
 
     def descriptor(self) -> int:
         """See session/host.py."""
@@ -125,11 +186,16 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """See session/host.py."""
-        if self._transport is not None:
+        if self._line is not None and self._line.held:
+            self._line.ending = True
+            self.pause_reading()
+        elif self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
-        """See session/host.py."""
+        """See session/host.py. What is held is never sent."""
+        if self._line is not None:
+            self._line.drop()
         if self._transport is not None:
             self._transport.abort()
 

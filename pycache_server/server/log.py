@@ -80,6 +80,15 @@ class Log:
         priorities = (syslog.LOG_DEBUG, syslog.LOG_INFO, syslog.LOG_NOTICE, syslog.LOG_WARNING)
         syslog.syslog(priorities[LEVELS.index(level)], message)
 
+    def descriptor(self) -> int:
+        """The file descriptor that is written to."""
+        return self._stream.fileno() if self._stream is not None else 1
+
+    def become_child(self) -> None:
+        """This is a copy of the process now: its lines say so, and go to the file alone."""
+        self.role = "C"
+        self._syslog = None
+
     def close(self) -> None:
         """Close the file."""
         if self._stream is not None:

@@ -296,6 +296,8 @@ class _Exchange:
         if type(now) is not bytes and dump(now, core.keyspace.encodings, core.keyspace.compress) != payload:
             return False
         database.delete(key, DEL)
+        if core.feed.active:
+            core.feed.tell(database.index, [b"DEL", key])
         if core.blocking.ready:
             core.blocking.serve_ready()
         return True

@@ -17,6 +17,8 @@ from pycache_server.store.tidy import Tidier
 
 SLICE = 0.001
 """Seconds that one slice takes, roughly."""
+CHANGE_SLICE = 0.0004
+"""The same while the eviction engine changes, whose steps may take as long again."""
 EXPIRE_BATCH = 64
 FREE_BATCH = 2048
 TIDY_BATCH = 1000
@@ -80,10 +82,11 @@ class Upkeep:
         expired = ticks()
         self.expire_seconds += expired - begin
         watch_latency(core.latency, core.clock, "expire-cycle", expired - begin)
-        while ticks() - expired < SLICE:
+        changing = False
+        while ticks() - expired < (CHANGE_SLICE if changing else SLICE):
             freeing = free_slice(core.keyspace, FREE_BATCH)
             changing = core.shape.step()
-            evicting = core.room.trim() or (core.room.exceeded and core.room.make() and not core.pause.mode)
+            evicting = core.room.trim() or (core.room.exceeded and core.room.make() and not core.keyspace.keeps_all)
             tidying = self.tidier.step(TIDY_BATCH)
             if not self._count() and not freeing and not changing and not evicting and not tidying:
                 return more
@@ -92,7 +95,7 @@ class Upkeep:
     def _expire(self, until: float) -> bool:
         """Remove due keys and fields until a time in ticks. Whether there are more."""
         core = self._core
-        if not self.expires_actively or core.pause.mode:
+        if not self.expires_actively or core.keyspace.stands_still:
             return False
         for database in core.keyspace.databases:
             while (database.wheel.size or database.fields.size) and database.expire_due(EXPIRE_BATCH):
@@ -102,10 +105,10 @@ class Upkeep:
 
     def _until_due(self) -> float | None:
         """Seconds until the next key or field is due, None where none will be."""
-        if not self.expires_actively:
+        if not self.expires_actively or self._core.keyspace.stands_still:
             return None
         dues = [due for database in self._core.keyspace.databases if (due := database.next_due()) is not None]
         if not dues:
             return None
         now = self._core.host.time()
-        return min(max(min(dues) / 1000 - now, SLICE if self._core.pause.mode else 0.0), 3600.0)
+        return min(max(min(dues) / 1000 - now, 0.0), 3600.0)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pycache_server.session.session import Session
 
 
+_ROLE_CHANGED = b"UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
 Place = tuple[int, bytes]
 """A key of a database, by its index."""
 _WAKES_NOBODY = LIST | ZSET | KEY_MISS | QUIET  # the kinds of events that do not, unless the key is new
@@ -51,6 +52,10 @@ class Waiter:
         self.wants = wants
         self.grows = grows
         self.timer: Timer | None = None
+
+    def names(self) -> list[bytes]:
+        """The keys by their names."""
+        return [key for _, key in self.places]
 
 
 class Blocking:
@@ -138,10 +143,10 @@ class Blocking:
         """Serve one client, if the value of the key is what it waits for. Whether it was."""
         if waiter.wants is not None and not isinstance(value, waiter.wants):
             return False
-        session = waiter.session
+        session, feed = waiter.session, self._core.feed
         session.answering = True  # what it hears of its own doing follows the reply
         try:
-            answer = waiter.serve(key)
+            answer = feed.served(waiter, key) if feed.active else waiter.serve(key)
         except RedisError as error:
             answer = error.with_traceback(None)  # whose frames would refer to the answer: a cycle
         except Exception as error:
@@ -167,6 +172,14 @@ class Blocking:
         self.release(waiter)
         session.reply(waiter.on_timeout if error is None else error)
         return True
+
+    def unblock_all(self) -> None:
+        """The server has become a follower: who waits for writes waits in vain, and must look for the new leader."""
+        for session in list(self._core.sessions.values()):
+            if session.waiter is not None:
+                self.release(session.waiter)
+                session.reply(RedisError(_ROLE_CHANGED))
+                session.close()
 
     def forget(self, session: Session) -> None:
         """A client has gone."""

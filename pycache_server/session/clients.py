@@ -244,7 +244,7 @@ def client_pause(session: Session, argv: list[bytes]) -> Any:
     mode = option_of(argv[3]) if len(argv) == 4 else b"ALL"
     if mode not in (b"WRITE", b"ALL"):
         raise RedisError(b"ERR CLIENT PAUSE mode must be WRITE or ALL")
-    seconds = timeout_ms(argv[2], session.keyspace.clock.now())
+    seconds = timeout_ms(argv[2], session.keyspace.clock.today())
     session.core.pause.begin(seconds, mode.decode().lower())
     return OK
 

@@ -52,11 +52,11 @@ def sized(call: Handler, row: Row, core: Core) -> Handler:
         finally:
             size = size_of_request(argv)
             if size >= logs.requests.threshold:
-                logs.requests.note(session, row, argv, size, core.clock.time)
+                logs.requests.note(session, row, argv, size, core.clock.seconds())
             if logs.replies.threshold != NEVER:
                 size = size_of_reply(session, Wire(error.wire) if error is not None else value)
                 if size >= logs.replies.threshold:
-                    logs.replies.note(session, row, argv, size, core.clock.time)
+                    logs.replies.note(session, row, argv, size, core.clock.seconds())
         return value
 
     return run

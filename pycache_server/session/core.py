@@ -19,6 +19,7 @@ from pycache_server.session.blocking import Blocking
 from pycache_server.session.commandlog import SizeLogs
 from pycache_server.session.describe import monitor_line
 from pycache_server.session.feed import Feed
+from pycache_server.session.gates import Gates
 from pycache_server.session.host import Host
 from pycache_server.session.hotkeys import HotKeys
 from pycache_server.session.latency import LatencyMonitor
@@ -26,10 +27,12 @@ from pycache_server.session.modes import Tables
 from pycache_server.session.observers import Observers
 from pycache_server.session.pause import Pause
 from pycache_server.session.pubsub import PubSub
+from pycache_server.session.replication import Replication
 from pycache_server.session.room import Room
 from pycache_server.session.rows import Row
 from pycache_server.session.slowlog import SlowLog
 from pycache_server.session.stats import Rate, Stats
+from pycache_server.session.syncs import Syncs
 from pycache_server.session.tracking import Tracking
 from pycache_server.store.clock import Clock
 from pycache_server.store.keyspace import Keyspace
@@ -88,6 +91,10 @@ class Core:
         self.observers = Observers(self)
         self.keyspace.observer = self.observers
         self.feed = Feed(self)
+        self.syncs = Syncs(self)
+        self.replication = Replication(self)
+        self.syncs.replicas = self.replication.durable_for
+        self.gates = Gates(self)
         self.slowlog = SlowLog()
         self.size_logs = SizeLogs()
         self.hotkeys = HotKeys(host.choose)
@@ -106,6 +113,12 @@ class Core:
         """busy-reply-threshold in seconds."""
         self.busy: Rejection | None = None
         """What most commands are answered while a script runs for long."""
+        self.loading = ""
+        """``sync`` while the data set is being loaded, and commands must wait for it; ``async`` while the old one is
+        served meanwhile."""
+        self.replaying = False
+        """Whether an append-only file is being loaded."""
+        self._disk_errors: dict[str, tuple[bytes, bytes]] = {}  # by who has them
         self.make_session: Callable[[], Session]
         """Makes a session that is nobody's connection; set by setup.py."""
         self.owner: Any = None
@@ -127,6 +140,7 @@ class Core:
     def forget(self, session: Session) -> None:
         """A client has gone: nothing may refer to it any more."""
         self.sessions.pop(session.id, None)
+        self.replication.forget(session)
         if session in self.monitors:
             self.monitors.remove(session)
             self.tables.refresh()
@@ -178,16 +192,16 @@ class Core:
     def note_slow(self, session: Session, row: Row, argv: list[bytes], seconds: float) -> None:
         """Write down a call that was slow."""
         if seconds >= self.slowlog.threshold:
-            self.slowlog.add(session, row, argv, seconds, self.clock.time)
+            self.slowlog.add(session, row, argv, seconds, self.clock.seconds())
         if seconds >= self.latency.threshold:
             event = "fast-command" if "fast" in row.command.categories else "command"
-            self.latency.add(event, int(self.clock.time), seconds)
+            self.latency.add(event, int(self.clock.seconds()), seconds)
         if seconds > 0.001:  # what follows in the batch must not see a time that is long past
-            self.clock.time = self.host.time()
+            self.clock.go_on(self.host.time())
 
     def feed_monitors(self, session: Session, argv: list[bytes]) -> None:
         """Show a command to those who monitor."""
-        line = monitor_line(session, argv, self.clock.time)
+        line = monitor_line(session, argv, self.clock.seconds())
         for monitor in self.monitors:
             if monitor is session:  # whose reply comes first
                 self.host.defer(partial(monitor.push_wire, line))
@@ -219,6 +233,41 @@ class Core:
         """Answer most commands with an error from now on, or none any more."""
         self.busy = answer
         self.tables.refresh()
+
+    def settle_stillness(self) -> None:
+        """Let keys go by themselves or not, as pause and role want it: on a follower none does, since its leader says
+        when they go; and it gives up none for want of memory unless it shall hold a limit of its own. While an
+        append-only file is replayed, that says when they go."""
+        keyspace, following = self.keyspace, self.replication.following
+        still = bool(self.pause.mode) or self.replaying
+        keyspace.stands_still = still or following is not None
+        keyspace.follows = following is not None
+        keyspace.keeps_all = still or (following is not None and following.ignores_maxmemory)
+        self.shape.follow(following is not None)
+        if not keyspace.stands_still:
+            keyspace.wake()
+
+    def become_loading(self, how: str) -> None:
+        """The data set is being loaded, ``sync`` or ``async``, or is there (empty)."""
+        if how != self.loading:
+            self.loading = how
+            self.tables.refresh()
+
+    def refuse_writes(self, who: str, text: bytes | None, for_scripts: bytes = b"") -> None:
+        """Answer commands that write with an error, because what they change cannot be kept, and scripts that may write
+        with another; with None, ``who`` has no reason for that any more."""
+        before = self.disk_error
+        if text is None:
+            self._disk_errors.pop(who, None)
+        else:
+            self._disk_errors[who] = text, for_scripts or text
+        if self.disk_error != before:
+            self.tables.refresh()
+
+    @property
+    def disk_error(self) -> tuple[bytes, bytes] | None:
+        """Why commands and scripts that write are refused, None where they are not."""
+        return next(iter(self._disk_errors.values()), None)
 
     def refresh_precision(self) -> None:
         """Time every command where somebody wants to hear of short calls."""

@@ -19,7 +19,7 @@ def describe(session: Session) -> str:
     now = core.host.time()
     transaction = session.transaction
     queued = len(transaction.queued) if transaction is not None else -1
-    kept = session.link.buffered()
+    kept = session.unread()
     held = session.parser.held()
     row = session.row
     fields = {
@@ -49,7 +49,7 @@ def describe(session: Session) -> str:
         "tot-mem": held + kept,
         "events": "rw" if kept else "r",
         "cmd": row.name.decode() if row is not None else "NULL",
-        "user": session.user.name.decode("utf-8", "replace"),
+        "user": session.user.name.decode("utf-8", "replace") if session.kind() != "master" else "(superuser)",
         "redir": session.tracker.redirect if session.tracker is not None else -1,
         "resp": session.resp,
         "lib-name": session.library.decode("utf-8", "replace"),
@@ -60,9 +60,11 @@ def describe(session: Session) -> str:
 
 def flags_of(session: Session) -> str:
     """The letters of CLIENT LIST's ``flags``."""
-    letters = ""
+    letters = "S" if session.is_replica else ""
     if "monitor" in session.flags:
         letters += "O"
+    if session.kind() == "master":
+        letters += "M"
     if session.listens():
         letters += "P"
     if session.transaction is not None:

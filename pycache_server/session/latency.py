@@ -1,7 +1,7 @@
 """The latency monitor: what took longer than a threshold, by kind of event, the last 160 of each.
 
 Events here: ``command``, ``fast-command``, ``expire-cycle``, ``eviction-cycle``, ``lazyfree-cycle``, ``gc``,
-``huge-pages``.
+``huge-pages``, ``fork``, ``aof-write`` and its kinds, ``aof-fsync-always``.
 """
 
 from __future__ import annotations

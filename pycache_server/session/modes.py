@@ -17,9 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import Command, Flag, Handler
 from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection
+from pycache_server.evict.base import Marker
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.session.commandlog import sized
 from pycache_server.session.feed import fed, united
+from pycache_server.session.leading import replicating
+from pycache_server.session.refusals import (
+    busy_gate,
+    disk_gate,
+    loading_gate,
+    needs_the_disk,
+    pause_gate,
+    waits_for_data,
+)
 from pycache_server.session.rows import Gate, Row, Table, UnboundRow, row_in_front
 from pycache_server.session.stats import CommandStats
 from pycache_server.store.memory import no_engine
@@ -108,6 +118,10 @@ class Tables:
         """The twin of a table whose commands leave the keys alone."""
         return self._derive(table, _detached)
 
+    def replicating(self, table: Table) -> Table:
+        """The twin of a table for a replica, which may say how far it is, and nothing that has an answer."""
+        return self._derive(table, replicating)
+
     def untouching(self, table: Table) -> Table:
         """The twin of a table whose commands are no access to the eviction engine."""
         return self._derive(table, _untouching)
@@ -187,7 +201,7 @@ class Tables:
         if core.feed.active:
             if command.name in _UNITES:
                 call = united(call, row, core)
-            elif command.flags & _MAY_CHANGE:
+            elif command.flags & _MAY_CHANGE or command.name in _MAY_CHANGE_TOO:
                 call = fed(call, row, core)
         if core.serving and (Flag.WRITE in command.flags or command.name in _MAY_WRITE):
             call = _serving(call, core)
@@ -204,20 +218,30 @@ class Tables:
     def _gate_of(self, command: Command) -> Gate | None:
         core = self._core
         if core.busy is not None and Flag.ALLOW_BUSY not in command.flags:
-            return _busy_gate
+            return busy_gate
+        if core.loading and waits_for_data(command, core.loading):
+            return loading_gate
         gates: list[Gate] = []
+        if core.disk_error is not None and needs_the_disk(command):
+            gates.append(disk_gate)
         limited = core.keyspace.maxmemory or core.shape.limited
-        if limited and (command.flags & {Flag.DENYOOM, Flag.WRITE} or command.name == "exec"):
+        if limited and _needs_room(command):
             gates.append(_memory_gate)
+        gates += core.gates.of(command)
         if (
             core.pause.mode == "all"
             or (core.pause.mode == "write" and command.flags & _MAY_CHANGE)
             or (core.pause.mode and command.name == "exec")
         ):
-            gates.append(_pause_gate)
+            gates.append(pause_gate)
         if not gates:
             return None
         return gates[0] if len(gates) == 1 else _both(gates)
+
+
+def _needs_room(command: Command) -> bool:
+    """Whether there has to be room before a command: it writes."""
+    return bool(command.flags & {Flag.DENYOOM, Flag.WRITE}) or command.name == "exec"
 
 
 _RUN_IN_MULTI = frozenset(("exec", "discard", "multi", "watch", "quit", "reset"))
@@ -227,6 +251,8 @@ _RUN_SUBSCRIBED = frozenset(
 _MAY_WRITE = frozenset(("exec", "swapdb", "flushall", "flushdb", "debug", "eval", "evalsha", "fcall"))
 _UNITES = frozenset(("exec", "eval", "evalsha", "fcall"))
 """Commands that are told to the feed by those that they call."""
+_MAY_CHANGE_TOO = frozenset(("pfcount", "debug"))
+"""Commands whose flags do not tell that they may change something."""
 _UNMONITORED = frozenset((Flag.SKIP_MONITOR, Flag.ADMIN))
 _MAY_CHANGE = frozenset((Flag.WRITE, Flag.MAY_REPLICATE))
 _TOUCHES_KEYS = _MAY_CHANGE | {Flag.READONLY}
@@ -404,10 +430,11 @@ def _untouching(row: Row) -> Handler:
     def run(session: Session, argv: list[bytes]) -> Any:
         database = session.db
         on_access, database.on_access = database.on_access, no_engine
+        marker, database.marker = database.marker, Marker()
         try:
             return call(session, argv)
         finally:
-            database.on_access = on_access
+            database.on_access, database.marker = on_access, marker
 
     return run
 
@@ -530,20 +557,3 @@ def _have_room(session: Session, row: Row, argv: list[bytes]) -> bool:
     """Whether the keys of a command are in no part of the keyspace that is full and gives up nothing."""
     places = row.command.find_keys(argv) or []
     return not session.core.room.is_full(session.db, [argv[index] for index, _ in places])
-
-
-def _busy_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
-    """Refuse a command while a script runs for long."""
-    assert session.core.busy is not None
-    raise session.core.busy
-
-
-def _pause_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
-    """Postpone a command while clients are paused."""
-    if "monitor" in session.flags:
-        return None
-    transaction = session.transaction
-    changes = transaction is not None and transaction.may_change()
-    if row.command.name == "exec" and session.core.pause.mode == "write" and not changes:
-        return None
-    return session.core.pause.postpone(session, argv)

@@ -66,6 +66,10 @@ class Outlet(Context):
         """The class of the client, by which it is limited."""
         raise NotImplementedError
 
+    def unread(self) -> int:
+        """How many bytes are kept for the client because it has not read them."""
+        raise NotImplementedError
+
     def resume(self) -> None:
         """Go on with what could not be executed when it came."""
         raise NotImplementedError
@@ -161,11 +165,14 @@ class Outlet(Context):
 
     def check_output(self, now: float) -> None:
         """Close the connection where client-output-buffer-limit is exceeded; ``now`` is in ticks."""
-        limit = self.core.output_limits[self.kind()]
-        kept = self.link.buffered()
+        kind = self.kind()
+        limit = self.core.output_limits[kind]
+        kept = self.unread()
         if self.authenticated and not limit.hard and not limit.soft:
             return
         hard = limit.hard if self.authenticated else UNAUTHENTICATED_OUTPUT
+        if hard and kind == "slave":  # the backlog is kept whoever reads it
+            hard = max(hard, self.core.replication.backlog_size)
         if limit.soft and kept >= limit.soft:
             self.congested_since = self.congested_since or now
         else:

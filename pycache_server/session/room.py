@@ -21,6 +21,9 @@ SLACK = 64
 """The part of maxmemory that may be exceeded while slices go on: one in so many."""
 _UNTIMED = 8
 """Keys that are given up before anybody looks at the time."""
+_AHEAD = 14
+"""Once keys must go, room is made for a few more at once: down to this power of two of maxmemory below it. That is the
+cost of asking shared by several keys, for less than a hundredth of a percent of the room."""
 _LINEAR = 10
 
 
@@ -49,16 +52,13 @@ class Room:
         """Give up keys until maxmemory is held, or the slice is over. False where nothing is left to give up."""
         keyspace = self._keyspace
         limit = keyspace.maxmemory
-        if not limit or keyspace.held <= limit or keyspace.stands_still:
+        if not limit or keyspace.held <= limit or keyspace.keeps_all:
             return True
-        evict = keyspace.evict
-        for _ in range(_UNTIMED):
-            if not evict():
-                break
-            if keyspace.held <= limit:
-                if self._exceeded_since is not None or self._ceiling:
-                    self._settle()
-                return True
+        keyspace.evict(limit - (limit >> _AHEAD), _UNTIMED)
+        if keyspace.held <= limit:
+            if self._exceeded_since is not None or self._ceiling:
+                self._settle()
+            return True
         begin = self._ticks()
         if self._exceeded_since is None:
             self._exceeded_since = begin
@@ -78,7 +78,7 @@ class Room:
         """Give up keys of parts that hold more than their own limit, for a slice. Whether there are more to give up;
         where nothing may go, ``crowded`` stays."""
         keyspace = self._keyspace
-        if not keyspace.crowded or keyspace.stands_still:
+        if not keyspace.crowded or keyspace.keeps_all:
             return False
         keyspace.crowded = False
         until = self._ticks() + self.seconds
@@ -112,7 +112,7 @@ class Room:
         """Give up keys until a time, and until no more than ``bound`` is held. Whether there was what to give up."""
         keyspace, ticks = self._keyspace, self._ticks
         while keyspace.held > keyspace.maxmemory and (keyspace.held > bound or ticks() < until):
-            if not keyspace.evict() and not self._bring():
+            if not keyspace.evict(keyspace.maxmemory, _UNTIMED) and not self._bring():
                 return False
         return True
 
@@ -140,6 +140,9 @@ class Room:
     def look(self) -> None:
         """Called now and then: what has grown without a command that makes room, and what has gone by itself."""
         self._settle()
+        for database in self._keyspace.databases:
+            if database.candidates is not None:
+                database.candidates.look()
         if self.exceeded or self._keyspace.crowded:
             self._keyspace.wake()
 

@@ -35,12 +35,11 @@ from pycache_server.resp.parser import BROKEN, NOTHING, Parser, Source
 from pycache_server.session.core import Core, internal_error
 from pycache_server.session.describe import describe
 from pycache_server.session.host import NO_LINK, Link
-from pycache_server.session.identity import Identity
 from pycache_server.session.stance import table_for
+from pycache_server.session.standing import Standing
 from pycache_server.session.transactions import refuse_transaction
 
 if TYPE_CHECKING:
-    from pycache_server.session.blocking import Waiter
     from pycache_server.session.guards import Guard
     from pycache_server.session.rows import Row, Table
     from pycache_server.session.tracking import Tracker
@@ -56,7 +55,7 @@ CROSS_PROTOCOL = frozenset((b"post", b"host:"))
 """What a browser says that was talked into sending its request here."""
 
 
-class Session(Identity):
+class Session(Standing):
     """A connected client."""
 
     __slots__ = (
@@ -67,7 +66,6 @@ class Session(Identity):
         "address",
         "created",
         "executing",
-        "flags",
         "id",
         "last_seen",
         "library",
@@ -75,16 +73,13 @@ class Session(Identity):
         "local_address",
         "name",
         "outdated",
-        "patterns",
         "row",
-        "shard_subscriptions",
         "silence",
-        "subscriptions",
         "table",
+        "told",
         "tracker",
         "transaction",
         "unix",
-        "waiter",
         "watched",
     )
 
@@ -106,19 +101,14 @@ class Session(Identity):
         self.name = b""
         self.library = b""
         self.library_version = b""
-        self.flags: set[str] = set()
-        """States that only change what CLIENT LIST shows or what happens outside of commands: monitor, no-evict,
-        no-touch."""
         self.transaction: Transaction | None = None
         self.watched: dict[tuple[int, bytes], bool] = {}
         """Watched keys of databases; True where the key had expired already."""
         self.outdated = False
         """Whether a watched key has changed."""
-        self.subscriptions: dict[bytes, None] = {}
-        self.patterns: dict[bytes, None] = {}
-        self.shard_subscriptions: dict[bytes, None] = {}
-        self.waiter: Waiter | None = None
         self.tracker: Tracker | None = None
+        self.told = 0
+        """The offset of the stream behind its last write."""
         self.silence = ""
         """CLIENT REPLY: ``off``, ``skip`` for the next command only, ``skip next`` for this one and the next, or
         nothing."""
@@ -222,7 +212,7 @@ class Session(Identity):
         elif value is NO_REPLY:
             data = b""
         elif value is HALT:
-            self._source = source
+            self._source, self.halted_by = source, argv
             data = b""
         else:
             try:
@@ -313,7 +303,7 @@ class Session(Identity):
             if value is NO_REPLY:
                 continue
             if value is HALT:
-                self._source = source
+                self._source, self.halted_by = source, argv
                 break
             try:
                 encoded = self.encode(value)
@@ -401,6 +391,8 @@ class Session(Identity):
 
     def failed(self, row: Row | None, error: RedisError, argv: Sequence[bytes] = ()) -> Any:
         """The reply for an error, counted; ``argv`` is what has called ``row``, where that may be a container."""
+        if self.is_replica:
+            return self.core.replication.leading.refuse(self, argv)
         self.core.stats.count_error(error.code)
         if row is not None:
             self.core.tables.failed(row, argv, isinstance(error, Rejection))
@@ -442,14 +434,6 @@ class Session(Identity):
         """Take the table that the client's state asks for."""
         self.table = table_for(self)
 
-    def listens(self) -> bool:
-        """Whether the client has subscribed to anything."""
-        return bool(self.subscriptions or self.patterns or self.shard_subscriptions)
-
-    def is_restricted(self) -> bool:
-        """Whether the client listens in RESP2, where messages look like replies, so that it can do little else."""
-        return self.resp == 2 and self.listens()
-
     def speak(self, version: int) -> None:
         """Answer in version 2 or 3 of the protocol from now on."""
         self.resp = version
@@ -473,14 +457,6 @@ class Session(Identity):
         """Keep a command for EXEC."""
         assert self.transaction is not None
         return self.transaction.queue(self, row, argv)
-
-    def waits(self) -> bool:
-        """Whether the client may be silent for long: it is blocked, listens or monitors."""
-        return self.waiter is not None or self.listens() or "monitor" in self.flags
-
-    def kind(self) -> str:
-        """The class of the client for limits and CLIENT KILL TYPE: normal, slave or pubsub."""
-        return "pubsub" if self.listens() else "normal"
 
     # Waiting
 

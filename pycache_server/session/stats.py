@@ -98,6 +98,8 @@ class Stats:
         "output_overflows",
         "reads",
         "rejected_connections",
+        "repl_input_bytes",
+        "repl_output_bytes",
         "sample_mask",
         "unexpected_errors",
         "writes",
@@ -112,6 +114,10 @@ class Stats:
         """Back to zero, as CONFIG RESETSTAT wants it."""
         self.connections = 0
         self.rejected_connections = 0
+        self.repl_input_bytes = 0
+        """What has come from a master; counted among ``input_bytes``, too."""
+        self.repl_output_bytes = 0
+        """What has been sent to replicas; not counted among ``output_bytes``."""
         self.evicted_clients = 0
         self.input_overflows = 0
         """Clients that were disconnected for too much unfinished input."""

@@ -174,6 +174,28 @@ class Words(Kind):
         return [" ".join(map(quoted, value)) or '""']
 
 
+class Master(Kind):
+    """The host and port of a master; nothing for ``no one``."""
+
+    def parse(self, words: Sequence[str]) -> Any:
+        found = tuple(word for group in words for word in group.split())
+        if not found:
+            return ()
+        if len(found) != 2:
+            raise Invalid("wrong number of arguments")
+        if tuple(map(str.lower, found)) == ("no", "one"):
+            return ()
+        if not re.fullmatch(r"\d{1,5}", found[1]) or int(found[1]) > 65535:
+            raise Invalid("Invalid master port")
+        return found
+
+    def text(self, value: Any) -> str:
+        return " ".join(value)
+
+    def lines(self, value: Any) -> list[str]:
+        return [" ".join(map(quoted, value))] if value else []
+
+
 class Percentiles(Kind):
     """Numbers from 0 to 100."""
 

@@ -17,6 +17,7 @@ from pycache_server.settings.kinds import (
     Choice,
     Kind,
     Limits,
+    Master,
     Memory,
     Number,
     Octal,
@@ -60,13 +61,23 @@ def _check_file_name(word: str) -> str | None:
     return f"{'dbfilename'} can't be a path, just a filename" if "/" in word or "\\" in word else None
 
 
+def _check_append_name(word: str) -> str | None:
+    if not word:
+        return "appendfilename can't be empty"
+    return "appendfilename can't be a path, just a filename" if "/" in word or "\\" in word else None
+
+
+def _check_append_directory(word: str) -> str | None:
+    if not word:
+        return "appenddirname can't be empty"
+    return "appenddirname can't be a path, just a dirname" if "/" in word or "\\" in word else None
+
+
 def _refuses(wanted: Callable[[Any], bool], why: str) -> Callable[[Any], str | None]:
     return lambda value: why if wanted(value) else None
 
 
-_NO_PERSISTENCE = "this version keeps data in memory only: there is no persistence yet"
 _NO_TLS = "TLS is not available in this version"
-_NO_REPLICATION = "replication is not available in this version"
 _NO_CLUSTER = "cluster mode is not available"
 
 YES_NO = YesNo()
@@ -179,20 +190,55 @@ def _acting() -> list[Directive]:
         Directive("stream-node-max-bytes", Memory(0, INT_MAX), 4096, acts=True),
         Directive("stream-node-max-entries", ANY, 100, acts=True),
         Directive("rdbcompression", YES_NO, True, acts=True),
+        # being followed
+        Directive("repl-backlog-size", Memory(1, INT_MAX), 1 << 20, acts=True),
+        Directive("repl-backlog-ttl", INT, 3600, acts=True),
+        Directive("repl-ping-replica-period", Number(1, 2**31 - 1), 10, alias="repl-ping-slave-period", acts=True),
+        Directive("repl-diskless-sync", YES_NO, True, acts=True),
+        Directive("repl-diskless-sync-delay", INT, 5, acts=True),
+        Directive("repl-diskless-sync-max-replicas", INT, 0, acts=True),
+        Directive("min-replicas-to-write", INT, 0, alias="min-slaves-to-write", acts=True),
+        Directive("min-replicas-max-lag", INT, 10, alias="min-slaves-max-lag", acts=True),
+        Directive("shutdown-timeout", INT, 10, acts=True),
+        Directive("repl-disable-tcp-nodelay", YES_NO, False, acts=True),
+        # following another server
+        Directive("replicaof", Master(), (), alias="slaveof", acts=True, fixed=True),
+        Directive("masterauth", TEXT, "", acts=True),
+        Directive("masteruser", TEXT, "", acts=True),
+        Directive("replica-read-only", YES_NO, True, alias="slave-read-only", acts=True),
+        Directive("replica-serve-stale-data", YES_NO, True, alias="slave-serve-stale-data", acts=True),
+        Directive("replica-ignore-maxmemory", YES_NO, True, alias="slave-ignore-maxmemory", acts=True),
+        Directive("replica-priority", SIGNED, 100, alias="slave-priority", acts=True),
+        Directive("replica-announced", YES_NO, True, acts=True),
+        Directive("replica-announce-ip", TEXT, "", alias="slave-announce-ip", acts=True),
+        Directive("replica-announce-port", Number(0, 65535), 0, alias="slave-announce-port", acts=True),
+        Directive("repl-timeout", Number(1, 2**31 - 1), 60, acts=True),
+        Directive("repl-diskless-load", Choice(("disabled", "on-empty-db", "swapdb")), "disabled", acts=True),
+        Directive("rdb-del-sync-files", YES_NO, False, acts=True),
+        Directive("bind-source-addr", TEXT, "", acts=True),
+        # snapshots
+        Directive("save", SavePoints(), (), acts=True, repeated=True),
+        Directive("dbfilename", Checked(_check_file_name), "dump.rdb", acts=True, protected=True),
+        Directive("rdbchecksum", YES_NO, True, acts=True, fixed=True),
+        Directive("rdb-save-incremental-fsync", YES_NO, True, acts=True),
+        Directive("stop-writes-on-bgsave-error", YES_NO, True, acts=True),
+        Directive("snapshot-method", Choice(("auto", "slices")), "auto", acts=True),
+        Directive("shutdown-on-sigterm", SHUTDOWN, "default", acts=True),
+        Directive("shutdown-on-sigint", SHUTDOWN, "default", acts=True),
+        # the append-only file
+        Directive("appendonly", YES_NO, False, acts=True),
+        Directive("appendfilename", Checked(_check_append_name), "appendonly.aof", acts=True, fixed=True),
+        Directive("appenddirname", Checked(_check_append_directory), "appendonlydir", acts=True, fixed=True),
+        Directive("appendfsync", Choice(("everysec", "always", "no")), "everysec", acts=True),
+        Directive("no-appendfsync-on-rewrite", YES_NO, False, acts=True),
+        Directive("auto-aof-rewrite-percentage", INT, 100, acts=True),
+        Directive("auto-aof-rewrite-min-size", Memory(0, INT_MAX), 64 << 20, acts=True),
+        Directive("aof-load-truncated", YES_NO, True, acts=True),
+        Directive("aof-use-rdb-preamble", YES_NO, True, acts=True),
+        Directive("aof-rewrite-incremental-fsync", YES_NO, True, acts=True),
+        Directive("aof-timestamp-enabled", YES_NO, False, acts=True),
+        Directive("aof-disable-auto-gc", YES_NO, False, acts=True),
         # what cannot be had yet
-        Directive("save", SavePoints(), (), acts=True, repeated=True, refuses=_refuses(bool, _NO_PERSISTENCE)),
-        Directive("appendonly", YES_NO, False, acts=True, refuses=_refuses(bool, _NO_PERSISTENCE)),
-        Directive(
-            "replicaof",
-            Words(0, 2),
-            (),
-            alias="slaveof",
-            acts=True,
-            fixed=True,
-            refuses=_refuses(
-                lambda value: bool(value) and tuple(map(str.lower, value)) != ("no", "one"), _NO_REPLICATION
-            ),
-        ),
         Directive("cluster-enabled", YES_NO, False, acts=True, fixed=True, refuses=_refuses(bool, _NO_CLUSTER)),
     ]
 
@@ -207,67 +253,50 @@ def _idle() -> list[Directive]:
             rows.append(Directive(first, kind, default, alias=alias, fixed=fixed, protected=protected))
 
     add(YES_NO, False, "hide-user-data-from-log")
-    add(YES_NO, False, "activedefrag", "aof-timestamp-enabled", "aof-disable-auto-gc", "cluster-allow-reads-when-down")
+    add(YES_NO, False, "activedefrag", "cluster-allow-reads-when-down")
     add(YES_NO, False, "cluster-replica-no-failover/cluster-slave-no-failover", "tls-cluster", "tls-replication")
     add(YES_NO, False, "lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del")
     add(YES_NO, False, "lazyfree-lazy-user-del", "lazyfree-lazy-user-flush", "replica-lazy-flush/slave-lazy-flush")
-    add(YES_NO, False, "no-appendfsync-on-rewrite", "rdb-del-sync-files", "repl-disable-tcp-nodelay")
     add(YES_NO, False, "replica-ignore-disk-write-errors", "tls-prefer-server-ciphers")
     add(YES_NO, False, "always-show-logo", "io-threads-do-reads", fixed=True)
-    add(YES_NO, True, "activerehashing", "aof-load-truncated", "aof-rewrite-incremental-fsync", "aof-use-rdb-preamble")
+    add(YES_NO, True, "activerehashing")
     add(YES_NO, True, "cluster-allow-pubsubshard-when-down", "cluster-allow-replica-migration")
     add(YES_NO, True, "cluster-require-full-coverage", "crash-log-enabled", "crash-memcheck-enabled", "dynamic-hz")
-    add(YES_NO, True, "jemalloc-bg-thread", "rdb-save-incremental-fsync", "repl-diskless-sync")
-    add(YES_NO, True, "replica-announced", "replica-ignore-maxmemory/slave-ignore-maxmemory")
-    add(YES_NO, True, "replica-read-only/slave-read-only", "replica-serve-stale-data/slave-serve-stale-data")
-    add(YES_NO, True, "stop-writes-on-bgsave-error", "tls-session-caching")
-    add(YES_NO, True, "disable-thp", "rdbchecksum", fixed=True)
-    add(TEXT, "", "cluster-announce-ip", "cluster-announce-hostname", "masterauth", "masteruser")
+    add(YES_NO, True, "jemalloc-bg-thread")
+    add(YES_NO, True, "tls-session-caching")
+    add(YES_NO, True, "disable-thp", fixed=True)
+    add(TEXT, "", "cluster-announce-ip", "cluster-announce-hostname")
     add(TEXT, "", "cluster-announce-human-nodename", "availability-zone")
-    add(TEXT, "", "replica-announce-ip/slave-announce-ip", "tls-ca-cert-dir", "tls-ca-cert-file", "tls-cert-file")
+    add(TEXT, "", "tls-ca-cert-dir", "tls-ca-cert-file", "tls-cert-file")
     add(TEXT, "", "tls-ciphers", "tls-ciphersuites", "tls-client-cert-file", "tls-client-key-file", "tls-protocols")
     add(TEXT, "", "tls-client-key-file-pass", "tls-dh-params-file", "tls-key-file", "tls-key-file-pass")
     add(TEXT, "", "aof_rewrite_cpulist", "bgsave_cpulist", "bio_cpulist", "server_cpulist", fixed=True)
     add(TEXT, "", "server-cpulist", "bio-cpulist", "aof-rewrite-cpulist", "bgsave-cpulist", fixed=True)
-    add(TEXT, "", "bind-source-addr", "ignore-warnings")
+    add(TEXT, "", "ignore-warnings")
     add(TEXT, "nodes.conf", "cluster-config-file", fixed=True)
-    add(TEXT, "appendonly.aof", "appendfilename", fixed=True)
-    add(TEXT, "appendonlydir", "appenddirname", fixed=True)
-    add(Checked(_check_file_name), "dump.rdb", "dbfilename", protected=True)
     add(ANY, 0, "cluster-announce-bus-port", "cluster-announce-port", "cluster-announce-tls-port", "socket-mark-id")
-    add(ANY, 0, "list-compress-depth", "min-replicas-to-write/min-slaves-to-write", "repl-diskless-sync-max-replicas")
-    add(ANY, 0, "replica-announce-port/slave-announce-port", "cluster-link-sendbuf-limit")
+    add(ANY, 0, "list-compress-depth")
+    add(ANY, 0, "cluster-link-sendbuf-limit")
     add(ANY, 0, "cluster-port", fixed=True)
     add(ANY, 1, "cluster-migration-barrier", "active-defrag-cycle-min")
     add(Number(1, 10), 1, "active-expire-effort")
     add(Number(1, 128), 1, "io-threads", fixed=True)
-    add(ANY, 5, "repl-diskless-sync-delay")
     add(ANY, 10, "active-defrag-threshold-lower", "cluster-replica-validity-factor/cluster-slave-validity-factor")
-    add(ANY, 10, "min-replicas-max-lag/min-slaves-max-lag", "shutdown-timeout")
-    add(ANY, 10, "repl-ping-replica-period/repl-ping-slave-period")
     add(ANY, 25, "active-defrag-cycle-max")
-    add(ANY, 60, "repl-timeout")
-    add(ANY, 100, "active-defrag-threshold-upper", "auto-aof-rewrite-percentage")
-    add(SIGNED, 100, "replica-priority/slave-priority")
     add(ANY, 300, "tls-session-cache-timeout")
     add(ANY, 1000, "active-defrag-max-scan-fields")
-    add(ANY, 3600, "repl-backlog-ttl")
     add(ANY, 15000, "cluster-node-timeout")
     add(ANY, 20480, "tls-session-cache-size")
     add(ANY, 10, "max-new-connections-per-cycle")
     add(ANY, 1, "max-new-tls-connections-per-cycle")
-    add(Memory(1, INT_MAX), 1 << 20, "repl-backlog-size")
-    add(Memory(0, INT_MAX), 64 << 20, "auto-aof-rewrite-min-size")
+    add(ANY, 100, "active-defrag-threshold-upper")
     add(Memory(0, INT_MAX), 100 << 20, "active-defrag-ignore-bytes")
     add(Memory(-100, INT_MAX, percent=True), 0, "maxmemory-clients")
-    add(Choice(("always", "everysec", "no")), "everysec", "appendfsync")
-    add(Choice(("disabled", "on-empty-db", "swapdb")), "disabled", "repl-diskless-load")
     add(Choice(("no", "yes", "clients")), "no", "sanitize-dump-payload")
     add(Choice(("no", "yes", "relative", "absolute")), "no", "oom-score-adj")
     add(Choice(("ignore", "panic", "panic-on-replicas")), "ignore", "propagation-error-behavior")
     add(Choice(("ip", "hostname", "unknown-endpoint")), "ip", "cluster-preferred-endpoint-type")
     add(Choice(("no", "yes", "optional")), "yes", "tls-auth-clients")
-    add(SHUTDOWN, "default", "shutdown-on-sigterm", "shutdown-on-sigint")
     add(Words(3, 3), ("0", "200", "800"), "oom-score-adj-values")
     add(Text(), "", "locale-collate")
     return rows

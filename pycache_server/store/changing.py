@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from pycache_server.entry import NEVER, Entry, SizedEntry
+from pycache_server.entry import NEVER, Entry, SizedEntry, TimedEntry
 from pycache_server.store.buckets import Bucket
 from pycache_server.store.candidates import Candidates, Handover
 from pycache_server.store.database import Database
@@ -41,18 +41,24 @@ class ChangingDatabase(EvictingDatabase):
     __slots__ = ()
 
     def change_over(self, budget: int) -> int:
-        """Change the next buckets over, about ``budget`` keys, or all where there are no keys: those that come later
-        come as they should. Returns how many keys there were."""
+        """Change the next keys over, ``budget`` of them, or all where there are no keys: those that come later come as
+        they should. Returns how many there were, with one for each bucket."""
         done = 0
         if not self.size:
             self.changed_over = SLOTS
         while done < budget and self.changed_over < SLOTS:
             bucket = self.buckets[self.changed_over]
-            for key, stored in list(bucket.items()):
+            waiting = [(key, stored) for key, stored in bucket.items() if self.is_left(stored)]
+            for key, stored in waiting[: budget - done]:
                 self.prepare(bucket, key, stored)
-            done += len(bucket) + 1
-            self.changed_over += 1
+            if len(waiting) <= budget - done:
+                self.changed_over += 1
+            done += len(waiting) + 1
         return done
+
+    def is_left(self, stored: Any) -> bool:
+        """Whether what is stored for a key has not changed over."""
+        raise NotImplementedError
 
     def prepare(self, bucket: Bucket, key: bytes, stored: Any) -> None:
         """Change what is stored for a key, if it has not changed over."""
@@ -70,6 +76,9 @@ class AdoptingDatabase(ChangingDatabase):
     """A database that gets its first engine: it has bare values beside entries, which are not counted yet."""
 
     __slots__ = ()
+
+    def is_left(self, stored: Any) -> bool:
+        return not isinstance(stored, SizedEntry)
 
     def prepare(self, bucket: Bucket, key: bytes, stored: Any) -> None:
         """Give a bare value or a plain entry an entry of the engine's."""
@@ -102,6 +111,9 @@ class LeavingDatabase(ChangingDatabase):
 
     __slots__ = ()
 
+    def is_left(self, stored: Any) -> bool:
+        return isinstance(stored, SizedEntry)
+
     def prepare(self, bucket: Bucket, key: bytes, stored: Any) -> None:
         """Turn an entry back into what a Database holds."""
         if not isinstance(stored, SizedEntry):
@@ -110,7 +122,7 @@ class LeavingDatabase(ChangingDatabase):
         if stored.expires == NEVER:
             bucket[key] = stored.value
         else:
-            self.exchange(bucket, stored, Entry(key, stored.value, stored.expires))
+            self.exchange(bucket, stored, TimedEntry(key, stored.value, stored.expires))
 
     read = _prepared(Database.read)
     get_string = _prepared(Database.get_string)
@@ -142,11 +154,15 @@ class HandingDatabase(ChangingDatabase):
         if not self.size and isinstance(handover, Handover):
             self.changed_over = handover.position = SLOTS
         while done < budget and self.changed_over < SLOTS and isinstance(handover, Handover):
-            bucket = self.buckets[self.changed_over]
-            for entry in list(bucket.values()):
+            bucket, moved = self.buckets[self.changed_over], handover.moved
+            waiting = [entry for key, entry in bucket.items() if key not in moved]
+            for entry in waiting[: budget - done]:
                 self._hand_over_one(bucket, entry, handover)
-            done += len(bucket) + 1
-            self.changed_over = handover.position = self.changed_over + 1
+                moved.add(entry.key)
+            if len(waiting) <= budget - done:
+                self.changed_over = handover.position = self.changed_over + 1
+                moved.clear()
+            done += len(waiting) + 1
         if self.changed_over == SLOTS and isinstance(handover, Handover):
             self.begin(handover.new)
         return done

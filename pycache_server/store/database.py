@@ -27,13 +27,13 @@ from collections.abc import Callable, Iterator
 from itertools import compress, count
 from typing import TYPE_CHECKING, Any
 
-from pycache_server.entry import NEVER, Entry, SizedEntry
+from pycache_server.entry import NEVER, Entry, SizedEntry, TimedEntry
 from pycache_server.errors import WouldOverflow
-from pycache_server.evict.base import Engine
+from pycache_server.evict.base import Engine, Marker
 from pycache_server.store.buckets import Bucket, Unmade
 from pycache_server.store.candidates import Candidates
 from pycache_server.store.events import DEL, EXPIRED_KEY, FIELDS_EXPIRED, UNHEARD, Event
-from pycache_server.store.expiry import Wheel
+from pycache_server.store.expiry import Wheel, mean_time_left
 from pycache_server.store.field_expiry import dead_hashes, drop_due_fields, leave, retime
 from pycache_server.store.hash import VolatileHash
 from pycache_server.store.memory import HEAVY, Remains, no_engine
@@ -41,12 +41,13 @@ from pycache_server.store.numbers import INT_MAX, INT_MIN
 from pycache_server.store.scan import END, SLOT_MASK, scan
 from pycache_server.store.strings import STRING_TYPES, as_bytes, to_int
 from pycache_server.store.table import choose_bucket
+from pycache_server.store.untold import Untold
 
 if TYPE_CHECKING:
     from pycache_server.store.keyspace import Keyspace
 
 
-class Database:
+class Database(Untold):
     """One numbered database, while nobody observes it and no engine evicts from it.
 
     Times are in ms since 1970. ``size`` counts the keys, expired ones that have not been removed yet included.
@@ -64,10 +65,14 @@ class Database:
         "hits",
         "index",
         "keyspace",
+        "marker",
         "misses",
         "on_access",
+        "on_admit",
+        "plain",
         "size",
         "used",
+        "weight_of_new",
         "wheel",
     )
 
@@ -84,7 +89,11 @@ class Database:
         """Keys that were removed because their time had come."""
         self.expired_fields = 0
         """Fields of hashes that were."""
-        self.candidates: Candidates | None = None  # this and the next two belong to evicting.py
+        self.candidates: Candidates | None = None  # this and the next six belong to evicting.py
+        self.marker = Marker()
+        self.plain: type[SizedEntry] = SizedEntry
+        self.weight_of_new = 0
+        self.on_admit: Callable[[SizedEntry], None] = no_engine
         self.on_access: Callable[[SizedEntry], None] = no_engine
         self.used = 0
         self.changed_over = 0
@@ -102,7 +111,7 @@ class Database:
     def read(self, key: bytes) -> Any:
         """The value of ``key``, or None. Counts as a read."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
-        if type(value) is Entry:
+        if type(value) is TimedEntry:
             value = self._seen_value(value)
         if value is None:
             self.misses += 1
@@ -119,7 +128,7 @@ class Database:
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
         if type(value) is bytes:
             return value
-        if type(value) is Entry:
+        if type(value) is TimedEntry:
             value = self._seen_value(value)
         if value is None:
             self.hits -= 1
@@ -136,7 +145,7 @@ class Database:
         if type(value) is bytes:
             self.hits += 1
             return value
-        if type(value) is Entry:
+        if type(value) is TimedEntry:
             value = self._seen_value(value)
         if value is None:
             self.misses += 1
@@ -147,7 +156,7 @@ class Database:
     def find(self, key: bytes) -> Any:
         """The value of ``key``, or None, for a write: counts as no read."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
-        if type(value) is Entry:
+        if type(value) is TimedEntry:
             return self._seen_value(value)
         return value
 
@@ -229,14 +238,14 @@ class Database:
         bucket = self.buckets[hash(key) & SLOT_MASK]
         old = bucket.get(key)
         self.dirty += 1
-        if type(old) is Entry and type(old.value) is bytes and old.expires > self.clock.time * 1000.0:
+        if type(old) is TimedEntry and type(old.value) is bytes and old.expires > self.clock.time * 1000.0:
             wheel = self.wheel  # a session that is prolonged, say: the entry will do
             wheel.remove(old)
             old.value = value
             old.expires = expires
             wheel.add(old)
             return
-        entry = Entry(key, value, expires)
+        entry = TimedEntry(key, value, expires)
         bucket[key] = entry
         if old is None:
             self.size += 1
@@ -279,6 +288,9 @@ class Database:
         Nothing has changed yet: it does not count, and nobody hears of more than a new key."""
         self.update(key, value, UNHEARD)
         self.dirty -= 1
+
+    def will_edit(self, key: bytes) -> None:
+        """The value of ``key``, found by a read and not by ``find``, is about to be changed in place."""
 
     def touched(self, key: bytes, event: Event, changes: int = 1) -> None:
         """The value of ``key`` has been changed in place."""
@@ -344,7 +356,7 @@ class Database:
                 self.wheel.remove(value)
             value.expires = expires
         else:
-            value = bucket[key] = Entry(key, value, expires)
+            value = bucket[key] = TimedEntry(key, value, expires)
         self.wheel.add(value)
         self.dirty += 1
         return True
@@ -405,15 +417,17 @@ class Database:
         overdue = self.wheel.overdue(self.clock.now()) if self.wheel.size else 0
         return self.size - overdue - (dead_hashes(self) if self.fields.size else 0)
 
+    def shown_size(self) -> int:
+        """How many keys clients are told that there are; on a follower, those that have expired, too."""
+        return self.size if self.keyspace.follows else self.live_size()
+
     def volatile(self) -> int:
-        """How many keys there are that will expire."""
-        return self.wheel.size - self.wheel.overdue(self.clock.now())
+        """How many keys there are that will expire; on a follower, those that have, too."""
+        return self.wheel.size if self.keyspace.follows else self.wheel.size - self.wheel.overdue(self.clock.now())
 
     def mean_ttl(self) -> int:
         """The mean time to live of keys that will expire, in ms: of a sample of them."""
-        now = self.clock.now()
-        times = [entry.expires - now for entry in self.wheel.sample(16) if entry.expires > now]
-        return sum(times) // len(times) if times else 0
+        return mean_time_left(self.wheel, self.clock.now())
 
     def keys(self) -> Iterator[bytes]:
         """All keys that have not expired."""
@@ -434,10 +448,14 @@ class Database:
 
     def random_key(self) -> bytes | None:
         """A key that has not expired, each as likely as the others; None where there is none."""
-        while self.live_size():
+        tries = _TRIES if self.keyspace.follows else 0  # where what is dead stays, there may be nothing else
+        while self.shown_size():
             bucket, place = choose_bucket(self.buckets, self.size, self.keyspace.choose)
             key = next(key for number, key in enumerate(bucket) if number == place)
             if self.expires_at(key) is not None:
+                return key
+            tries -= 1
+            if not tries and self.wheel.size == self.size:
                 return key
         return None
 
@@ -496,9 +514,10 @@ class Database:
             self.expired += 1
             self.announce(entry.key, EXPIRED_KEY)
 
-    def evict_one(self) -> bool:
-        """Give up the key that the engine chooses. False where it has none to give, or there is no engine."""
-        return False
+    def evict(self, bound: int = -1, most: int = 1) -> int:
+        """Give up the keys that the engine chooses, ``most`` of them or until the keyspace holds no more than ``bound``
+        bytes. Returns how many: 0 where it has none to give, or there is no engine."""
+        return 0
 
     def _has_been_evicted(self, entry: Entry) -> None:
         """An entry has been given up."""
@@ -531,15 +550,17 @@ class Database:
         self._let_go(entry)
         bucket[entry.key] = value
         if expires is not None and expires != NEVER:
-            bucket[entry.key] = entry = Entry(entry.key, value, expires)
+            bucket[entry.key] = entry = TimedEntry(entry.key, value, expires)
             self.wheel.add(entry)
 
     def _remains(self) -> Remains:
         return Remains(self.keyspace, self.buckets)
 
-    def retime(self, entry: Entry, expires: int) -> None:
-        """Give an entry that is in no ring of the wheel another time, which is not NEVER."""
+    def retime(self, entry: Entry, expires: int) -> Entry:
+        """Give an entry that is in no ring of the wheel another time, which is not NEVER. Returns the entry that has it
+        now."""
         entry.expires = expires
+        return entry
 
     def forget_expiry(self, bucket: Bucket, entry: Entry) -> None:
         """An entry that is out of the wheel does not expire any more: the bare value will do."""
@@ -570,4 +591,7 @@ class Database:
         assert self.size == sum(map(len, self.buckets))
 
 
+_TRIES = 100
+"""So often a random key is looked for among keys all of which expire, while none goes; then a dead one will do, as in
+Redis."""
 _LIGHT = STRING_TYPES

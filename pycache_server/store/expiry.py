@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 
-from pycache_server.entry import Entry
+from pycache_server.entry import Entry, TimedEntry
 
 TICK_BITS = 4
 """The finest span is 2**4 = 16 ms."""
@@ -166,7 +166,7 @@ class Wheel:
             due = position << (TICK_BITS + level * LEVEL_BITS)
         else:
             due = (position + 1) << TICK_BITS
-        head = Entry(b"", None)
+        head = TimedEntry(b"", None)
         head.prev = head.next = head
         self._heads[span] = head
         heappush(self._spans, (due, span))
@@ -206,3 +206,9 @@ class Wheel:
                 count += 1
                 entry = entry.next
         assert count == self.size, (count, self.size)
+
+
+def mean_time_left(wheel: Wheel, now: int) -> int:
+    """The mean time, in ms, that a sample of what hangs in a wheel has left."""
+    times = [entry.expires - now for entry in wheel.sample(16) if entry.expires > now]
+    return sum(times) // len(times) if times else 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pycache_server.entry import NEVER, Entry
+from pycache_server.entry import NEVER, Entry, TimedEntry
 from pycache_server.store.events import FIELDS_EXPIRED
 from pycache_server.store.field_times import FieldTimes
 from pycache_server.store.hash import Hash, VolatileHash
@@ -48,12 +48,11 @@ def retime(db: Database, key: bytes, value: VolatileHash) -> None:
     entry = bucket[key]
     if not isinstance(entry, Entry):
         if end != NEVER:
-            bucket[key] = Entry(key, value, end)
+            bucket[key] = TimedEntry(key, value, end)
     elif entry.expires != end:
         if entry.next is not None:
             db.wheel.remove(entry)
-            db.retime(entry, end)
-            db.wheel.add(entry)
+            db.wheel.add(db.retime(entry, end))
         elif end != NEVER:
             db.retime(entry, end)
         else:
@@ -78,9 +77,10 @@ def drop_some_due(db: Database, key: bytes, value: VolatileHash, limit: int = SO
     dropped = value.drop_due(limit)
     retime(db, key, value)
     if dropped:
-        db.expired_fields += dropped
+        db.expired_fields += len(dropped)
+        db.has_lost_fields(key, dropped)
         db.touched(key, FIELDS_EXPIRED, 0)
-    return dropped
+    return len(dropped)
 
 
 def drop_due_fields(db: Database, limit: int) -> bool:

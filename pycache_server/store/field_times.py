@@ -17,7 +17,7 @@ from typing import Any
 
 from sortedcontainers import SortedList
 
-from pycache_server.entry import NEVER, Entry
+from pycache_server.entry import NEVER, TimedEntry
 from pycache_server.store.clock import Clock
 from pycache_server.store.table import SMALL, Table, free_buckets, size_of_buckets
 from pycache_server.store.value import bytes_of
@@ -33,7 +33,7 @@ _PAIR = 72
 """Bytes of a (time, field) and its place in the order."""
 
 
-class FieldTimes(Entry):
+class FieldTimes(TimedEntry):
     """The times of one hash's fields, in ms since 1970.
 
     ``expires`` is the time for which it hangs in the wheel, ``until`` that at which the key itself expires. The clock

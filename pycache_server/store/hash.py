@@ -233,13 +233,13 @@ class VolatileHash(Hash):
         times = self.times
         return times.latest() if len(times) == len(self.fields) else NEVER
 
-    def drop_due(self, limit: int) -> int:
-        """Remove up to ``limit`` fields that have expired. Returns how many."""
+    def drop_due(self, limit: int) -> list[bytes]:
+        """Remove up to ``limit`` fields that have expired. Returns which."""
         due = self.times.due(limit)
         for field in due:
             self.times.forget(field)
             super().delete(field)
-        return len(due)
+        return due
 
     def become_lasting(self) -> None:
         """No field expires any more."""

@@ -11,11 +11,21 @@ from pycache_server.store.buckets import Bucket, Unmade
 from pycache_server.store.clock import Clock
 from pycache_server.store.database import Database
 from pycache_server.store.encodings import Encodings
+from pycache_server.store.evicting import EvictingDatabase
 
 if TYPE_CHECKING:
     from pycache_server.store.mortal import Lifetimes
     from pycache_server.store.observed import Observer
+    from pycache_server.store.preserving import Preserver
     from pycache_server.store.simulation import Simulation
+    from pycache_server.store.told import Listener
+
+
+_CONTENTS = (
+    "buckets", "wheel", "fields", "size", "candidates", "marker", "plain", "weight_of_new", "on_admit", "on_access",
+    "used", "changed_over",
+)  # fmt: skip
+"""What belongs to the keys of a database, and goes where they go."""
 
 
 class Keyspace:
@@ -31,8 +41,13 @@ class Keyspace:
         self.on_wake: Callable[[], None] = _no_one
         self.on_table: Callable[[list[Bucket]], None] = _ignore
         """Called with the table of a database when it has been made (buckets.py)."""
-        self.on_gone: Callable[[Database, bytes], None] = _unheard
-        """Called with a key that has expired or been evicted, while databases are told.ToldDatabase."""
+        self.on_flushed: Callable[[], None] = _no_one
+        """Called when FLUSHALL has removed everything."""
+        self.listener: Listener | None = None
+        """Who is told of what happens by itself, while databases are told.ToldDatabase."""
+        self.expired_verb = self.evicted_verb = self.removed_verb = b"DEL"
+        """What stands for the removal of a key that has expired, was evicted, or was emptied at once, where that is
+        told: DEL or UNLINK, by lazyfree-lazy-expire, lazyfree-lazy-eviction and lazyfree-lazy-server-del."""
         self.observer: Observer | None = None
         self.encodings = Encodings()
         self.lifetimes: Lifetimes | None = None
@@ -47,8 +62,14 @@ class Keyspace:
         """Values, and lists of buckets, to be freed in slices (memory.py)."""
         self.freed = 0
         """How many of them have been freed."""
+        self.snapshot: Preserver | None = None
+        """Who makes a snapshot in slices (preserving.py)."""
         self.stands_still = False
         """Whether what has expired is hidden only, because nothing may change."""
+        self.follows = False
+        """Whether it is a leader that says which keys go."""
+        self.keeps_all = False
+        """Whether nothing is given up for want of memory."""
         self.maxmemory = 0
         """Most bytes that keys and values may take, 0 for no limit."""
         self.held = 0
@@ -73,13 +94,7 @@ class Keyspace:
             return
         if self.observer is not None:
             self.observer.swapped(one, other)
-        for name in ("buckets", "wheel", "fields", "size", "candidates", "on_access", "used", "changed_over"):
-            mine, theirs = getattr(one, name), getattr(other, name)
-            setattr(one, name, theirs)
-            setattr(other, name, mine)
-        for database in (one, other):
-            if type(database.buckets) is Unmade:
-                database.buckets.owner = database
+        _exchange(one, other)
         self.restart_shadows()
 
     def flush(self, databases: list[Database]) -> None:
@@ -89,28 +104,60 @@ class Keyspace:
         for database in databases:
             database.flush()
 
+    def twin(self) -> Keyspace:
+        """An empty keyspace of the same kind, whose contents may take the place of this one's (``replace``)."""
+        twin = Keyspace(len(self.databases), self.clock, self.choose)
+        twin.encodings, twin.longest_string = self.encodings, self.longest_string
+        twin.on_table = self.on_table
+        return twin
+
+    def replace(self, twin: Keyspace) -> None:
+        """Let the contents of a twin take the place of what is here, as one change; what was here is freed in slices.
+        ``Shape.take_over`` must follow before anything else happens to the keys."""
+        if self.snapshot is not None:
+            self.snapshot.abandon()
+        if self.observer is not None:
+            self.observer.emptied()
+        for mine, theirs in zip(self.databases, twin.databases, strict=True):
+            if self.observer is not None:
+                self.observer.swapped(mine, theirs)
+            _exchange(mine, theirs)
+            mine.wheel.on_earlier = mine.fields.on_earlier = self.wake
+            theirs.keyspace = self
+            theirs.__class__ = EvictingDatabase  # whatever there was, it knows how to let go of it
+        self.held += twin.held
+        self.crowded = self.crowded or twin.crowded
+        for theirs in twin.databases:
+            theirs.flush()
+        self.restart_shadows()
+        self.wake()
+
     def used(self) -> int:
         """Bytes of all keys and values, as far as they are counted."""
         return self.held
 
-    def evict(self) -> bool:
-        """Give up one key. False where none may go.
+    def evict(self, bound: int = -1, most: int = 1) -> int:
+        """Give up keys, ``most`` of them or until no more than ``bound`` bytes are held. Returns how many: fewer, while
+        more is held, where no more may go.
 
         Each database loses as much as is its share of the whole: by size alone one that is small and of no use would
         stay for ever, and engines cannot compare their entries with those of others.
         """
-        held, first = self.held, self.databases[0]
-        if first.used == held:
-            return first.evict_one()
-        number = self.choose(held)
+        first = self.databases[0]
+        if first.used == self.held:
+            return first.evict(bound, most)
+        done = 0
+        while done < most and self.held > bound and self._evict_somewhere():
+            done += 1
+        return done
+
+    def _evict_somewhere(self) -> bool:
+        number = self.choose(self.held)
         for database in self.databases:
             number -= database.used
             if number < 0:
-                return database.evict_one() or self._evict_any()
+                return bool(database.evict()) or any(each.evict() for each in self.databases)
         return False
-
-    def _evict_any(self) -> bool:
-        return any(database.evict_one() for database in self.databases)
 
     def restart_shadows(self) -> None:
         """Many keys have gone at once, or have other names: let the shadows begin with empty caches."""
@@ -125,11 +172,18 @@ class Keyspace:
         self.on_wake()
 
 
+def _exchange(one: Database, other: Database) -> None:
+    """Exchange what two databases hold."""
+    for name in _CONTENTS:
+        mine, theirs = getattr(one, name), getattr(other, name)
+        setattr(one, name, theirs)
+        setattr(other, name, mine)
+    for database in (one, other):
+        if type(database.buckets) is Unmade:
+            database.buckets.owner = database
+
+
 def _no_one() -> None:
-    pass
-
-
-def _unheard(database: Database, key: bytes) -> None:
     pass
 
 

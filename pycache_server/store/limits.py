@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from pycache_server.entry import Entry, SizedEntry
+from pycache_server.entry import SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
 from pycache_server.store.buckets import Bucket
 from pycache_server.store.candidates import Candidates, DividedCandidates, plain_candidates
@@ -54,7 +54,7 @@ class LimitedCandidates(DividedCandidates):
     __slots__ = ("_build", "_groups", "_rest", "groups")
 
     def __init__(self, rest: Candidates, groups: list[Group], build: Callable[[], LimitedCandidates]) -> None:
-        self.engine = rest.engine
+        self.share(rest.engine)
         self.groups = groups
         self._rest = rest
         self._groups = Scoped((Scope(prefix=group.limit.scope.prefix), group) for group in groups)
@@ -82,6 +82,11 @@ class LimitedCandidates(DividedCandidates):
             return False
         group.used += growth
         return growth > 0 and group.full
+
+    def look(self) -> None:
+        self._rest.look()
+        for group in self.groups:
+            group.candidates.look()
 
     def anew(self) -> Candidates:
         return self._build()
@@ -141,10 +146,8 @@ class LimitedDatabase(EvictingDatabase):
         super()._uncount(entry)
         self._count(entry, -entry.size)
 
-    def _has_been_evicted(self, entry: Entry) -> None:
-        assert isinstance(entry, SizedEntry)
+    def _count_victim(self, entry: SizedEntry) -> None:
         self._count(entry, -entry.size)
-        super()._has_been_evicted(entry)
 
     def _count(self, entry: SizedEntry, growth: int) -> None:
         if self.candidates is not None and self.candidates.count(entry, growth):

@@ -51,27 +51,41 @@ class MortalDatabase(Database):
             super().put(key, value, event)
         else:
             super().put_until(key, value, expires, event)
+            self.has_bounded(key)
 
     def put_until(self, key: bytes, value: Any, expires: int, event: Event) -> None:
-        super().put_until(key, value, self._end(key, expires), event)
+        end = self._end(key, expires)
+        super().put_until(key, value, end, event)
+        if end != expires:
+            self.has_bounded(key)
 
     def update(self, key: bytes, value: Any, event: Event) -> None:
         if self.expires_at(key) is not None or (expires := self._end(key, NEVER)) == NEVER:
             super().update(key, value, event)
         else:
             super().put_until(key, value, expires, event)
+            self.has_bounded(key)
 
     def place(self, key: bytes, value: Any, expires: int, event: Event) -> None:
-        super().place(key, value, self._end(key, expires), event)
+        end = self._end(key, expires)
+        super().place(key, value, end, event)
+        if end != expires:
+            self.has_bounded(key)
 
     def expire(self, key: bytes, expires: int, event: Event) -> bool:
-        return super().expire(key, self._bounded(key, expires), event)
+        end = self._bounded(key, expires)
+        done = super().expire(key, end, event)
+        if end != expires:
+            self.has_bounded(key)
+        return done
 
     def persist(self, key: bytes, event: Event) -> bool:
         until = self._bounded(key, NEVER)
         if until == NEVER or self.expires_at(key) in (None, NEVER):
             return super().persist(key, event)
-        return super().expire(key, until, event)
+        done = super().expire(key, until, event)
+        self.has_bounded(key)
+        return done
 
     def increment(self, key: bytes, delta: int, event: Event) -> int:
         return self._increment_any(key, self.find(key), delta, event)  # which ends in ``update``

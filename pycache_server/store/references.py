@@ -41,9 +41,18 @@ def forget_references(stream: Stream, number: int) -> int:
     return forgotten
 
 
-def trim(stream: Stream, refs: Refs, by_id: bool, threshold: int, whole_nodes: bool, limit: int) -> int:
+def trim(
+    stream: Stream,
+    refs: Refs,
+    by_id: bool,
+    threshold: int,
+    whole_nodes: bool,
+    limit: int,
+    gone: list[int] | None = None,
+) -> tuple[int, bool]:
     """Drop the oldest entries, but for those that have to stay, until ``threshold`` are left, or those below it as an
-    id; see Stream.trim_to_length. Returns how many."""
+    id; see Stream.trim_to_length. Returns how many, which go into ``gone``, and whether there are holes behind what
+    stays."""
     dropped = place = 0
     hole = 0  # the last entry that was dropped behind one that stays
     stays = False
@@ -63,12 +72,14 @@ def trim(stream: Stream, refs: Refs, by_id: bool, threshold: int, whole_nodes: b
                 forget_references(stream, number)
             stream.take_out(number)
             dropped += 1
+            if gone is not None:
+                gone.append(number)
             hole = number if stays else hole
         if by_id and not goes:
             break
         place += place < len(stream.nodes) and stream.nodes[place] is node
     stream.max_deleted_id = max(stream.max_deleted_id, hole)
-    return dropped
+    return dropped, bool(hole)
 
 
 def _below(node: Node, number: int) -> list[int]:

@@ -65,7 +65,7 @@ class Shadow:
         if entry is not None:
             if entry.expires != expires:
                 access = not candidates.retime(entry, expires) and access
-            size = candidates.weight(entry, expires) + payload
+            size = candidates.weight_until(expires) + payload
             self.used += size - entry.size
             entry.size = size
             if access:
@@ -73,8 +73,8 @@ class Shadow:
             return False
         if not able:
             return False
-        entry = self._entries[name] = candidates.make(name, None, expires)
-        entry.size = candidates.weight(entry, expires) + payload
+        entry = self._entries[name] = candidates.timed(name, None, expires)
+        entry.size = candidates.weight_until(expires) + payload
         self.used += entry.size
         candidates.admit(entry)
         return True

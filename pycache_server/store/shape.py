@@ -19,9 +19,10 @@ from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.limits import Limit, LimitedDatabase, limited_candidates
 from pycache_server.store.mortal import Lifetimes, MortalDatabase
 from pycache_server.store.observed import ObservedDatabase
+from pycache_server.store.preserving import PreservingDatabase
 from pycache_server.store.scan import SLOTS
 from pycache_server.store.simulation import ShadowedDatabase, Simulation
-from pycache_server.store.told import ToldDatabase
+from pycache_server.store.told import Listener, ToldDatabase
 
 _CLASSES: dict[tuple[type[Database], ...], type[Database]] = {}
 
@@ -36,8 +37,8 @@ def _class_of(*mixins: type[Database]) -> type[Database]:
     return found
 
 
-STEP = 200
-"""How many keys change over in one step, at least one bucket: some 0.2 ms."""
+STEP = 32
+"""How many keys change over in one step: some 0.1 ms."""
 
 
 class _Choice(NamedTuple):
@@ -59,8 +60,10 @@ class Shape:
         self._present: _Choice | None = None  # what the databases have or are getting
         self._wanted: _Choice | None = None
         self._kind: type[Database] = Database
+        self._preserved = False  # whether a snapshot is made in slices
         self._told = False  # whether the keyspace hears of keys that go by themselves
         self._limited = False  # whether some keys have limits of their own
+        self._follows = False  # whether times to live come from a leader
         self._under_way = False  # whether buckets are changing over: each database knows how many have
 
     def observe(self, reason: str) -> None:
@@ -73,11 +76,21 @@ class Shape:
         self._reasons.discard(reason)
         self._apply()
 
-    def tell(self, on_gone: Callable[[Database, bytes], None] | None) -> None:
-        """Call ``on_gone`` with each key that expires or is evicted from now on, or nobody any more."""
-        self._told = on_gone is not None
-        if on_gone is not None:
-            self._keyspace.on_gone = on_gone
+    def follow(self, follows: bool) -> None:
+        """Give keys no times to live of our own: the leader has given them those that they have. Or give them again."""
+        if follows != self._follows:
+            self._follows = follows
+            self._apply()
+
+    def tell(self, listener: Listener | None) -> None:
+        """Tell a listener of what happens by itself from now on, or nobody any more."""
+        self._told = listener is not None
+        self._keyspace.listener = listener
+        self._apply()
+
+    def preserve(self, on: bool) -> None:
+        """Tell who makes a snapshot of changes before they are made, or stop."""
+        self._preserved = on
         self._apply()
 
     def use_lifetimes(self, lifetimes: Lifetimes) -> None:
@@ -96,6 +109,22 @@ class Shape:
         """Change to another engine, or to none; one that decides on keys with a time to live alone, or on all; and to
         these limits of their own for parts of the keyspace."""
         self._wanted = None if engine is None else _Choice(engine, volatile, limits)
+        self._keyspace.wake()
+
+    def twin(self, keyspace: Keyspace) -> Shape:
+        """The shape of an empty keyspace that has the engine which is wanted here, and nobody who listens."""
+        shape = Shape(keyspace, self.surroundings.now)
+        shape.surroundings = self.surroundings
+        shape._wanted = self._wanted
+        while shape.step():
+            pass
+        return shape
+
+    def take_over(self, other: Shape) -> None:
+        """The keyspace has got the contents of another one, with the engines that those have. A change that was wanted
+        meanwhile begins anew."""
+        self._present, self._limited, self._under_way = other._present, other._limited, False
+        self._apply(other._kind)
         self._keyspace.wake()
 
     @property
@@ -165,10 +194,12 @@ class Shape:
         self._kind = kind or self._kind
         lifetimes = self._keyspace.lifetimes
         for database in self._keyspace.databases:
-            mixins: list[type[Database]] = [ObservedDatabase] if self._reasons else []
+            mixins: list[type[Database]] = [PreservingDatabase] if self._preserved else []
+            if self._reasons:
+                mixins.append(ObservedDatabase)
             if self._told:
                 mixins.append(ToldDatabase)
-            if lifetimes is not None and lifetimes.concerns(database.index):
+            if lifetimes is not None and lifetimes.concerns(database.index) and not self._follows:
                 mixins.append(MortalDatabase)
             if self._keyspace.shadows is not None:
                 mixins.append(ShadowedDatabase)

@@ -55,10 +55,12 @@ class Known(SizedEntry):
     """A key of the sample that some cache holds. ``size`` is its payload (shadow.py), ``holders`` the number of caches
     that hold it; ``missed`` tells that its last read has found nothing."""
 
-    __slots__ = ("holders", "missed", "place")
+    __slots__ = ("expires", "holders", "missed", "next", "place", "prev")
 
     def __init__(self, name: bytes, place: int) -> None:
         super().__init__(name, None)
+        self.expires = NEVER
+        self.next = self.prev = None
         self.place = place
         self.holders = 0
         self.missed = False
@@ -268,7 +270,7 @@ class Simulation:
             shadow.limit = self.memory * shadow.percent / 100 * self.rate
 
     def _weight(self, known: Known) -> int:
-        return self._lru.weight(known, known.expires) + known.size
+        return self._lru.weight_until(known.expires) + known.size
 
     def _push(self, known: Known) -> int | None:
         """Put a key on top of the stack, and let go what lies too deep. Returns how deep it lay."""

@@ -23,7 +23,7 @@ from contextlib import ExitStack, contextmanager
 from sys import getrefcount
 from unittest.mock import patch
 
-from pycache_server.entry import NEVER, SizedEntry
+from pycache_server.entry import NEVER, SizedEntry, make_entry
 from pycache_server.evict.base import Engine, Surroundings
 
 MOST_BYTES = 200
@@ -58,10 +58,13 @@ def _check_entry_type(engine_class: type[Engine]) -> None:
     assert issubclass(engine_class, Engine), f"{name} is not an Engine"
     entry_type = engine_class.entry_type
     assert issubclass(entry_type, SizedEntry), f"{name}.entry_type is not a SizedEntry"
-    entry = entry_type(b"key", b"value", 5)
-    assert not hasattr(entry, "__dict__"), f"{name}.entry_type has a __dict__: give it __slots__, for memory"
-    for field, value in zip(_OWNED, (b"key", b"value", 5, 0, None, None), strict=True):
-        assert getattr(entry, field) == value, f"{name}.entry_type(key, value, expires) sets {field} to something else"
+    for expires in (NEVER, 5):
+        entry = make_entry(entry_type, b"key", b"value", expires)
+        assert not hasattr(entry, "__dict__"), f"{name}.entry_type has a __dict__: give it __slots__, for memory"
+        for field, value in zip(_OWNED, (b"key", b"value", expires, 0, None, None), strict=True):
+            assert getattr(entry, field) == value, (
+                f"{name}.entry_type(key, value, expires) sets {field} to something else"
+            )
 
 
 @contextmanager
@@ -115,7 +118,7 @@ class _Program:
         number = self.chance.randrange(1000)
         if number in self.entries:
             return
-        entry = self.engine.entry_type(b"key:%d" % number, b"value", self.some_time())
+        entry = make_entry(self.engine.entry_type, b"key:%d" % number, b"value", self.some_time())
         entry.size = 100 + self.chance.randrange(1000)
         self.entries[number] = entry
         self.owned[number] = _fields(entry)
@@ -133,10 +136,19 @@ class _Program:
         if not self.entries:
             return
         number = self.some_number()
-        entry = self.entries[number]
-        entry.expires = self.some_time()
-        self.owned[number] = _fields(entry)
-        self.engine.retime(entry)
+        entry, expires = self.entries[number], self.some_time()
+        if entry.may_expire:
+            entry.expires = expires
+            self.owned[number] = _fields(entry)
+            self.engine.retime(entry)
+        elif expires != NEVER:
+            new = self.entries[number] = make_entry(self.engine.entry_type, entry.key, entry.value, expires)
+            new.size = entry.size
+            self.owned[number] = _fields(new)
+            self.engine.exchange(entry, new)
+            probe = object()
+            if getrefcount(entry) > getrefcount(probe):
+                self.expect(False, f"{entry.key!r} is still held after exchange, by {_holders(entry)}")
 
     def discard(self) -> None:
         if self.entries:
@@ -153,12 +165,27 @@ class _Program:
         assert entry is not None
         number = _number(entry)
         self.expect(self.entries.get(number) is entry, f"the victim {entry.key!r} is not admitted")
+        if self.chance.random() < 0.5:
+            del entry
+            self.take()
+            return
         again = self.engine.victim()
         self.expect(again is not None and self.entries.get(_number(again)) is again, "asked twice, it has no victim")
         self.victims.append(number)
         self.engine.evicted(entry)
         del entry, again
         self.forget(number, "evicted")
+
+    def take(self) -> None:
+        """Let the engine choose and give up at once."""
+        entry = self.engine.take_victim()
+        self.expect(entry is not None, "it has a victim and does not give it up")
+        assert entry is not None
+        number = _number(entry)
+        self.expect(self.entries.get(number) is entry, f"the victim {entry.key!r} is not admitted")
+        self.victims.append(number)
+        del entry
+        self.forget(number, "take_victim")
 
     def pass_time(self) -> None:
         """Mostly a little, sometimes much, and sometimes back, as a wall clock may."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator
 
-from pycache_server.entry import NEVER, SizedEntry
+from pycache_server.entry import NEVER, SizedEntry, make_entry
 from pycache_server.evict.base import BUILTIN, VOLATILE_ONLY, Engine, Surroundings, load_policy
 
 
@@ -37,7 +37,7 @@ class Cache:
         if entry is not None:
             self.drop(key)
         expires = int((self.now + lives) * 1000) if lives else NEVER
-        self.entries[key] = entry = self.engine.entry_type(b"%d" % key, None, expires)
+        self.entries[key] = entry = make_entry(self.engine.entry_type, b"%d" % key, None, expires)
         entry.size = 100
         self.engine.admit(entry)
         while len(self.entries) > self.room:

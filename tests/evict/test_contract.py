@@ -88,7 +88,7 @@ class ReadsTheClock(Lru):
 
     def access(self, entry: LruEntry) -> None:
         super().access(entry)
-        entry.used = time.time()
+        entry.mark = time.time()
 
 
 class DrawsItself(Random):
@@ -110,12 +110,17 @@ class Forgets(Random):
         if entry.place >= 0:
             super().discard(entry)
 
+    def exchange(self, old: PlacedEntry, new: PlacedEntry) -> None:
+        new.place = old.place
+        if old.place >= 0:
+            super().exchange(old, new)
+
 
 class GivesUpWhatWent(Lru):
     """Returns a victim that is not admitted."""
 
     def victim(self) -> LruEntry | None:
-        return LruEntry(b"stranger", None) if self._ring.size else None
+        return LruEntry(b"stranger", None) if self._count else None
 
 
 class TakesSize(Lru):

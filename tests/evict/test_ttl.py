@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from pycache_server.entry import NEVER
-from pycache_server.evict.ttl import Ttl
+from pycache_server.entry import NEVER, make_entry
+from pycache_server.evict.ttl import RankedEntry, Ttl
 from tests.evict.simulate import Cache
 
 
@@ -26,8 +26,12 @@ def test_the_order_is_that_of_expiry(seed: int) -> None:
             model[key] = expires, number
         elif action < 0.3:
             entry = cache.entries[key]
-            entry.expires = expires
-            cache.engine.retime(entry)
+            if entry.may_expire:
+                entry.expires = expires
+                cache.engine.retime(entry)
+            else:
+                cache.entries[key] = make_entry(RankedEntry, entry.key, None, expires)
+                cache.engine.exchange(entry, cache.entries[key])
             model[key] = expires, number
         elif action < 0.5:
             cache.drop(key)

@@ -100,6 +100,14 @@ class Running:
                 return
         raise TimeoutError(f"the server does not answer: {self.log()}")
 
+    def wait_loaded(self) -> None:
+        """Wait until the data set is there."""
+        deadline = time.monotonic() + 20
+        while self.info("persistence")["loading"] != "0":
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"the data set is not loaded: {self.log()}")
+            time.sleep(0.01)
+
     def connect(self) -> Wire:
         return Wire(("127.0.0.1", self.port))
 
@@ -123,7 +131,11 @@ class Running:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *details: object) -> None:
+    def stop(self) -> None:
+        """End it at once."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    def __exit__(self, *details: object) -> None:
+        self.stop()

@@ -180,11 +180,11 @@ def test_nothing_is_given_up_while_changes_are_paused(world: World, client: Clie
     use(world, "allkeys-lru", 1 << 30)
     settle(world)
     fill(client, 100)
-    world.core.keyspace.stands_still = True
+    world.core.keyspace.keeps_all = True
     world.core.room.limit(1000)
     assert world.core.room.make()
     assert world.core.keyspace.evicted == 0
-    world.core.keyspace.stands_still = False
+    world.core.keyspace.keeps_all = False
     assert world.core.room.make()
     assert world.core.keyspace.evicted > 90
 

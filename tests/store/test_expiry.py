@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from pycache_server.entry import Entry
+from pycache_server.entry import Entry, TimedEntry
 from pycache_server.store.expiry import Wheel
 
 
@@ -19,7 +19,7 @@ def test_random_entries_come_out_when_they_are_due(seed: int) -> None:
     for number in range(5000):
         action = chance.random()
         if action < 0.5:
-            entry = Entry(b"%d" % number, None, now + chance.randrange(10 ** chance.randrange(1, 14)))
+            entry = TimedEntry(b"%d" % number, None, now + chance.randrange(10 ** chance.randrange(1, 14)))
             wheel.add(entry)
             entries.add(entry)
         elif action < 0.7 and entries:
@@ -46,9 +46,9 @@ def test_it_tells_when_to_come_back() -> None:
     calls: list[int] = []
     wheel = Wheel(lambda: calls.append(1))
     assert wheel.next_due() is None
-    wheel.add(Entry(b"far", None, 10**13))
-    wheel.add(Entry(b"near", None, 5000))
-    wheel.add(Entry(b"middle", None, 9000))
+    wheel.add(TimedEntry(b"far", None, 10**13))
+    wheel.add(TimedEntry(b"near", None, 5000))
+    wheel.add(TimedEntry(b"middle", None, 9000))
     assert len(calls) == 2
     due = wheel.next_due()
     assert due is not None
@@ -58,7 +58,7 @@ def test_it_tells_when_to_come_back() -> None:
 def test_a_storm_is_worked_off_in_slices() -> None:
     wheel = Wheel()
     for number in range(10000):
-        wheel.add(Entry(b"%d" % number, None, 50_000))
+        wheel.add(TimedEntry(b"%d" % number, None, 50_000))
     total = slices = 0
     more = True
     while more:
@@ -72,7 +72,7 @@ def test_a_storm_is_worked_off_in_slices() -> None:
 
 def test_entries_beyond_any_year_are_fine() -> None:
     wheel = Wheel()
-    entry = Entry(b"k", None, 2**63 - 1)
+    entry = TimedEntry(b"k", None, 2**63 - 1)
     wheel.add(entry)
     wheel._check()
     assert wheel.expire(2**53, 10) == ([], False)
@@ -82,7 +82,7 @@ def test_entries_beyond_any_year_are_fine() -> None:
 
 def test_what_is_due_can_be_looked_at_and_stays_in() -> None:
     wheel = Wheel()
-    entries = [Entry(b"%d" % number, None, 50_000 + number) for number in range(100)]
+    entries = [TimedEntry(b"%d" % number, None, 50_000 + number) for number in range(100)]
     for entry in entries:
         wheel.add(entry)
     assert wheel.first_due(49_000, 10) is None

@@ -328,6 +328,6 @@ def test_the_account_of_an_evicting_database_follows_fields_that_expire() -> Non
         pass
     db._check()
     assert keyspace.used() < full / 2
-    assert db.evict_one()
+    assert db.evict()
     assert keyspace.used() == 0
     assert db.fields.size == 0

@@ -92,7 +92,7 @@ class Actor:
     def drop_due(self) -> None:
         if isinstance(self.value, VolatileHash):
             overdue = self.value.times.overdue()
-            assert self.value.drop_due(7) == min(overdue, 7)
+            assert len(self.value.drop_due(7)) == min(overdue, 7)
 
     def copy(self) -> None:
         original, self.value = self.value, self.value.copy()

@@ -181,7 +181,7 @@ def test_a_key_that_another_cache_would_have_had_is_not_accessed_twice_when_the_
     calls: list[object] = []
     accessed = shadow._candidates.access
     client.call("SET", "k", "v")
-    world.core.keyspace.databases[0].evict_one()
+    world.core.keyspace.databases[0].evict()
     shadow._candidates.access = lambda entry: (calls.append(entry), accessed(entry))[1]  # type: ignore[func-returns-value]
     assert client.call("GET", "k") is None
     client.call("SET", "k", "v")

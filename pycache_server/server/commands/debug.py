@@ -1,12 +1,13 @@
 """DEBUG, where enable-debug-command allows it: what tests of servers need.
 
-Contents: CHANGE-REPL-ID DICT-RESIZING DIGEST DIGEST-VALUE ERROR HELP HTSTATS HTSTATS-KEY LISTPACK LOG OBJECT PAUSE-CRON
-POPULATE PROTOCOL QUICKLIST QUICKLIST-PACKED-THRESHOLD SDSLEN SET-ACTIVE-EXPIRE SLEEP STRINGMATCH-LEN. Everything else
-is an error. Those that look into Redis's own structures tell of what is here in their place.
+Contents: CHANGE-REPL-ID DICT-RESIZING DIGEST DIGEST-VALUE ERROR HELP HTSTATS HTSTATS-KEY LISTPACK LOADAOF LOG OBJECT
+PAUSE-CRON POPULATE PROTOCOL QUICKLIST QUICKLIST-PACKED-THRESHOLD RELOAD SDSLEN SET-ACTIVE-EXPIRE SLEEP STRINGMATCH-LEN.
+Everything else is an error. Those that look into Redis's own structures tell of what is here in their place.
 """
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,12 @@ from pycache_server.commands.args import integer, option_of
 from pycache_server.commands.registry import ADMIN, LOADING, NOSCRIPT, PROTECTED, STALE, Family
 from pycache_server.commands.types import encoding_of
 from pycache_server.errors import NoSuchKey, RedisError, bad_subcommand
+from pycache_server.rdb.reader import BadData
 from pycache_server.resp.encode import OK, Pairs, Push, SetReply, Verbatim, Wire, status
 from pycache_server.server.commands.config import is_allowed
 from pycache_server.server.digest import dataset_digest, key_digest
+from pycache_server.server.loads import CannotLoad, read_file
+from pycache_server.session.stream import encode_command
 from pycache_server.settings.kinds import Invalid, parse_memory
 from pycache_server.store.events import DEL
 from pycache_server.store.glob import compile_glob
@@ -27,6 +31,7 @@ from pycache_server.store.strings import as_bytes
 from pycache_server.store.value import bytes_of
 
 if TYPE_CHECKING:
+    from pycache_server.server.app import App
     from pycache_server.session.session import Session
 
 family = Family("server")
@@ -178,8 +183,17 @@ def _sdslen(session: Session, words: list[bytes]) -> Any:
 
 def _change_repl_id(session: Session, words: list[bytes]) -> Any:
     """CHANGE-REPL-ID: give the data set another id, as if it had got a history of its own."""
-    owner = session.core.owner
-    owner.replication_id = session.core.host.token(40).decode()
+    core = session.core
+    core.host.log("notice", "Changing replication IDs after receiving DEBUG change-repl-id")
+    core.replication.history.renew(core.host.token(40))
+    return OK
+
+
+def _replicate(session: Session, words: list[bytes]) -> Any:
+    """REPLICATE <word> [<word> ...]: send replicas a command that is not executed here."""
+    replication = session.core.replication
+    if replication.leads and replication.backlog is not None:
+        replication.leading.append(encode_command(words))
     return OK
 
 
@@ -208,7 +222,45 @@ def _populate(session: Session, words: list[bytes]) -> Any:
     for number in range(count):
         key, value = b"%b:%d" % (prefix, number), b"value:%d" % number
         if session.db.find(key) is None:
-            session.db.put(key, (value[:size] + bytes(size - len(value[:size]))) if size > 0 else value, DEL)
+            value = (value[:size] + bytes(size - len(value[:size]))) if size > 0 else value
+            session.db.put(key, value, DEL)
+            if session.effects is not None:  # replicas need not allow DEBUG
+                session.effects.append([b"SET", key, value])
+    return OK
+
+
+def _reload(session: Session, words: list[bytes]) -> Any:
+    """RELOAD [NOSAVE] [NOFLUSH] [MERGE]: save the data set to its file, and load it again. NOSAVE loads the file that
+    is there, NOFLUSH adds to what is there what the file has, MERGE lets keys of the file overwrite others."""
+    options = set(map(option_of, words))
+    if not options <= {b"NOSAVE", b"NOFLUSH", b"MERGE"}:
+        raise RedisError(b"ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
+    app: App = session.core.owner
+    if b"NOSAVE" not in options and not app.saves.save():
+        raise RedisError(b"ERR")
+    app.snapshots.abort()
+    try:
+        data = read_file(app.saves.path)
+        if data is None:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        app.loads.load_now(data, merge=b"MERGE" in options if b"NOFLUSH" in options else None)
+    except (BadData, OSError) as error:
+        app.log.write("warning", f"DEBUG RELOAD: {error}")
+        raise RedisError(b"ERR Error trying to load the RDB dump, check server logs.") from None
+    app.saves.forget_changes()
+    app.log.write("warning", "DB reloaded by DEBUG RELOAD")
+    return OK
+
+
+def _load_aof(session: Session, words: list[bytes]) -> Any:
+    """LOADAOF: write what is to be appended, forget the data set, and load the append-only file."""
+    app: App = session.core.owner
+    try:
+        app.aof.reload()
+    except (CannotLoad, OSError) as error:
+        app.log.write("warning", f"DEBUG LOADAOF: {error}")
+        raise RedisError(b"ERR Error trying to load the AOF files, check server logs.") from None
+    app.log.write("notice", "Append Only File loaded by DEBUG LOADAOF")
     return OK
 
 
@@ -267,6 +319,7 @@ def _help(session: Session, words: list[bytes]) -> Any:
 
 _SUBCOMMANDS: dict[bytes, tuple[int, int, Callable[[Session, list[bytes]], Any]]] = {
     b"CHANGE-REPL-ID": (0, 0, _change_repl_id),
+    b"REPLICATE": (1, 1 << 20, _replicate),
     b"DICT-RESIZING": (1, 1, _dict_resizing),
     b"DIGEST": (0, 0, _digest),
     b"DIGEST-VALUE": (0, 1 << 20, _digest_value),
@@ -274,6 +327,7 @@ _SUBCOMMANDS: dict[bytes, tuple[int, int, Callable[[Session, list[bytes]], Any]]
     b"HTSTATS": (1, 2, _htstats),
     b"HTSTATS-KEY": (1, 2, _htstats_key),
     b"LISTPACK": (1, 1, _listpack),
+    b"LOADAOF": (0, 0, _load_aof),
     b"LOG": (1, 1, _log),
     b"OBJECT": (1, 1, _object),
     b"PAUSE-CRON": (1, 1, _pause_cron),
@@ -281,6 +335,7 @@ _SUBCOMMANDS: dict[bytes, tuple[int, int, Callable[[Session, list[bytes]], Any]]
     b"PROTOCOL": (1, 1, _protocol),
     b"QUICKLIST": (1, 1, _quicklist),
     b"QUICKLIST-PACKED-THRESHOLD": (1, 1, _packed_threshold),
+    b"RELOAD": (0, 3, _reload),
     b"SDSLEN": (1, 1, _sdslen),
     b"SET-ACTIVE-EXPIRE": (1, 1, _set_active_expire),
     b"SLEEP": (1, 1, _sleep),

@@ -1,0 +1,97 @@
+"""A voter that is in no group: it is new, or its file is lost. It asks all others until it knows which.
+
+*First boot.* A group forms when all configured voters have no group, once each knows the birth ids of all and all have
+repeated them (two phases): the founders. A voter that forms may be the last that was missing for another, which dies
+before it hears so, and with a majority that forms in the meantime a second group could begin. So who is in the group
+tells the founders to whom asks, and a voter whose own birth id is among them belongs to the group: it has never
+acknowledged anything, for its file says so, and it is not lost, for its birth id is the same.
+
+*A lost file.* A voter that finds a group but not itself among the founders has had another file once. It may have
+promised anything in it. It asks *all* others in one round, and the highest promise among their answers is the least
+that it may promise from now on: whatever it has promised or voted, some voter that has counted it knows of, and a
+majority may not contain that one. Until the group's data has reached it, it has no memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pycache_server.election.messages import Births, Iam, Who
+from pycache_server.election.state import Durable
+from pycache_server.election.timing import Timing
+
+
+class Forming:
+    """What a voter in no group knows of the others."""
+
+    def __init__(self, state: Durable, others: Iterable[str], timing: Timing, now: float) -> None:
+        self._state = state
+        self._others = frozenset(others)
+        self._timing = timing
+        self._known: dict[str, str] = {}
+        self._confirmed: set[str] = set()
+        self._round = 0
+        self._asked = now
+        self._answers: dict[str, int | None] = {}
+
+    @property
+    def known(self) -> Births:
+        """The birth ids that are known, its own among them."""
+        return tuple(sorted({**self._known, self._state.seat: self._state.birth}.items()))
+
+    def question(self, now: float) -> Who:
+        """What to ask all others now; a round that gets no answers from all gives way to another."""
+        if now - self._asked > self._timing.round:
+            self._asked = now
+            self._round += 1
+            self._answers.clear()
+        return Who(self._state.birth, self._round, self.known)
+
+    def asked_by(self, sender: str, who: Who) -> Iam:
+        """Another that may be in no group has asked."""
+        self._note(sender, who.birth)
+        return Iam(who.birth, who.round, self._state.birth, None, (), who.known)
+
+    def answered(self, sender: str, iam: Iam) -> Durable | None:
+        """What this voter has become by an answer: a founder, one whose file was lost, or nothing yet."""
+        if iam.asked != self._state.birth or sender not in self._others:
+            return None
+        if iam.round == self._round:
+            self._answers[sender] = iam.epoch
+        if iam.epoch is None:
+            self._confirm(sender, iam)
+        founders = self.founders(iam)
+        if founders is not None:
+            return replace(self._state, epoch=0, whole=True, founders=founders)
+        epoch = self.lost_promise()
+        return None if epoch is None else replace(self._state, epoch=epoch, whole=False)
+
+    def founders(self, iam: Iam) -> Births | None:
+        """The founders, if by this answer there is a group to which this voter belongs."""
+        if iam.epoch is None:
+            return self.known if self._confirmed == self._others else None
+        return iam.founders if (self._state.seat, self._state.birth) in iam.founders else None
+
+    def lost_promise(self) -> int | None:
+        """What this voter may have promised at most, if there is a group, its file is lost, and all have answered."""
+        promises = [epoch for epoch in self._answers.values() if epoch is not None]
+        return max(promises) if promises and self.all_answered(promises) else None
+
+    def all_answered(self, promises: list[int]) -> bool:
+        """Whether this round has got the answers that it needs; "I am in no group" is one."""
+        return len(self._answers) == len(self._others)
+
+    def _note(self, seat: str, birth: str) -> None:
+        if seat in self._others and self._known.get(seat) != birth:
+            self._known[seat] = birth
+            self._confirmed.clear()
+
+    def _confirm(self, sender: str, iam: Iam) -> None:
+        self._note(sender, iam.birth)
+        if iam.known == self.known and len(iam.known) == len(self._others) + 1:
+            self._confirmed.add(sender)
+
+    def _check(self) -> None:
+        assert self._confirmed <= self._others
+        assert not self._confirmed or len(self._known) == len(self._others)

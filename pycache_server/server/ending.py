@@ -1,0 +1,114 @@
+"""The end of a server that has replicas: they get what they lack first.
+
+Writes stand still, the replicas are asked how far they are, and when all have everything, or after shutdown-timeout,
+the server ends (App.shut_down): SHUTDOWN and signals alike. Until then SHUTDOWN ABORT, or a failure to save, lets it
+go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from pycache_server.commands.context import NOT_READY
+from pycache_server.errors import RedisError
+
+if TYPE_CHECKING:
+    from pycache_server.server.app import App
+    from pycache_server.session.session import Session
+
+FAILED = RedisError(b"ERR Errors trying to SHUTDOWN. Check logs.")
+_HELD = "shutdown"
+
+
+class Ending:
+    """The end of one server."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._replication = app.core.replication
+        self._options: Collection[str] = ()
+        self._target = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._clients: list[Session] = []
+        self.waits = False
+        """Whether the server is about to end, and waits for its replicas."""
+        self._replication.on_acknowledged.append(self._look)
+
+    def request(self, options: Collection[str]) -> bool | None:
+        """End the server, with SHUTDOWN's options in lower case. Whether it ends; None where it waits for replicas."""
+        if self.waits:
+            return None
+        self._options = options
+        self._target = self._replication.history.offset
+        if "now" in options or not self._app.settings["shutdown-timeout"] or self._in_step():
+            return self._finish()
+        self._wait()
+        return None
+
+    def hold(self, session: Session) -> object:
+        """Let a client wait for the end, which hears when there is none."""
+        self._clients.append(session)
+        return session.block([], lambda key: NOT_READY, 0, FAILED)
+
+    def abort(self) -> bool:
+        """Go on. Whether the server was about to end."""
+        if not self.waits:
+            return False
+        self._app.log.write("warning", "Shutdown manually aborted.")
+        self._go_on()
+        return True
+
+    def _wait(self) -> None:
+        self.waits = True
+        self._app.log.write("notice", "Waiting for replicas before shutting down.")
+        self._replication.leading.send_getack()  # which the acknowledgement that it asks for does not contain
+        self._app.core.pause.hold(_HELD)
+        self._timer = self._app.loop.call_later(self._app.settings["shutdown-timeout"], self._end)
+
+    def _in_step(self) -> bool:
+        """Whether every replica has everything."""
+        replicas = self._replication.leading.leader.replicas
+        return not self._replication.leads or all(each.acknowledged >= self._target for each in replicas)
+
+    def _look(self) -> None:
+        if self.waits and self._in_step():
+            self._app.loop.call_soon(self._end)
+
+    def _end(self) -> None:
+        if not self.waits:
+            return
+        self.waits = False
+        if not self._finish():
+            self._go_on()
+
+    def _finish(self) -> bool:
+        """End. Whether that is possible."""
+        self._tell_lagging()
+        return self._app.shut_down(self._options)
+
+    def _tell_lagging(self) -> None:
+        log, offset = self._app.log.write, self._replication.history.offset
+        replicas, now = self._replication.leading.leader.replicas, self._app.core.host.ticks()
+        lagging = [each for each in replicas if each.acknowledged < self._target]
+        for each in lagging:
+            behind = offset - each.acknowledged
+            lag = each.lag(now)
+            log(
+                "notice",
+                f"Lagging replica {each.name} reported offset {behind} behind master, lag={lag}, state={each.shown}.",
+            )
+        if replicas:
+            count = len(replicas)
+            log("notice", f"{count - len(lagging)} of {count} replicas are in sync when shutting down.")
+
+    def _go_on(self) -> None:
+        self.waits = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._app.core.pause.release(_HELD)
+        clients, self._clients = self._clients, []
+        for session in clients:
+            self._app.core.blocking.unblock(session, FAILED)

@@ -1,0 +1,1 @@
+"""The process around a sentinel (sentinel/): links, scripts, the configuration file, commands."""

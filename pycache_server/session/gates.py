@@ -1,0 +1,66 @@
+"""What stands before commands because of the server's state: too few followers, a leader out of reach, a full disk.
+
+Each has a name, and a function that says of a command whether it stands before it, and if so which gate (modes.py) it
+is. Setting one binds all rows anew; those that are not set are nowhere, and cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from pycache_server.commands.registry import Command, Flag
+from pycache_server.errors import NoReplicas
+
+if TYPE_CHECKING:
+    from pycache_server.session.core import Core
+    from pycache_server.session.rows import Gate, Row
+    from pycache_server.session.session import Session
+
+GateOf = Callable[[Command], "Gate | None"]
+ORDER: Final = ("misconf", "noreplicas", "readonly", "masterdown", "loading")
+"""The names, in the order in which Redis looks: behind the memory, before a pause."""
+
+
+class Gates:
+    """The gates of one server."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._found: dict[str, GateOf] = {}
+
+    def set(self, name: str, gate_of: GateOf | None) -> None:
+        """Let the gate of that name stand before the commands for which ``gate_of`` gives one; None takes it away."""
+        assert name in ORDER
+        if self._found.get(name) is gate_of:
+            return
+        if gate_of is None:
+            del self._found[name]
+        else:
+            self._found[name] = gate_of
+        self._core.tables.refresh()
+
+    def of(self, command: Command) -> list[Gate]:
+        """The gates before a command."""
+        if not self._found:
+            return []
+        found = (self._found[name](command) for name in ORDER if name in self._found)
+        return [gate for gate in found if gate is not None]
+
+
+def good_replicas(command: Command) -> Gate | None:
+    """The gate of min-replicas-to-write: no write while fewer replicas are online and do not lag."""
+    if command.name == "exec":
+        return _refuse_transaction
+    return _refuse_write if Flag.WRITE in command.flags else None
+
+
+def _refuse_write(session: Session, row: Row, argv: list[bytes]) -> Any:
+    if session.core.replication.lacks_replicas:
+        raise NoReplicas
+
+
+def _refuse_transaction(session: Session, row: Row, argv: list[bytes]) -> Any:
+    transaction = session.transaction
+    if transaction is not None and any(Flag.WRITE in each.command.flags for each, _ in transaction.queued):
+        _refuse_write(session, row, argv)

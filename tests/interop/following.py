@@ -1,0 +1,178 @@
+"""What the tests of followers share: servers in step, and masters that are scripts."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Self
+
+import hiredis
+
+from tests.server.running import Wire
+
+PATIENCE = 30.0
+"""Seconds until something must have come true."""
+QUICK = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
+"""What makes a real master not wait for other replicas."""
+ID = "7" * 40
+_NOTHING = object()
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    """Wait until something is true; returns it."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"in vain: {what}"
+        time.sleep(0.01)
+    return found
+
+
+def info(wire: Wire, section: str = "replication") -> dict[str, str]:
+    lines = str(wire.call("INFO", section)).splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def is_in_step(master: Wire, follower: Wire) -> bool:
+    """Whether a follower has applied everything."""
+    theirs, ours = info(master), info(follower)
+    same = ours["master_replid"] == theirs["master_replid"]
+    return (
+        same
+        and ours.get("master_link_status", "up") == "up"
+        and ours["master_repl_offset"] == theirs["master_repl_offset"]
+    )
+
+
+def digest(wire: Wire) -> str:
+    return str(wire.call("DEBUG", "DIGEST"))
+
+
+def wait_same(master: Wire, follower: Wire) -> None:
+    """Wait until a follower holds what its master does; what differs is told where it never does. What has expired goes
+    from the master little by little, and from the follower when it has heard of that."""
+    wait_for(lambda: is_in_step(master, follower), "in step")
+    try:
+        wait_for(lambda: digest(master) == digest(follower) and is_in_step(master, follower), "the same digest")
+    except AssertionError:
+        raise AssertionError(f"they differ: {differences(master, follower)}") from None
+
+
+def differences(master: Wire, follower: Wire) -> list[Any]:
+    """The keys of which two servers do not hold the same, with what they say of them."""
+    found: list[Any] = [
+        (info(follower, "replication")["master_link_status"], master.call("DBSIZE"), follower.call("DBSIZE"))
+    ]
+    for index in range(16):
+        for wire in (master, follower):
+            wire.call("SELECT", index)
+        for key in sorted({*master.call("KEYS", "*"), *follower.call("KEYS", "*")}):
+            said = [
+                [
+                    wire.call(*words, key)
+                    for words in (("DEBUG", "DIGEST-VALUE"), ("TYPE",), ("PEXPIRETIME",), ("DUMP",))
+                ]
+                for wire in (master, follower)
+            ]
+            if said[0][0] != said[1][0] or said[0][2] != said[1][2]:
+                found.append((index, key, said))
+    return found
+
+
+def follow(follower: Wire, port: int) -> None:
+    """Let a server follow another, and wait for the link."""
+    assert str(follower.call("REPLICAOF", "127.0.0.1", port)).startswith("OK")
+    wait_for(lambda: info(follower).get("master_link_status") == "up", "the link is up")
+
+
+class ScriptedMaster:
+    """A master that says what it is told to. Each connection is given to ``script(connection)`` behind the handshake,
+    with the words of its PSYNC."""
+
+    def __init__(self, script: Callable[[ScriptedConnection, list[bytes]], None]) -> None:
+        self._script = script
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.asked: list[list[bytes]] = []
+        """The words of each PSYNC."""
+        self.failures: list[BaseException] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            master = ScriptedConnection(connection)
+            try:
+                while (words := master.read())[0].upper() != b"PSYNC":
+                    master.send(b"+PONG\r\n" if words == [b"PING"] else b"+OK\r\n")
+                self.asked.append(words)
+                self._script(master, words)
+            except (OSError, EOFError):
+                pass
+            except BaseException as error:
+                self.failures.append(error)
+
+    def close(self) -> None:
+        self._listener.close()
+        assert not self.failures
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.close()
+
+
+class ScriptedConnection:
+    """One follower of a scripted master."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        connection.settimeout(PATIENCE)
+        self._reader = hiredis.Reader(notEnoughData=_NOTHING)
+
+    def read(self) -> list[bytes]:
+        """The next command. Raises EOFError where the follower has gone."""
+        while (words := self._reader.gets()) is _NOTHING:
+            data = self._connection.recv(1 << 16)
+            if not data:
+                raise EOFError
+            self._reader.feed(data.lstrip(b"\n"))
+        assert isinstance(words, list)
+        return words
+
+    def line(self) -> bytes:
+        """A line that is no command in an array."""
+        return self._connection.recv(1 << 16)
+
+    def send(self, data: bytes) -> None:
+        self._connection.sendall(data)
+
+    def say(self, *words: Any) -> None:
+        """A command of the stream."""
+        self.send(hiredis.pack_command(words))
+
+    def give(self, payload: bytes, offset: int = 0) -> None:
+        """A full resync."""
+        self.send(f"+FULLRESYNC {ID} {offset}\r\n".encode() + b"$%d\r\n" % len(payload) + payload)
+
+    def wait_ack(self, offset: int) -> None:
+        """Wait until the follower has applied so much."""
+        while (words := self.read())[:2] != [b"REPLCONF", b"ACK"] or int(words[2]) < offset:
+            pass
+
+    def wait_end(self) -> None:
+        """Wait until the follower leaves."""
+        while True:
+            try:
+                self.read()
+            except (OSError, EOFError):
+                return

@@ -1,0 +1,335 @@
+"""The rules of a group one by one, on three members that hear each other at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from pycache_server.election.machine import Memory, Refusal, Role
+from pycache_server.election.messages import Hello, Vote
+from pycache_server.election.position import Position
+from pycache_server.repl import entries
+from pycache_server.repl.commit import ALL, ASYNC, QUORUM
+from pycache_server.repl.leading import Verdict
+from pycache_server.repl.links import Ack, Append, Link
+from tests.repl.trio import SEATS, Trio
+
+
+def test_three_voters_elect_one_leader_and_the_others_follow() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    followers = [member for member in trio.members.values() if member is not leader]
+    assert all(member.machine.leader == leader.seat for member in followers)
+    assert trio.states[leader.seat].vote == leader.seat
+
+
+def test_a_voter_writes_its_vote_down_before_it_tells_it() -> None:
+    trio = Trio()
+    trio.now = 2000
+    member = trio.members["a"]
+    member.step("b", Vote("start", 5, Position(0, 0), 0), trio.now)
+    names = [type(action).__name__ for action in member.take_actions()]
+    assert names.index("Persist") < names.index("Send")
+
+
+def test_a_new_group_forms_by_itself_and_all_are_founders() -> None:
+    trio = Trio(formed=False)
+    trio.elect()
+    assert {state.founders for state in trio.states.values()} == {tuple((seat, f"birth {seat}") for seat in SEATS)}
+
+
+def test_a_new_group_does_not_form_while_one_is_missing() -> None:
+    trio = Trio(formed=False)
+    trio.cut = {"c"}
+    trio.pass_time(5000)
+    assert all(member.machine.memory is Memory.NONE for member in trio.members.values())
+
+
+def test_a_write_is_answered_when_a_majority_has_it_and_executed_by_followers_later() -> None:
+    trio = Trio()
+    trio.elect()
+    follower = trio.follower()
+    trio.write(b"SET k v")
+    assert trio.replies == [b"SET k v"]
+    assert trio.executed[follower.seat] == []
+    trio.pass_time(100)
+    assert trio.executed[follower.seat] == [b"SET k v"]
+
+
+def test_a_leader_that_is_cut_off_answers_nothing_once_its_lease_is_over() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    trio.cut = {leader.seat}
+    assert leader.admit(False, QUORUM, trio.now) is Verdict.SERVE
+    trio.pass_time(1100)
+    assert leader.admit(False, QUORUM, trio.now) is Verdict.ISOLATED
+    assert leader.admit(True, ASYNC, trio.now) is Verdict.ISOLATED
+
+
+def test_the_others_elect_another_and_what_was_not_answered_is_dropped() -> None:
+    trio = Trio()
+    old = trio.elect()
+    trio.cut = {old.seat}
+    trio.write(b"SET lost 1")
+    trio.pass_time(5000)
+    new = trio.leader()
+    trio.cut = set()
+    trio.pass_time(1000)
+    assert new is not old
+    assert old.machine.role is Role.FOLLOWER
+    assert trio.hangups == [b"SET lost 1"]
+    assert b"SET lost 1" in trio.dropped
+    assert old.log.position == new.log.position
+
+
+def test_who_was_cut_off_and_comes_back_deposes_nobody() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    epoch, away = leader.machine.epoch, trio.follower()
+    trio.cut = {away.seat}
+    trio.pass_time(10000)
+    trio.cut = set()
+    trio.pass_time(3000)
+    assert trio.leader() is leader
+    assert leader.machine.epoch == epoch
+
+
+def test_a_read_waits_for_the_newest_write_that_was_executed_before_it() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    trio.cut = {leader.seat}
+    trio.write(b"SET k v")
+    assert leader.leading
+    leader.leading.read(QUORUM, "reader", "read", trio.now)
+    trio.settle(leader.seat)
+    assert trio.replies == []
+
+
+def test_a_reply_that_waits_too_long_is_none_and_its_connection_is_closed() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    trio.cut = {seat for seat in SEATS if seat != leader.seat}
+    trio.write(b"SET k v")
+    trio.pass_time(5100)
+    assert trio.hangups == [b"SET k v"]
+
+
+def test_all_needs_all_and_says_so_before_anything_is_executed() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    trio.cut = {trio.follower().seat}
+    trio.pass_time(1000)
+    assert leader.admit(True, ALL, trio.now) is Verdict.TOO_FEW
+    assert leader.admit(True, QUORUM, trio.now) is Verdict.SERVE
+    assert leader.admit(False, ALL, trio.now) is Verdict.SERVE
+
+
+def test_a_follower_that_has_lost_its_memory_acknowledges_nothing_until_it_is_whole() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    trio.write(b"SET k v")
+    seat = trio.follower().seat
+    trio.cut = {seat}
+    member = trio.start(seat, None)
+    assert member.machine.memory is Memory.RECOVERING
+    assert not trio.states[seat].whole
+    trio.cut = set()
+    trio.pass_time(1500)
+    assert member.machine.memory is Memory.WHOLE
+    assert trio.states[seat].whole
+    assert member.log.position == leader.log.position
+
+
+def test_a_voter_without_memory_votes_for_nobody() -> None:
+    trio = Trio()
+    trio.elect()
+    seat = trio.follower().seat
+    trio.cut = set(SEATS)
+    member = trio.start(seat, None)
+    member.step("x", Vote("start", 99, Position(9, 9999), 0), trio.now + 9000)
+    assert member.take_actions() == []
+
+
+def test_what_a_clean_shutdown_saves_reaches_as_far_as_what_was_acknowledged() -> None:
+    trio = Trio()
+    trio.elect()
+    trio.write(b"SET k v")
+    follower = trio.follower()
+    position, saved = follower.log.position, follower.shutdown()
+    assert follower.log.applied < follower.log.end
+    assert trio.start(follower.seat, saved).log.position == position
+
+
+def test_what_was_loaded_beyond_the_commit_is_not_read_before_the_commit_passes_it() -> None:
+    trio = Trio()
+    trio.elect()
+    trio.write(b"SET k v")
+    follower = trio.follower()
+    trio.cut = {follower.seat}
+    member = trio.start(follower.seat, follower.shutdown())
+    assert not member.can_read()
+    trio.cut = set()
+    trio.pass_time(1500)
+    assert member.can_read()
+
+
+def test_a_sentinel_with_an_old_view_does_not_depose_a_leader() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    leader.machine.redirect(trio.follower().seat, trio.now)
+    trio.settle(leader.seat)
+    assert leader.machine.role is Role.LEADER
+
+
+def test_a_proven_leader_of_a_higher_epoch_demotes() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    leader.step(trio.follower().seat, Hello(leader.machine.epoch + 1), trio.now)
+    assert leader.machine.role is Role.FOLLOWER
+
+
+def test_a_nomination_waits_for_the_promise_and_then_leads() -> None:
+    trio = Trio()
+    old = trio.elect()
+    nominated = trio.follower()
+    nominated.machine.nominate(trio.now)
+    trio.pass_time(500)
+    assert trio.leader() is old
+    trio.cut = {old.seat}
+    trio.pass_time(1400)
+    assert trio.leader() is nominated
+
+
+def test_a_later_replicaof_cancels_a_nomination() -> None:
+    trio = Trio()
+    old = trio.elect()
+    nominated = trio.follower()
+    nominated.machine.nominate(trio.now)
+    nominated.machine.redirect(old.seat, trio.now)
+    assert not nominated.machine.is_nominated(trio.now)
+
+
+def test_a_handover_moves_the_lead_at_once_and_loses_nothing() -> None:
+    trio = Trio()
+    old = trio.elect()
+    target = trio.follower()
+    trio.write(b"SET k v")
+    assert old.leading
+    old.leading.hand_over(target.seat, trio.now)
+    trio.settle(old.seat)
+    assert trio.leader() is target
+    assert trio.executed[target.seat] == [b"SET k v"]
+    trio.pass_time(300)
+    assert old.machine.leader == target.seat
+
+
+def test_a_handover_whose_target_is_silent_is_called_off_in_the_same_epoch() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    epoch, target = leader.machine.epoch, trio.follower()
+    trio.cut = {target.seat}
+    trio.write(b"SET k v")
+    assert leader.leading
+    leader.leading.hand_over(target.seat, trio.now)
+    assert leader.admit(True, QUORUM, trio.now) is Verdict.PAUSED
+    trio.pass_time(700)
+    assert trio.leader() is leader
+    assert leader.machine.epoch == epoch
+    assert leader.admit(True, QUORUM, trio.now) is Verdict.SERVE
+
+
+def test_who_has_given_up_stands_anew_if_nobody_takes_over() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    epoch, target = leader.machine.epoch, trio.follower()
+    assert leader.leading
+    trio.cut = {target.seat}
+    leader.machine.give_up(target.seat, trio.now)
+    trio.settle(leader.seat)
+    assert leader.admit(False, QUORUM, trio.now) is Verdict.ISOLATED
+    trio.pass_time(1000)
+    assert trio.leader() is leader
+    assert leader.machine.epoch > epoch
+
+
+def test_a_voter_is_replaced_by_two_changes_one_after_the_other() -> None:
+    trio = Trio(("a", "b", "c"))
+    leader = trio.elect()
+    out = trio.follower().seat
+    assert leader.leading
+    leader.leading.changes.replace(out, "d", leader.leading.epoch, trio.now)
+    assert leader.voters == tuple(seat for seat in SEATS if seat != out)
+    with pytest.raises(Refusal, match="another change"):
+        leader.leading.changes.add("e", leader.leading.epoch, trio.now)
+    trio.settle(leader.seat)
+    trio.pass_time(100)
+    assert leader.voters == tuple(sorted({*SEATS, "d"} - {out}))
+
+
+def test_a_leader_changes_no_voters_before_it_has_committed() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    trio.cut = set(SEATS)
+    leader.machine.force(trio.now)
+    assert leader.leading
+    with pytest.raises(Refusal, match="nothing of this epoch"):
+        leader.leading.changes.remove(trio.follower().seat, leader.leading.epoch, trio.now)
+
+
+def test_an_operator_can_force_a_voter_to_lead_but_it_commits_by_majority_still() -> None:
+    trio = Trio()
+    old = trio.elect()
+    survivor = trio.follower()
+    trio.cut = set(SEATS) - {survivor.seat}
+    survivor.machine.force(trio.now)
+    trio.settle(survivor.seat)
+    assert trio.leader() is survivor
+    assert old is not survivor
+    assert not survivor.holds_lease(trio.now)
+
+
+def test_a_whole_group_without_memory_waits_for_an_operator() -> None:
+    trio = Trio()
+    trio.elect()
+    trio.cut = set(SEATS)
+    for seat in SEATS:
+        trio.start(seat, None)
+    trio.cut = set()
+    trio.pass_time(5000)
+    assert all(member.machine.role is Role.FOLLOWER for member in trio.members.values())
+    trio.members["b"].machine.bootstrap(trio.now)
+    trio.settle("b")
+    trio.pass_time(2000)
+    assert trio.leader().seat == "b"
+    trio.write(b"SET k v")
+    assert trio.replies == [b"SET k v"]
+
+
+def test_a_follower_that_lies_about_the_future_holds_no_more_than_there_is() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    assert leader.leading
+    seat, follower = next(iter(leader.leading.followers.items()))
+    leader.step_link(follower.link, Ack(10**15), trio.now)
+    assert leader.leading.followers[seat].acknowledged <= leader.log.end
+    leader._check()
+
+
+def test_what_comes_on_a_link_that_is_not_the_leaders_is_not_believed() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    follower = trio.follower()
+    position = follower.log.position
+    forged = entries.write(leader.machine.epoch, b"FLUSHALL")
+    follower.step_link(Link("x", 1, True), Append(99, position.offset, (forged,), position.offset), trio.now)
+    assert follower.log.position == position
+    assert follower.take_actions() == []
+
+
+def test_entries_that_do_not_fit_break_the_link() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    follower = trio.follower()
+    assert follower.link
+    entry = entries.write(leader.machine.epoch, b"SET k v")
+    follower.step_link(follower.link, Append(leader.machine.epoch, follower.log.end + 3, (entry,), 0), trio.now)
+    assert follower.link is None

@@ -1,0 +1,155 @@
+"""Sentinels among themselves: what they agree on, whatever dies, is cut off, or begins anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from pycache_server.sentinel import failover
+from tests.conftest import some_slow
+from tests.sentinel.town import NAME, Town
+
+
+def met(seed: int = 1, **options: int) -> Town:
+    town = Town(seed, **options)
+    town.until(town.met, 20_000)
+    town.events.clear()
+    return town
+
+
+def heard(town: Town, name: str) -> list[str]:
+    return [text for _, event, text in town.events if event == name]
+
+
+def test_sentinels_find_each_other_and_all_followers() -> None:
+    town = met()
+    assert town.settled()
+
+
+def test_a_leader_that_dies_is_replaced_within_some_seconds_by_one_sentinel() -> None:
+    town = met()
+    town.servers["node", 1].alive = False
+    assert town.until(town.settled, 10_000) > town.down_after
+    assert len(heard(town, "+elected-leader")) == 1
+    town.until(lambda: len(heard(town, "+switch-master")) == 3, 10_000)
+    assert ("node", 1) not in town.names()
+
+
+def test_the_follower_with_the_better_priority_then_the_longer_stream_is_promoted() -> None:
+    town = met(servers=4)
+    town.servers["node", 2].offset, town.servers["node", 3].offset, town.servers["node", 4].offset = 30, 20, 90
+    town.servers["node", 4].priority = 0
+    town.run(11_000)  # until the next INFO
+    town.servers["node", 1].alive = False
+    town.until(town.settled, 10_000)
+    assert town.names() == {("node", 2)}
+    town.servers["node", 3].priority = 10
+    town.servers["node", 1].alive = True
+    town.servers["node", 1].leader = ("node", 2)
+    town.run(11_000)
+    town.servers["node", 2].alive = False
+    town.until(town.settled, 40_000)
+    assert town.names() == {("node", 3)}
+
+
+def test_an_old_leader_that_returns_is_made_a_follower() -> None:
+    town = met()
+    town.servers["node", 1].alive = False
+    town.until(town.settled, 10_000)
+    town.servers["node", 1].alive = True
+    town.until(town.settled, 40_000)
+    assert heard(town, "+convert-to-slave")
+
+
+def test_a_minority_of_sentinels_fails_nobody_over() -> None:
+    town = met()
+    town.part([("sentinel", 101)])
+    town.run(15_000)
+    assert not heard(town, "+elected-leader")
+    assert town.servers["node", 1].leader is None
+
+
+def test_what_only_one_sentinel_sees_is_no_failover() -> None:
+    town = met()
+    town.cut.add(frozenset((("sentinel", 101), ("node", 1))))
+    town.run(15_000)
+    assert heard(town, "+sdown")
+    assert not heard(town, "+odown")
+
+
+def test_a_failover_that_was_asked_for_needs_nobody_and_is_followed_by_all() -> None:
+    town = met()
+    watch = town.watches["sentinel", 102]
+    master = watch.sentinel.masters[NAME]
+    failover.start(watch.sentinel, master, town.now)
+    master.forced = True
+    town.until(lambda: town.settled() and town.names() != {("node", 1)}, 30_000)
+
+
+def test_without_a_follower_that_could_lead_a_failover_is_given_up() -> None:
+    town = met()
+    for number in (2, 3):
+        town.servers["node", number].priority = 0
+    town.run(11_000)
+    town.servers["node", 1].alive = False
+    town.until(lambda: bool(heard(town, "-failover-abort-no-good-slave")), 20_000)
+    town.servers["node", 1].alive = True
+    town.until(town.settled, 40_000)
+
+
+def test_a_clock_that_jumps_stops_all_decisions_for_a_while() -> None:
+    town = met()
+    watch = town.watches["sentinel", 101]
+    watch.sentinel.last_tick -= 5000
+    town.run(200)
+    assert ("sentinel", 101) in [address for address, event, _ in town.events if event == "+tilt"]
+    town.servers["node", 1].alive = False
+    town.until(town.settled, 20_000)  # the other two are enough
+    assert not [event for address, event, _ in town.events if address == watch.address and event == "+sdown"]
+    town.until(lambda: bool(heard(town, "-tilt")), 40_000)
+
+
+def test_a_sentinel_that_begins_anew_knows_its_vote() -> None:
+    town = met()
+    town.servers["node", 1].alive = False
+    town.until(lambda: bool(heard(town, "+elected-leader")), 10_000)
+    for watch in town.watches.values():
+        before = watch.saved["epoch"], watch.saved["leader_epoch"]
+        town.crash(watch)
+        town.boot(watch)
+        master = watch.sentinel.masters[NAME]
+        assert (watch.sentinel.epoch, master.leader_epoch) == before
+    town.until(town.settled, 60_000)
+
+
+@pytest.mark.parametrize("seed", some_slow(range(300), 40))
+def test_whatever_happens_all_agree_on_one_leader_in_the_end(seed: int) -> None:
+    town = met(seed, servers=3, sentinels=3 + 2 * (seed % 2))
+    chance = town.random
+    for _ in range(6):
+        match chance.randrange(5):
+            case 0:
+                server = chance.choice(list(town.servers.values()))
+                server.alive = not server.alive
+                server.offset = chance.randrange(1000)
+            case 1:
+                watch = chance.choice(list(town.watches.values()))
+                if watch.alive:
+                    town.crash(watch)
+                else:
+                    town.boot(watch)
+            case 2:
+                everyone = [*town.servers, *town.watches]
+                town.part(chance.sample(everyone, chance.randrange(1, 4)))
+            case 3:
+                town.cut.clear()
+            case _:
+                one, other = chance.sample([*town.servers, *town.watches], 2)
+                town.cut.add(frozenset((one, other)))
+        town.run(chance.randrange(100, 6000))
+    town.cut.clear()
+    for server in town.servers.values():
+        server.alive = True
+    for watch in town.watches.values():
+        if not watch.alive:
+            town.boot(watch)
+    town.until(town.settled, 120_000)

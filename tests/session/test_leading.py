@@ -1,0 +1,315 @@
+"""Sessions that become replicas, in process: what they are sent, what they may say, and who waits for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hiredis
+import pytest
+
+import pycache_server.server.setup  # noqa: F401
+from pycache_server.persist.saving import save
+from pycache_server.session.leading import Sync
+from pycache_server.testing.inprocess import Client, World
+from tests.peers import error_of
+
+
+class InOnePiece:
+    """Makes snapshots at once."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.syncs: list[Sync] = []
+
+    def start(self, sync: Sync) -> None:
+        self.syncs.append(sync)
+        sync.begin()
+        data = b"".join(save(self.world.core.keyspace))
+        for link in list(sync.links):
+            link.write(b"$EOF:" + b"m" * 40 + b"\r\n" + data + b"m" * 40 if sync.streamed else b"$%d\r\n" % len(data))
+            sync.deliver(link)
+        sync.end()
+
+
+@pytest.fixture
+def snapshots(world: World) -> InOnePiece:
+    found = world.core.replication.leading.snapshots = InOnePiece(world)
+    world.core.replication.leading.leader.limits.delay = 0
+    return found
+
+
+@pytest.fixture
+def client(world: World) -> Client:
+    return world.connect()
+
+
+def pack(*words: Any) -> bytes:
+    return hiredis.pack_command(words)
+
+
+def replica_of(world: World, port: int = 7000, *wanted: Any) -> Client:
+    """A replica that has got its snapshot and is online."""
+    found = world.connect(decode=False)
+    found.send(pack("REPLCONF", "listening-port", port) + pack("REPLCONF", "capa", "eof", "capa", "psync2"))
+    found.raw = b""
+    found.send(pack("PSYNC", *(wanted or ("?", -1))))
+    if not wanted:
+        offset = int(found.raw.split()[2])
+        found.raw = b""
+        ack(found, offset)
+    return found
+
+
+def ack(replica: Client, offset: int, *more: Any) -> None:
+    replica.send(pack("REPLCONF", "ACK", offset, *more))
+
+
+def test_a_replica_gets_the_snapshot_and_then_the_stream(world: World, client: Client, snapshots: InOnePiece) -> None:
+    client.call("SET", "before", "1")
+    replica = replica_of(world)
+    client.call("SET", "after", "2")
+    client.call("SELECT", 1)
+    client.call("INCR", "n")
+    assert replica.raw == (pack("SELECT", 0) + pack("SET", "after", "2") + pack("SELECT", 1) + pack("INCR", "n"))
+    assert client.call("ROLE")[1] == len(replica.raw)
+    world.core.replication._check()
+
+
+def test_the_stream_waits_for_the_first_ack_behind_a_streamed_snapshot(
+    world: World, client: Client, snapshots: InOnePiece
+) -> None:
+    replica = world.connect(decode=False)
+    replica.send(pack("REPLCONF", "capa", "eof"))
+    replica.send(pack("PSYNC", "?", -1))
+    replica.raw = b""
+    client.call("SET", "a", "1")
+    assert replica.raw == b""
+    ack(replica, 0)
+    assert replica.raw == pack("SELECT", 0) + pack("SET", "a", "1")
+
+
+def test_what_a_round_brings_is_written_once(world: World, client: Client, snapshots: InOnePiece) -> None:
+    replica = replica_of(world)
+    writes = []
+    replica.session.replica.session.link.write = lambda data: writes.append(data)  # type: ignore[union-attr, method-assign]
+    client.send(pack("SET", "a", "1") + pack("SET", "b", "2") + pack("SET", "c", "3"))
+    assert len(writes) == 1
+
+
+def test_a_replica_that_comes_back_gets_what_it_has_missed(world: World, client: Client, snapshots: InOnePiece) -> None:
+    replica = replica_of(world)
+    client.call("SET", "a", "1")
+    have, offset = len(replica.raw), len(replica.raw)
+    replica.close()
+    client.call("SET", "b", "2")
+    again = replica_of(world, 7000, world.core.replication.history.id, offset + 1)
+    expected = b"+CONTINUE " + world.core.replication.history.id + b"\r\n" + pack("SET", "b", "2")
+    assert again.raw == expected
+    assert have == offset
+    assert world.core.replication.leading.leader.partial == 1
+
+
+def test_who_asks_for_the_future_gets_everything(world: World, client: Client, snapshots: InOnePiece) -> None:
+    replica_of(world)
+    other = replica_of(world, 7001, world.core.replication.history.id, 1000)
+    assert other.raw.startswith(b"+FULLRESYNC ")
+    assert any("greater than the master replication offset" in text for _, text in world.host.messages)
+
+
+def test_one_snapshot_serves_all_that_wait(world: World, snapshots: InOnePiece) -> None:
+    world.core.replication.leading.leader.limits.delay = 5
+    replicas = [world.connect(decode=False) for _ in range(3)]
+    for each in replicas:
+        each.send(pack("REPLCONF", "capa", "eof") + b"")
+        each.send(pack("PSYNC", "?", -1))
+        each.raw = b""
+    world.advance(2)
+    assert not snapshots.syncs
+    assert replicas[0].raw == b"\n\n"  # so that it does not take the connection for dead
+    world.advance(3.5)
+    assert len(snapshots.syncs) == 1
+    assert all(b"+FULLRESYNC" in each.raw for each in replicas)
+
+
+def test_wait_counts_replicas_that_have_what_the_client_has_written(
+    world: World, client: Client, snapshots: InOnePiece
+) -> None:
+    replica = replica_of(world)
+    assert client.call("WAIT", 1, 0) == 1
+    client.call("SET", "a", "1")
+    client.start("WAIT", 1, 0)
+    assert replica.raw.endswith(pack("REPLCONF", "GETACK", "*"))
+    with pytest.raises(EOFError):
+        client.read()
+    ack(replica, 1)
+    with pytest.raises(EOFError):
+        client.read()
+    ack(replica, client.session.told)
+    assert client.read() == 1
+    stranger = world.connect()
+    assert stranger.call("WAIT", 1, 0) == 1
+
+
+def test_wait_answers_when_its_time_is_over_with_what_there_is(
+    world: World, client: Client, snapshots: InOnePiece
+) -> None:
+    first = replica_of(world)
+    replica_of(world, 7001)
+    client.call("SET", "a", "1")
+    client.start("WAIT", 2, 100)
+    ack(first, client.session.told)
+    world.advance(0.2)
+    assert client.read() == 1
+
+
+def test_waitaof_counts_disks_of_replicas(world: World, client: Client, snapshots: InOnePiece) -> None:
+    replica = replica_of(world)
+    client.call("SET", "a", "1")
+    client.start("WAITAOF", 0, 1, 0)
+    ack(replica, client.session.told)
+    with pytest.raises(EOFError):
+        client.read()
+    ack(replica, client.session.told, "FACK", client.session.told)
+    assert client.read() == [0, 1]
+
+
+def test_writes_are_refused_while_too_few_replicas_are_heard(
+    world: World, client: Client, snapshots: InOnePiece
+) -> None:
+    replication = world.core.replication
+    replication.leading.leader.limits.least_good = 1
+    replication.set_gate()
+    assert error_of(client.call("SET", "a", "1")) == "NOREPLICAS Not enough good replicas to write."
+    assert client.call("GET", "a") is None
+    replica = replica_of(world)
+    assert client.call("SET", "a", "1") == "OK"
+    client.call("MULTI")
+    client.call("SET", "a", "2")
+    world.advance(12)
+    assert "NOREPLICAS" in error_of(client.call("EXEC"))
+    ack(replica, replication.history.offset)
+    assert client.call("SET", "a", "3") == "OK"
+
+
+def test_a_replica_that_lies_about_its_offset_is_dropped(world: World, client: Client, snapshots: InOnePiece) -> None:
+    replica = replica_of(world)
+    client.call("SET", "a", "1")
+    ack(replica, 10**9)
+    assert replica.closed
+    assert any("has acknowledged offset 1000000000" in text for _, text in world.host.messages)
+    assert client.call("ROLE")[2] == []
+
+
+@pytest.mark.parametrize("words", [("PING",), ("SET", "a", "1"), ("NOSUCH",), ("GET",), ("REPLCONF", "capa", "x")])
+def test_a_replica_that_says_what_would_have_an_answer_is_dropped(
+    world: World, snapshots: InOnePiece, words: tuple[str, ...]
+) -> None:
+    replica = replica_of(world)
+    replica.start(*words)
+    assert replica.closed
+    assert any("Replica generated a reply to command" in text for _, text in world.host.messages)
+    assert world.core.keyspace.databases[0].size == 0
+
+
+def test_a_replica_that_never_reads_is_dropped_at_its_limit(
+    world: World, client: Client, snapshots: InOnePiece
+) -> None:
+    world.core.output_limits["slave"].hard = 1 << 20
+    world.core.replication.resize_backlog(1 << 16)
+    replica = replica_of(world)
+    replica.stuck = True
+    for number in range(40):
+        client.call("SET", number, "x" * 50_000)
+    assert replica.closed
+    assert replica.kept < 1 << 18  # the rest was in the backlog, which is shared
+    assert len(world.core.replication.backlog or b"") < 1 << 17
+    world.core.replication._check()
+
+
+def test_a_slow_replica_gets_everything_when_it_reads_again(
+    world: World, client: Client, snapshots: InOnePiece
+) -> None:
+    replica = replica_of(world)
+    replica.stuck = True
+    for number in range(100):
+        client.call("SET", number, "x" * 5000)
+    assert len(replica.raw) < 200_000
+    while replica.session.congested:
+        replica.drain()
+    assert len(replica.raw) == world.core.replication.history.offset
+    world.core.replication._check()
+
+
+def test_psync_is_refused_where_it_makes_no_sense(world: World, client: Client, snapshots: InOnePiece) -> None:
+    assert error_of(client.call("PSYNC", "?", "x")) == "ERR value is not an integer or out of range"
+    client.send(pack("PING") + pack("PSYNC", "?", -1))
+    assert client.read() == "PONG"
+    assert error_of(client.read()) == "ERR SYNC and PSYNC are invalid with pending output"
+    client.call("MULTI")
+    assert error_of(client.call("PSYNC", "?", -1)) == "ERR Command not allowed inside a transaction"
+    client.call("DISCARD")
+    client.call("REPLCONF", "rdb-filter-only", "functions")
+    assert error_of(client.call("PSYNC", "?", -1)) == "ERR Filtered replica requires EOF capability"
+
+
+def test_replicas_are_pinged_and_those_that_are_silent_dropped(world: World, snapshots: InOnePiece) -> None:
+    replica = replica_of(world)
+    world.advance(10.5)
+    assert replica.raw == pack("PING")
+    world.advance(60)
+    assert replica.closed
+    assert any("Disconnecting timedout replica (streaming sync)" in text for _, text in world.host.messages)
+
+
+def test_the_backlog_is_freed_when_nobody_comes_back(world: World, client: Client, snapshots: InOnePiece) -> None:
+    replication = world.core.replication
+    replication.leading.leader.limits.backlog_ttl = 5
+    replica = replica_of(world)
+    before = replication.history.id
+    replica.close()
+    world.advance(7)
+    assert replication.backlog is None
+    assert replication.history.id != before
+    assert not world.core.feed.active
+    client.call("SET", "a", "1")
+
+
+def test_failover_hands_over_when_the_replica_has_everything(
+    world: World, client: Client, snapshots: InOnePiece
+) -> None:
+    replica = replica_of(world)
+    client.call("SET", "a", "1")
+    asked: list[tuple[str, int]] = []
+    replication = world.core.replication
+    replication.follow = lambda host, port, outcome: asked.append((host, port))
+    assert client.call("FAILOVER") == "OK"
+    assert replication.failover.shown == "waiting-for-sync"
+    writer = world.connect()
+    writer.start("SET", "b", "2")
+    assert error_of(client.call("FAILOVER")) == "ERR FAILOVER already in progress."
+    ack(replica, replication.history.offset)
+    assert asked == [("127.0.0.1", 7000)]
+    assert replication.failover.shown == "failover-in-progress"
+    replication.failover.settle(True)
+    world.host.settle()
+    assert replication.failover.shown == "no-failover"
+    assert writer.read() == "OK"
+
+
+def test_failover_that_takes_too_long_is_given_up(world: World, client: Client, snapshots: InOnePiece) -> None:
+    replica_of(world)
+    client.call("SET", "a", "1")
+    assert client.call("FAILOVER", "TO", "127.0.0.1", 7000, "TIMEOUT", 100) == "OK"
+    world.advance(0.2)
+    assert world.core.replication.failover.shown == "no-failover"
+    assert client.call("SET", "b", "2") == "OK"
+    assert any("aborted: Replica never caught up before timeout" in text for _, text in world.host.messages)
+
+
+def test_failover_wants_a_replica_that_is_there(client: Client, world: World, snapshots: InOnePiece) -> None:
+    assert error_of(client.call("FAILOVER")) == "ERR FAILOVER requires connected replicas."
+    assert error_of(client.call("FAILOVER", "ABORT")) == "ERR No failover in progress."
+    replica_of(world)
+    assert error_of(client.call("FAILOVER", "TO", "h", 1)) == "ERR FAILOVER target HOST and PORT is not a replica."
+    assert "requires both a timeout" in error_of(client.call("FAILOVER", "FORCE"))
+    assert error_of(client.call("FAILOVER", "TIMEOUT", 0)) == "ERR FAILOVER timeout must be greater than 0"

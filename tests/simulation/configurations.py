@@ -1,0 +1,70 @@
+"""The worlds that are simulated: how many voters, what their disks keep, and which faults strike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pycache_server.election.timing import Timing
+
+MIX = {"crash": 4, "clean": 2, "pause": 3, "part": 3, "oneway": 2, "handover": 2, "sentinel": 2, "roll": 0.5}
+QUORUM_KILLED = {**MIX, "killq": 1}
+CHURN = {"crash": 3, "part": 3, "oneway": 1, "handover": 2, "pause": 1}
+REPLACED = {"crash": 3, "pause": 2, "part": 4, "oneway": 2, "handover": 1, "replace": 4}
+BOOT = {"crash": 2, "lost": 2, "lostiso": 3, "pause": 2, "part": 3, "oneway": 1}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One kind of world; times in milliseconds."""
+
+    voters: int
+    faults: dict[str, float] = field(default_factory=dict)
+    spare: int = 0
+    aof: bool = False
+    over: bool = False
+    """More nodes lose their memory than a group survives, but keep their vote files."""
+    boot: bool = False
+    hot: bool = False
+    """Requests come fast, elections are called at once: for the edges of the lease."""
+    net: bool = True
+    """Whether the network loses, doubles and delays."""
+    steady: bool = False
+    """Nothing that happens may cause a failover."""
+    length: float = 14000.0
+    calm: float = 1500.0
+    every: tuple[float, float] = (150.0, 1100.0)
+    longest_pause: float = 3000.0
+    trap: float = 0.25
+    handover_bound: float | None = None
+    keep: int = 1 << 20
+
+
+def _both(name: str, **options: object) -> dict[str, Configuration]:
+    return {f"{name}{voters}": Configuration(voters, **options) for voters in (3, 5)}  # type: ignore[arg-type]
+
+
+CONFIGURATIONS: dict[str, Configuration] = {
+    **_both("mem", faults=MIX),
+    **_both("aof", aof=True, faults=QUORUM_KILLED),
+    **_both("short", keep=1500, faults=MIX),
+    **_both("over", over=True, faults=QUORUM_KILLED),
+    "disk3": Configuration(3, faults={**MIX, "lost": 4}),
+    "disk4": Configuration(4, faults={**MIX, "lost": 4}),
+    "disk5": Configuration(5, faults={**MIX, "lost": 5, "crash": 1}),
+    "diskaof3": Configuration(3, aof=True, faults={**MIX, "lost": 4}),
+    "diskaof5": Configuration(5, aof=True, faults={**MIX, "lost": 5}),
+    **_both("boot", boot=True, calm=100.0, length=5000.0, every=(80.0, 700.0), faults=BOOT),
+    **_both("repl", spare=2, aof=True, faults=REPLACED),
+    **_both("lease", hot=True, aof=True, length=9000.0, every=(800.0, 2600.0), faults={"lease": 5, "handover": 1}),
+    **_both("churn", aof=True, trap=0.8, every=(100.0, 900.0), faults=CHURN),
+    "steady3": Configuration(
+        3,
+        net=False,
+        steady=True,
+        calm=3000.0,
+        longest_pause=Timing().down_after * 0.8,
+        every=(900.0, 1500.0),
+        faults={"pause": 2, "part": 2, "sentinel": 3},
+    ),
+    **_both("xfer", net=False, calm=3000.0, every=(1200.0, 2200.0), handover_bound=1000.0, faults={"handover": 1}),
+}
