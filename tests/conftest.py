@@ -60,6 +60,11 @@ def some_slow(values: Iterable[Any], quick: int) -> list[Any]:
     return [*found[:quick], *(pytest.param(*each, marks=pytest.mark.slow) for each in sets)]
 
 
+def more_in_ci(quick: int, thorough: int) -> int:
+    """How many random examples of one kind are run: fewer by who waits for the fast suite than in CI."""
+    return thorough if os.environ.get("PYCACHE_CI") else quick
+
+
 def require_program(name: str) -> str:
     """The path of a program. Without it the test is skipped, or fails where CI says that everything is installed."""
     path = shutil.which(name)
