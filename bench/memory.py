@@ -121,7 +121,7 @@ def growth(start: Callable[[], ServerProcess], make: Maker, count: int, label: s
         server.call("FLUSHALL")
         time.sleep(0.3)
         before = server.resident()
-        fill(server, make(count), label)
+        fill(server, make(count), label, lines=2 if "stream" in label else 1)
         if consumers:
             create, *reads = deliveries(consumers)(count)
             fill(server, [create])

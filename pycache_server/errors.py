@@ -27,7 +27,7 @@ class RedisError(Exception):
     @property
     def wire(self) -> bytes:
         """The reply in RESP, the same for both versions of the protocol."""
-        text = self.text.strip(b"\r\n").replace(b"\r", b" ").replace(b"\n", b" ")
+        text = self.text.rstrip(b"\r\n").replace(b"\r", b" ").replace(b"\n", b" ")
         return b"-" + text + b"\r\n"
 
     @property

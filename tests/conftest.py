@@ -18,6 +18,7 @@ import pytest
 from pycache_server.testing.inprocess import World
 from tests.peers import client, our_client, ours, peer  # noqa: F401  (fixtures)
 
+pytest_plugins = ["tests.compared"]
 _OBJECTS_OF_A_WORLD = 50_000
 """About as many containers as a server in process makes; the suite makes some thousand servers."""
 
@@ -57,6 +58,11 @@ def some_slow(values: Iterable[Any], quick: int) -> list[Any]:
     found = list(values)
     sets = (value if isinstance(value, tuple) else (value,) for value in found[quick:])
     return [*found[:quick], *(pytest.param(*each, marks=pytest.mark.slow) for each in sets)]
+
+
+def more_in_ci(quick: int, thorough: int) -> int:
+    """How many random examples of one kind are run: fewer by who waits for the fast suite than in CI."""
+    return thorough if os.environ.get("PYCACHE_CI") else quick
 
 
 def require_program(name: str) -> str:

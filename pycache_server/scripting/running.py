@@ -239,7 +239,7 @@ class Scripts:
         line: int = 0,
     ) -> RedisError:
         """The error that a script has returned, or that has ended it."""
-        text = c_string(text).strip(b"\r\n").removeprefix(b"-")
+        text = c_string(text)
         if raised:
             where = b", on %b:%d." % (source, line) if source else b"."
             text = b"%b script: %b%b" % (text, self.name, where)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pycache_server.store.events import parse_flags
-from tests.differential.oracle import COMPARED, Difference, Pair, Real
+from tests.compared import COMPARED
+from tests.differential.oracle import Difference, Pair, Real
 from tests.differential.replies import has_ties, is_misled
 from tests.differential.versions import Command
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ import hiredis
 from pycache_server.commands.registry import REGISTRY, Flag
 from pycache_server.store.memory import free_slice
 from pycache_server.testing.inprocess import World
+from tests.compared import COMPARED
 from tests.differential.replies import agree, canonical, is_misled, show
 from tests.differential.times import Moment
 from tests.differential.versions import Command, Version, is_expected
@@ -28,9 +28,6 @@ _LARGEST_ID = b"18446744073709551615-18446744073709551615"
 _ACTIVE_EXPIRE = [b"DEBUG", b"SET-ACTIVE-EXPIRE"]
 NO_NUMBER = [b"INCRBYFLOAT", b"{no such key}", b"x"]
 """A command that fails and leaves another errno than ERANGE."""
-COMPARED: Counter[str] = Counter()
-"""How many commands both servers have been told, by what was compared of them: told at the end of a test run."""
-RANDOM = "replies of random programs"
 
 
 class Real:

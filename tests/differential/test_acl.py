@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 import pycache_server.server.setup  # noqa: F401  (registers the server's commands, too)
 from pycache_server.commands.registry import CATEGORIES, REGISTRY
+from tests.compared import COMPARED
 from tests.conftest import RealRedis
-from tests.differential.oracle import COMPARED, Ours, Pair, Real
+from tests.differential.oracle import Ours, Pair, Real
 from tests.differential.replies import CHANCE, show
 from tests.differential.strategies import KEYS, Command, some, words
 from tests.differential.test_programs import FAMILIES, strategy_of

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from pycache_server.commands.registry import Command, Flag
+from tests.compared import COMPARED
 from tests.conftest import RealRedis
-from tests.differential.oracle import COMPARED, Real
+from tests.differential.oracle import Real
 from tests.differential.test_errors import (
     EDGES,
     KEY_OF_GROUP,

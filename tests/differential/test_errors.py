@@ -19,8 +19,9 @@ import pytest
 import pycache_server.server.setup  # noqa: F401  (registers the server's commands, too)
 from pycache_server.commands.registry import REGISTRY, Command, Flag
 from pycache_server.commands.syntax import Argument
+from tests.compared import COMPARED
 from tests.conftest import RealRedis
-from tests.differential.oracle import COMPARED, Real, forget_users
+from tests.differential.oracle import Real, forget_users
 from tests.differential.replies import agree
 from tests.differential.versions import Version
 from tests.server.running import Running

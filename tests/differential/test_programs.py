@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pycache_server.evict.base import Policy, load_policy
+from tests.compared import COMPARED, RANDOM
 from tests.conftest import RealRedis
-from tests.differential.oracle import COMPARED, RANDOM, Pair
+from tests.differential.oracle import Pair
 from tests.differential.strategies import Command, programs
 
 pytestmark = pytest.mark.interop

@@ -11,6 +11,7 @@ import pytest
 from pycache_server.persist.loading import Loading
 from pycache_server.rdb.reader import BadData
 from pycache_server.testing.inprocess import World
+from tests.conftest import more_in_ci, some_slow
 from tests.persist.files import begin, file_of, fill, saved, signed, text
 
 KEY = b"\x00" + text(b"k") + text(b"v")
@@ -110,7 +111,7 @@ def test_a_bit_that_has_changed_is_noticed_by_the_checksum(world: World) -> None
             _read(world, bytes(broken))
 
 
-@pytest.mark.parametrize("seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 60))])
+@pytest.mark.parametrize("seed", some_slow(range(60), more_in_ci(2, 6)))
 def test_broken_files_with_the_right_checksum_are_refused_or_loaded_and_nothing_else(seed: int) -> None:
     first, world = World(databases=4), World(databases=4)
     fill(first.connect())

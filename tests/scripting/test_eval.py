@@ -254,3 +254,13 @@ def test_without_lupa_clients_are_told(world: World, client: Client, monkeypatch
     assert str(client.call("SCRIPT", "KILL")).startswith("NOTBUSY")
     assert client.call("FUNCTION", "LIST") == []
     assert client.call("SCRIPT", "EXISTS", SHA) == [0]
+
+
+@pytest.mark.parametrize(
+    ("text", "wire"),
+    [("-ERR a", b"--ERR a\r\n"), ("\\na\\nb\\n", b"- a b\r\n"), ("a\\0b", b"-a\r\n"), ("", b"-\r\n")],
+)
+def test_the_text_of_an_error_is_sent_as_it_is_but_for_its_lines(world: World, text: str, wire: bytes) -> None:
+    client = world.connect()
+    client.start("EVAL", f"return {{err = '{text}'}}", 0)
+    assert client.raw == wire

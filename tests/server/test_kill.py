@@ -16,7 +16,7 @@ from pathlib import Path
 import hiredis
 import pytest
 
-from tests.conftest import some_slow
+from tests.conftest import more_in_ci, some_slow
 from tests.server.running import Running
 
 CLIENTS = 6
@@ -88,7 +88,7 @@ def check(server: Running, clients: list[Appender]) -> None:
         assert client.acknowledged <= len(found) <= client.sent, (client.key, client.acknowledged, len(found))
 
 
-@pytest.mark.parametrize("seed", some_slow(range(84), 2))
+@pytest.mark.parametrize("seed", some_slow(range(84), more_in_ci(1, 2)))
 @pytest.mark.parametrize("policy", ["always", "everysec", "no"])
 def test_no_acknowledged_write_is_lost(tmp_path: Path, policy: str, seed: int) -> None:
     print("seed", seed)

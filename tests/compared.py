@@ -1,11 +1,19 @@
-"""How much was compared with a real redis-server: told at the end of a run, which fails where it was too little."""
+"""How much was compared with a real redis-server: told at the end of a run, which fails where it was too little.
+
+A plugin of the whole suite: where the tests run in several processes (pytest-xdist), each tells how much it was, and
+the one that started them adds that up.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import pytest
 
-from tests.differential.oracle import COMPARED, RANDOM
-
+COMPARED: Counter[str] = Counter()
+"""How much of what was compared in this run."""
+RANDOM = "replies of random programs"
 LEAST, LEAST_SLOW = 20_000, 1_000_000
 """Commands of random programs whose replies a run must compare, without ``--slow`` and with it."""
 _PROGRAMS = "test_programs.py"
@@ -23,10 +31,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     return result
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fail a run that has compared too little."""
-    if exitstatus == pytest.ExitCode.OK and _missing(session.config):
+    """Fail a run that has compared too little; leave that to who has started this process, where somebody has."""
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["compared"] = dict(COMPARED)
+        config.workeroutput["everything"] = config.stash.get(_everything, False)
+    elif exitstatus == pytest.ExitCode.OK and _missing(config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A process has ended: add what it has compared."""
+    output = getattr(node, "workeroutput", {})
+    COMPARED.update(output.get("compared", {}))
+    node.config.stash[_everything] = node.config.stash.get(_everything, False) or output.get("everything", False)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
