@@ -33,6 +33,8 @@ _NEAR = 20_000
 _FRAMES = st.sampled_from(
     [[b"MULTI"], [b"EXEC"], [b"EXEC"], [b"SELECT", b"1"], [b"SELECT", b"0"], [b"PUBLISH", b"c", b"m"]]
 )
+_OWN_WAY = (b"SPOP", b"XREADGROUP", b"XCLAIM", b"XAUTOCLAIM", b"BITFIELD")
+"""Commands that take what they like, or of which ours tells more."""
 _MERGED = (b"SREM", b"HDEL")
 
 
@@ -85,8 +87,8 @@ class Propagation:
         replies = self.pair.run(argv, compare=False)
         COMPARED["propagation"] += 1
         theirs, mine = self._replica.heard(), self._sink.heard()
-        if (option_of(argv[0]) == b"SPOP" and replies[1] == b"QUEUED") or "INVALIDOBJ" in repr(replies[1]):
-            self.pair.parted = True  # each pops what it likes; or only ours tells what a failure has left
+        if (option_of(argv[0]) in _OWN_WAY and replies[1] == b"QUEUED") or "INVALIDOBJ" in repr(replies[1]):
+            self.pair.parted = True  # what EXEC tells will differ; or ours tells what a failure has left
             return
         version = self.pair.version
         if not same(plain(argv, theirs, version), plain(argv, mine, version)):
