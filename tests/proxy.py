@@ -1,7 +1,8 @@
 """A TCP proxy on the loopback interface that does to a connection what networks do: it cuts, stalls, splits packets.
 
 It runs in a thread of its own. ``pieces`` lets everything travel in pieces of so many bytes at most; ``stall`` and
-``go_on`` stop and restart what travels; ``cut`` ends the connections that there are, ``close`` the proxy.
+``go_on`` stop and restart what travels; ``cut`` ends the connections that there are, ``cut_after`` in the midst of what
+the target sends, ``refuse`` lets nobody through, and ``close`` ends the proxy.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Proxy:
         self._pairs: dict[socket.socket, socket.socket] = {}
         self._upstream: set[socket.socket] = set()  # the ends at the target
         self._lock = threading.Lock()
+        self._cut_after: int | None = None
         self._ends = False
         self._bell, self._ear = socket.socketpair()
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -58,6 +60,16 @@ class Proxy:
             for each in list(self._pairs):
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
+
+    def cut_after(self, size: int | None) -> None:
+        """End a connection when the target has sent so many more bytes; None lets all pass."""
+        self._cut_after = size
+
+    def refuse(self, refuses: bool) -> None:
+        """Let nobody through, and end what there is; or let them through again."""
+        self.refuses = refuses
+        if refuses:
+            self.cut()
 
     def close(self) -> None:
         """End everything."""
@@ -114,13 +126,22 @@ class Proxy:
             return
         try:
             data = source.recv(self.pieces)
-            if data:
-                target.sendall(data)
-                self.carried += len(data) if source in self._upstream else 0
+            if source in self._upstream:
+                data = self._counted(data)
+            target.sendall(data)
+            if data and self._cut_after != 0:
                 return
         except OSError:
             pass
         self._drop(source, target)
+
+    def _counted(self, data: bytes) -> bytes:
+        """What may travel of what the target has sent."""
+        if self._cut_after is not None:
+            data = data[: self._cut_after]
+            self._cut_after -= len(data)
+        self.carried += len(data)
+        return data
 
     def _drop(self, *ends: socket.socket) -> None:
         with self._lock:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import hiredis
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-from hypothesis.errors import NonInteractiveExampleWarning
 
 from tests.conftest import RealRedis
-from tests.differential.strategies import programs
-from tests.differential.test_programs import FAMILIES, strategy_of
-from tests.differential.versions import Command
-from tests.interop.following import QUICK, follow, info, is_in_step, wait_for, wait_same
-from tests.interop.link_proxy import Proxy
+from tests.interop.following import QUICK, follow, info, is_in_step, play_random_programs, wait_for, wait_same
+from tests.proxy import Proxy
 from tests.server.running import Running, Wire
 
 pytestmark = pytest.mark.interop
@@ -120,52 +112,13 @@ def test_a_stream_of_everything_is_applied(real: RealRedis, master: Wire, follow
     wait_same(master, follower)
 
 
-@pytest.mark.slow  # it fails now and then behind a cut link: docs/differences.md names it
 def test_random_commands_of_every_family_end_the_same(
     real: RealRedis, ours: Running, request: pytest.FixtureRequest
 ) -> None:
     wanted = 100_000 if request.config.getoption("--slow") else 8_000
     with Proxy(real.port) as proxy, wire_of(real) as master, ours.connect() as follower:
         follow(follower, proxy.port)
-        done = 0
-        volatile = st.tuples(
-            st.just(b"PEXPIRE"),
-            st.sampled_from([b"a", b"b", b"list", b"hash", b"zset"]),
-            st.sampled_from([b"1", b"30"]),
-        ).map(list)
-        # without HyperLogLogs, of which a follower's differs now and then: docs/differences.md names it
-        families = [family for family in FAMILIES if family != "hyperloglog"]
-        commands = st.one_of([*[strategy_of(family) for family in families], volatile])
-
-        @settings(
-            max_examples=100,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=(Phase.generate,),
-            database=None,
-            print_blob=True,
-        )
-        @given(programs(commands), st.integers(0, 30))
-        def check(program: list[Command], chance: int) -> None:
-            nonlocal done
-            program = [argv for argv in program if argv[0].upper() not in _WAITS and b"BLOCK" not in argv]
-            master.send(b"".join(hiredis.pack_command(tuple(argv)) for argv in program))
-            for _ in program:
-                master.read()
-            done += len(program)
-            if chance == 0:
-                proxy.cut()
-            if chance < 3:
-                wait_same(master, follower)
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NonInteractiveExampleWarning)
-            while done < wanted:
-                check()
-        wait_same(master, follower)
-        stats = info(master, "stats")
-        assert stats["sync_full"] == "1"
-        assert int(stats["sync_partial_ok"]) == proxy.accepted - 1
+        play_random_programs(master, follower, proxy, wanted)
         assert info(follower, "stats")["pycache_replication_errors"] == "0"
 
 

@@ -4,25 +4,16 @@ the link."""
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import hiredis
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-from hypothesis.errors import NonInteractiveExampleWarning
 
 from tests.conftest import RealRedis
-from tests.differential.strategies import programs
-from tests.differential.test_programs import FAMILIES, strategy_of
-from tests.differential.versions import Command
-from tests.interop.following import QUICK, follow, info, wait_for, wait_same
-from tests.interop.link_proxy import Proxy
+from tests.interop.following import QUICK, follow, info, play_random_programs, wait_for, wait_same
+from tests.proxy import Proxy
 from tests.server.running import Running, Wire
 
-_WAITS = frozenset((b"BLPOP", b"BRPOP", b"BLMOVE", b"BRPOPLPUSH", b"BLMPOP", b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP"))
 _NEWER = frozenset((b"HEXPIRE", b"HPEXPIRE", b"HEXPIREAT", b"HPEXPIREAT", b"HGETEX", b"HSETEX"))
 """What makes fields expire, which a follower of 7.0 cannot hold."""
 
@@ -66,43 +57,7 @@ def test_a_real_follower_ends_the_same_after_random_commands_and_cut_links(
     wanted = 100_000 if request.config.getoption("--slow") else 8_000
     with Proxy(leader.port) as proxy, leader.connect() as master, wire_of(real) as follower:
         follow(follower, proxy.port)
-        done = 0
-        volatile = st.tuples(
-            st.just(b"PEXPIRE"),
-            st.sampled_from([b"a", b"b", b"list", b"set", b"zset"]),
-            st.sampled_from([b"1", b"30"]),
-        ).map(list)
-        commands = st.one_of([*[strategy_of(family) for family in FAMILIES], volatile])
-
-        @settings(
-            max_examples=100,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=(Phase.generate,),
-            database=None,
-            print_blob=True,
-        )
-        @given(programs(commands), st.integers(0, 30))
-        def check(program: list[Command], chance: int) -> None:
-            nonlocal done
-            program = [argv for argv in program if argv[0].upper() not in _WAITS | _NEWER and b"BLOCK" not in argv]
-            master.send(b"".join(hiredis.pack_command(tuple(argv)) for argv in program))
-            for _ in program:
-                master.read()
-            done += len(program)
-            if chance == 0:
-                proxy.cut()
-            if chance < 3:
-                wait_same(master, follower)
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NonInteractiveExampleWarning)
-            while done < wanted:
-                check()
-        wait_same(master, follower)
-        stats = info(master, "stats")
-        assert stats["sync_full"] == "1"
-        assert int(stats["sync_partial_ok"]) == proxy.accepted - 1
+        play_random_programs(master, follower, proxy, wanted, without=_NEWER)
 
 
 def test_a_chain_survives_the_loss_of_its_head_without_a_full_sync(
