@@ -113,6 +113,8 @@ def monitor(sentinel: Sentinel, name: str, host: str, port: str, quorum: str, no
     if not sentinel.can_resolve(host):
         raise BadLine(NO_ADDRESS)
     master = Master(name, host, _port(port), int(quorum), now)
+    master.down_after = sentinel.timing.default_down_after
+    master.failover_timeout = sentinel.timing.default_failover_timeout
     sentinel.monitor(master)
     return master
 

@@ -26,6 +26,8 @@ def look(sentinel: Sentinel, instance: Instance, now: int) -> None:
         and instance.role_reported == SLAVE
         and now - instance.role_reported_at > instance.down_after + 2 * sentinel.timing.info_period
     )
+    if isinstance(instance, Master) and instance.rebooting_since:
+        down = down or now - instance.rebooting_since > instance.down_after + instance.reboot_down_after
     if down and not instance.down_since:
         instance.down_since = now
         sentinel.event("warning", "+sdown", instance)

@@ -188,7 +188,7 @@ def order_to_follow(sentinel: Sentinel, instance: Replica | Master, leader: tupl
     """Tell an instance whom to follow, nobody where ``leader`` is None. It is told in one transaction to write that
     into its configuration and to drop its clients, who shall ask where the leader is."""
     name = instance.master.renamed if isinstance(instance, Replica) else instance.renamed
-    target = ("NO", "ONE") if leader is None else (leader[0], str(leader[1]))
+    target = ("NO", "ONE") if leader is None else (sentinel.announced(leader[0]), str(leader[1]))
     for argv in (
         ("MULTI",),
         (name.get("slaveof", "SLAVEOF"), *target),

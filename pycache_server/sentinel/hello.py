@@ -50,7 +50,7 @@ def format_hello(sentinel: Sentinel, master: Master, host: str) -> str:
     leader = master.current_address()
     return (
         f"{sentinel.announce_ip or host},{sentinel.announce_port or sentinel.port},{sentinel.my_id},{sentinel.epoch},"
-        f"{master.name},{leader[0]},{leader[1]},{master.config_epoch}"
+        f"{master.name},{sentinel.announced(leader[0])},{leader[1]},{master.config_epoch}"
     )
 
 

@@ -147,7 +147,9 @@ class Master(Instance):
         self.notification_script = ""
         self.client_reconfig_script = ""
         self.reboot_down_after = 0
-        """master-reboot-down-after-period in ms."""
+        """master-reboot-down-after-period in ms, 0 where a reboot is nothing special."""
+        self.rebooting_since = 0
+        """Since when it has been another process that has not answered PONG yet."""
         self.renamed: dict[str, str] = {}
         self.replicas: dict[tuple[str, int], Replica] = {}
         self.peers: dict[str, Peer] = {}
@@ -178,6 +180,8 @@ class Master(Instance):
 
     def flags(self) -> list[str]:
         found = super().flags()
+        if self.rebooting_since:
+            found.append("master_reboot")
         if self.o_down:
             found.insert(1, "o_down")
         if self.failing_over:

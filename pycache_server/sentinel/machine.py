@@ -41,6 +41,8 @@ class Sentinel:
         self.last_tick = 0
         self.addresses: Callable[[str], str] = _as_it_is
         """What a host is resolved to, as far as that is known."""
+        self.resolves: Callable[[str], bool] = bool
+        """Whether a name can be resolved, found out at once."""
         self.is_runnable: Callable[[str], bool] = bool
         """Whether a script is there and may be run."""
         self._actions: list[Action] = []
@@ -65,20 +67,24 @@ class Sentinel:
         text = more
         master = about
         if instance is not None:
-            text = f"{instance.kind} {instance.name} {instance.host} {instance.port}{more}"
+            text = f"{instance.kind} {instance.name} {self.announced(instance.host)} {instance.port}"
             if isinstance(instance, Replica | Peer):
                 master = instance.master
-                place = f"{master.name} {master.host} {master.port}"
-                text = f"{instance.kind} {instance.name} {instance.host} {instance.port} @ {place}{more}"
+                text += f" @ {master.name} {self.announced(master.host)} {master.port}"
             elif isinstance(instance, Master):
                 master = instance
+            text += more
         self.act(Event(level, name, text))
         if level == "warning" and master is not None and master.notification_script:
             self.act(Run(master.notification_script, (name, text)))
 
     def can_resolve(self, host: str) -> bool:
         """Whether a host may be watched under that name: an address always, a name where names are resolved."""
-        return bool(self.addresses(host)) if self.resolve_hostnames else is_address(host)
+        return is_address(host) or (self.resolve_hostnames and self.resolves(host))
+
+    def announced(self, host: str) -> str:
+        """A host as others are told of it: by its address, unless they are to have names."""
+        return host if self.announce_hostnames else self.addresses(host) or host
 
     # What happens
 
@@ -186,8 +192,6 @@ class Sentinel:
             roles.learn(self, instance, reply, now)
         elif tag == "ask":
             down.answered(self, instance, reply, now)
-        elif tag == "hello" and not isinstance(reply, Exception):
-            pass  # when it was sent is known, and nobody answers
 
     def _pong(self, instance: Instance, reply: Any, now: int) -> None:
         text = str(reply)
@@ -195,6 +199,8 @@ class Sentinel:
         if text.startswith(_ALIVE):
             instance.available_at = now
             instance.ping_sent_at = 0
+            if isinstance(instance, Master) and text.startswith("PONG"):
+                instance.rebooting_since = 0
         elif text.startswith("BUSY") and instance.s_down:
             self.send(instance, ("SCRIPT", "KILL"))
 

@@ -27,7 +27,7 @@ def learn(sentinel: Sentinel, instance: Instance, info: bytes, now: int) -> None
     fields = fields_of(info)
     instance.info_at = now
     instance.info = info
-    _learn_run_id(sentinel, instance, fields)
+    _learn_run_id(sentinel, instance, fields, now)
     role = fields.get("role", instance.role_reported)
     if isinstance(instance, Master) and role == MASTER:
         _learn_replicas(sentinel, instance, fields, now)
@@ -48,11 +48,13 @@ def learn(sentinel: Sentinel, instance: Instance, info: bytes, now: int) -> None
         _follows(sentinel, instance, now)
 
 
-def _learn_run_id(sentinel: Sentinel, instance: Instance, fields: dict[str, str]) -> None:
+def _learn_run_id(sentinel: Sentinel, instance: Instance, fields: dict[str, str], now: int) -> None:
     run_id = fields.get("run_id", "")
     if len(run_id) == 40 and run_id != instance.run_id:
         if instance.run_id:
             sentinel.event("notice", "+reboot", instance)
+            if isinstance(instance, Master) and instance.reboot_down_after:
+                instance.rebooting_since = now
         instance.run_id = run_id
 
 

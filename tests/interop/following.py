@@ -79,6 +79,9 @@ def remove_damaged(master: Wire, follower: Wire) -> None:
     master.call("SELECT", 0)
 
 
+_QUESTIONS = (("DEBUG", "DIGEST-VALUE"), ("TYPE",), ("PEXPIRETIME",), ("DUMP",))
+
+
 def differences(master: Wire, follower: Wire) -> list[Any]:
     """The state of the link and the numbers of keys, and behind them the keys of which two servers do not hold the
     same, each with what they say of it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from redis.sentinel import Sentinel
 
 from tests.conftest import free_port
 from tests.interop.sentinels import NAME, Deployment, SentinelProcess, ask, until
+from tests.server.running import Wire
 
 QUESTIONS = """
 PING|ROLE|SENTINEL MYID x|SENTINEL|SENTINEL nothing|SENTINEL MASTER nothing|SENTINEL MASTER|SENTINEL REPLICAS nothing
@@ -171,11 +174,18 @@ def test_a_sentinel_remembers_everything_in_a_file_that_redis_reads(tmp_path: Pa
     assert int(dict(zip(*[iter(ours.ask("SENTINEL", "MASTER", NAME))] * 2, strict=True))["config-epoch"]) >= 1
 
 
+def test_users_stay_in_the_file_when_it_is_written_anew(tmp_path: Path, places: list[Any]) -> None:
+    user = "user watcher on +@all ~* &* >secret"
+    sentinel = SentinelProcess(tmp_path, "ours", free_port(), more=f"{user}\n")
+    places.append(sentinel)
+    assert sentinel.ask("SENTINEL", "FLUSHCONFIG") == "OK"
+    assert "user watcher on" in sentinel.config.read_text()
+    assert sentinel.ask("AUTH", "watcher", "secret") == "OK"
+
+
 def test_events_are_published_to_clients(tmp_path: Path, places: list[Any]) -> None:
     deployment = Deployment(tmp_path, ["redis", "redis"], ["ours"], quorum=1)
     places.append(deployment)
-    from tests.server.running import Wire
-
     with Wire(("127.0.0.1", deployment.sentinels[0].port)) as wire:
         wire.call("PSUBSCRIBE", "*")
         deployment.nodes[0].process.kill()
@@ -190,9 +200,6 @@ def test_events_are_published_to_clients(tmp_path: Path, places: list[Any]) -> N
 
 
 def test_without_a_file_a_sentinel_does_not_start() -> None:
-    import subprocess
-    import sys
-
     done = subprocess.run([sys.executable, "-m", "pycache_server", "--sentinel"], capture_output=True, text=True)
     assert done.returncode == 1
     assert "Sentinel needs config file on disk in order to save state." in done.stderr

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pycache_server.sentinel import failover
+from pycache_server.sentinel import failover, roles
+from pycache_server.sentinel.hello import format_hello
 from tests.conftest import some_slow
 from tests.sentinel.town import NAME, Town
 
@@ -153,3 +154,27 @@ def test_whatever_happens_all_agree_on_one_leader_in_the_end(seed: int) -> None:
         if not watch.alive:
             town.boot(watch)
     town.until(town.settled, 120_000)
+
+
+def test_a_master_that_has_begun_anew_gets_the_time_for_that() -> None:
+    town = met()
+    watch = town.watches["sentinel", 101]
+    master = watch.sentinel.masters[NAME]
+    master.reboot_down_after = 3000
+    town.servers["node", 1].run_id = "f" * 40
+    roles.learn(watch.sentinel, master, town.servers["node", 1].info(town), town.now)
+    assert "master_reboot" in master.flags()
+    watch.sentinel.replied(master, "ping", "LOADING it reads its file", town.now)
+    assert master.rebooting_since
+    watch.sentinel.replied(master, "ping", "PONG", town.now)
+    assert not master.rebooting_since
+
+
+def test_names_are_told_as_addresses_unless_others_are_to_have_them() -> None:
+    town = met()
+    sentinel = town.watches["sentinel", 101].sentinel
+    sentinel.addresses = {"node": "10.0.0.1"}.get  # type: ignore[assignment]
+    master = sentinel.masters[NAME]
+    assert ",crm,10.0.0.1,1,0" in format_hello(sentinel, master, "me")
+    sentinel.announce_hostnames = True
+    assert ",crm,node,1,0" in format_hello(sentinel, master, "me")

@@ -180,11 +180,15 @@ def config_rewrite(session: Session, argv: list[bytes]) -> Any:
 
 
 def rewrite_file(path: Path, app: App) -> None:
-    """Write the present settings, and the users unless they have a file of their own.
+    """Write the present settings into a file.
 
     Raises OSError.
     """
     text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
+    replace_file(path, rewritten(app, text).encode("utf-8", "surrogateescape"))
+
+
+def rewritten(app: App, text: str) -> str:
+    """A configuration text with the present settings, and the users unless they have a file of their own."""
     users = [] if app.settings["aclfile"] else app.core.access.users.describe()
-    lines = [line.decode("utf-8", "surrogateescape") for line in users]
-    replace_file(path, app.settings.rewrite(text, lines).encode("utf-8", "surrogateescape"))
+    return app.settings.rewrite(text, [line.decode("utf-8", "surrogateescape") for line in users])

@@ -16,6 +16,7 @@ from pycache_server.sentinel.instance import Instance, Master, Peer, Replica
 from pycache_server.sentinel.machine import Sentinel, is_address
 from pycache_server.sentinel.timing import TICK
 from pycache_server.server.app import App
+from pycache_server.server.commands.config import rewritten
 from pycache_server.server.files import replace_file
 from pycache_server.server.log import Log
 from pycache_server.server.sentinel.commands import sentinel_commands
@@ -24,10 +25,8 @@ from pycache_server.server.sentinel.scripts import Scripts
 from pycache_server.settings.config import GENERATED, Settings
 
 DEFAULT_PORT = 26379
-
-
-class CannotSave(Exception):
-    """What must be on the disk before it is told cannot be written."""
+_NAMES_AGE = 1.0
+"""Seconds for which the address of a name is believed."""
 
 
 class SentinelApp(App):
@@ -43,12 +42,12 @@ class SentinelApp(App):
         log.role = "X"
         self.sentinel = Sentinel(self.host.token(40).decode(), self.host.choose)
         self.sentinel.addresses = self._resolve
+        self.sentinel.resolves = self._look_up_now
         self.sentinel.is_runnable = lambda path: os.access(path, os.X_OK) and os.path.isfile(path)
-        self.scripts = Scripts(self.loop, lambda name, text: self._tell("warning", name, text))
+        self.scripts = Scripts(self.loop, self.sentinel.timing, lambda name, text: self._tell("warning", name, text))
         self._links: dict[tuple[Instance, bool], Link] = {}
         self._known: dict[str, tuple[float, str]] = {}  # what hosts were resolved to, and when
         self._timer: asyncio.TimerHandle | None = None
-        self._unsaved = False
         self.simulated: set[str] = set()
         """SENTINEL SIMULATE-FAILURE: when to crash."""
         for words in statements:
@@ -191,24 +190,22 @@ class SentinelApp(App):
     # Names
 
     def _resolve(self, host: str) -> str:
-        """The address of a host, nothing where there is none. A name is asked for in a thread, and what it was last is
-        the answer meanwhile, also where the servers of names do not answer any more."""
+        """The address of a host, nothing while it is not known. Names are asked for in a thread, again and again, and
+        what one was last stays where the servers of names do not answer any more: nobody waits for them."""
         if is_address(host):
             return host
-        if not self.sentinel.resolve_hostnames:
-            return ""
         asked, address = self._known.get(host, (float("-inf"), ""))
-        if self.loop.time() - asked > 1.0:
+        if self.sentinel.resolve_hostnames and self.loop.time() - asked > _NAMES_AGE:
             self._known[host] = (self.loop.time(), address)
-            if not address:  # the first time somebody waits for it
-                self._known[host] = (self.loop.time(), _look_up(host) or "")
-                return self._known[host][1]
             self.run_soon(self._look_up(host))
         return address
 
-    def resolved(self, host: str) -> str:
-        """The address of a host as far as it is known, nothing where it is not."""
-        return host if is_address(host) else self._known.get(host, (0.0, ""))[1]
+    def _look_up_now(self, host: str) -> bool:
+        """Ask for a name that is to be watched from now on, and wait, as Redis does. Whether it has an address."""
+        address = _look_up(host)
+        if address:
+            self._known[host] = (self.loop.time(), address)
+        return bool(address)
 
     async def _look_up(self, host: str) -> None:
         address = await asyncio.to_thread(_look_up, host)
@@ -222,13 +219,11 @@ class SentinelApp(App):
         try:
             self.save()
         except OSError as error:
-            self._unsaved = True
             self.log.write(
                 "warning",
                 f"WARNING: Sentinel was not able to save the new configuration on disk!!!: {error.strerror or error}",
             )
             return False
-        self._unsaved = False
         self.log.write("notice", "Sentinel new configuration saved on disk")
         return True
 
@@ -254,7 +249,7 @@ class SentinelApp(App):
                 lines.append(GENERATED)
                 place += 1
         lines[place:place] = config.lines(self.sentinel)
-        replace_file(path, self.settings.rewrite("\n".join(lines)).encode("utf-8", "surrogateescape"))
+        replace_file(path, rewritten(self, "\n".join(lines)).encode("utf-8", "surrogateescape"))
 
     def vote(self, host: str, port: int, epoch: int, candidate: str) -> list[Any]:
         """The answer to SENTINEL is-master-down-by-addr. A vote that cannot be kept is not given."""

@@ -127,7 +127,7 @@ def sentinel_get_master_addr_by_name(session: Session, argv: list[bytes]) -> Any
 
 def _shown(app: SentinelApp, host: str) -> bytes:
     """A host as it is told to others: by its name where that is wanted."""
-    return (host if app.sentinel.announce_hostnames else app.resolved(host) or host).encode()
+    return app.sentinel.announced(host).encode()
 
 
 def _described(app: SentinelApp, instance: Instance) -> dict[bytes, bytes]:

@@ -7,11 +7,11 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+from pycache_server.sentinel.timing import Timing
+
 MOST_QUEUED = 256
 MOST_RUNNING = 16
 MOST_TRIES = 10
-LONGEST_RUN = 60.0
-RETRY_DELAY = 30.0
 
 
 class Script:
@@ -29,8 +29,9 @@ class Script:
 class Scripts:
     """The scripts of a sentinel. ``report(event, text)`` tells of what became of one."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, report: Callable[[str, str], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, timing: Timing, report: Callable[[str, str], None]) -> None:
         self._loop = loop
+        self._timing = timing
         self._report = report
         self.calls: list[Script] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,7 +71,7 @@ class Scripts:
             return
         script.pid = process.pid
         try:
-            async with asyncio.timeout(LONGEST_RUN):
+            async with asyncio.timeout(self._timing.script_max_runtime / 1000):
                 code = await process.wait()
         except TimeoutError:
             self._report("-script-timeout", f"{script.path} {script.pid}")
@@ -79,7 +80,7 @@ class Scripts:
             code = await process.wait()
         script.pid = 0
         if (code < 0 or code == 1) and script.tries < MOST_TRIES:
-            script.started_at = self._loop.time() + RETRY_DELAY * 2 ** (script.tries - 1)
+            script.started_at = self._loop.time() + self._timing.script_retry_delay / 1000 * 2 ** (script.tries - 1)
             return
         self.calls.remove(script)
         if code:
