@@ -15,7 +15,10 @@ from tests.differential.oracle import Pair, Real
 
 pytestmark = pytest.mark.interop
 
-ENDINGS = {"shutdown", "debug", "monitor", "quit", "reset", "subscribe", "psubscribe", "ssubscribe", "hello", "client"}
+ENDINGS = {
+    *("shutdown", "debug", "monitor", "quit", "reset", "subscribe", "psubscribe", "ssubscribe", "hello", "client"),
+    *("psync", "sync"),
+}
 """Commands after which a connection is another one, or none."""
 BLOCKING = {"blpop", "brpop", "bzpopmin", "bzpopmax", "blmpop", "bzmpop", "blmove", "brpoplpush", "xread", "xreadgroup"}
 NAMES = sorted(name for name, command in REGISTRY.items() if name not in ENDINGS | BLOCKING and not command.subcommands)

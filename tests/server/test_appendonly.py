@@ -276,7 +276,7 @@ def test_redis_loads_what_we_have_written(start: Callable[..., Running], tmp_pat
         check=False,
     )
     assert checked.returncode == 0 and "All AOF files and manifest are valid" in checked.stdout, checked.stdout
-    redis = RealRedis(tmp_path, "--appendonly", "yes")
+    redis = RealRedis(tmp_path, "--appendonly", "yes", *_KEPT)
     try:
         until(lambda: _ask(redis.port, "PING") == b"PONG")
         assert _ask(redis.port, "DEBUG", "DIGEST").decode() == before
@@ -287,7 +287,7 @@ def test_redis_loads_what_we_have_written(start: Callable[..., Running], tmp_pat
 @pytest.mark.interop
 @pytest.mark.parametrize("preamble", ["yes", "no"])
 def test_we_load_what_redis_has_written(start: Callable[..., Running], tmp_path: Path, preamble: str) -> None:
-    redis = RealRedis(tmp_path, "--appendonly", "yes", "--aof-use-rdb-preamble", preamble)
+    redis = RealRedis(tmp_path, "--appendonly", "yes", *_KEPT, "--aof-use-rdb-preamble", preamble)
     try:
         with Connected(redis.port) as peer:
             fill(peer)
@@ -306,13 +306,17 @@ def test_redis_and_we_take_turns_with_one_directory(start: Callable[..., Running
         server = start()
         server.call("RPUSH", "l", f"ours{turn}")
         server.terminate()
-        redis = RealRedis(tmp_path, "--appendonly", "yes")
+        redis = RealRedis(tmp_path, "--appendonly", "yes", *_KEPT)
         try:
             until(lambda port=redis.port: _ask(port, "PING") == b"PONG")
             _ask(redis.port, "RPUSH", "l", f"redis{turn}")
         finally:
             redis.stop()
     assert start().call("LRANGE", "l", "0", "-1") == ["ours0", "redis0", "ours1", "redis1"]
+
+
+_KEPT = ("--appendfsync", "always")
+"""Otherwise Redis may answer before it has written, for two seconds, while an fsync is slow; and then it is killed."""
 
 
 class Connected:
