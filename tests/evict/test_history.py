@@ -39,7 +39,8 @@ def test_notes_are_found_until_they_are_too_old(seed: int) -> None:
 
 def test_growing_forgets_nothing() -> None:
     history = History()
-    hashes = [hash(b"%d" % number) for number in range(200)]
+    chance = random.Random(1)
+    hashes = [chance.getrandbits(64) - (1 << 63) for _ in range(200)]
     for number, hash_ in enumerate(hashes):
         history.add(hash_, number)
     for _ in range(6):

@@ -80,6 +80,16 @@ def test_in_resp3_they_keep_their_kinds(client: Client, value: str, raw: bytes) 
     assert client.raw == raw
 
 
+@pytest.mark.parametrize("version", ["2", "3", "3.99", "'3'"])
+def test_what_lies_behind_the_point_of_a_version_does_not_count(client: Client, version: str) -> None:
+    assert run(client, f"redis.setresp({version}) return 7") == 7
+
+
+@pytest.mark.parametrize("version", ["1.99", "4", "'x'", "0/0", "-3"])
+def test_other_versions_are_none(client: Client, version: str) -> None:
+    assert "RESP version must be 2 or 3." in str(run(client, f"redis.setresp({version})"))
+
+
 @pytest.mark.parametrize(
     ("script", "error"),
     [

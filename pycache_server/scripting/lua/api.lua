@@ -95,6 +95,7 @@ end
 function redis.setresp(...)
     if select('#', ...) ~= 1 then fail('redis.setresp() requires one argument.') end
     local version = tonumber((...))
+    if version then version = version - version % 1 end  -- what lies behind the point does not count
     if version ~= 2 and version ~= 3 then fail('RESP version must be 2 or 3.') end
     host.setresp(version)
 end

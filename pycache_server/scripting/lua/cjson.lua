@@ -399,7 +399,7 @@ local function new()
         if value == 'on' then return true end
         if more and value == more then return more end
         if type(value) ~= 'string' and type(value) ~= 'number' then expected(1, name, 'string', 1, value, 1) end
-        bad_argument(1, name, "invalid option '" .. tostring(value) .. "'", 1)
+        bad_argument(1, name, "invalid option '" .. tostring(value):match('^[^%z]*') .. "'", 1)
     end
 
     function cjson.encode_sparse_array(...)

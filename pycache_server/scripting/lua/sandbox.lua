@@ -212,7 +212,7 @@ function base.collectgarbage(option, argument)
     if type(option) == 'number' then option = tostring(option) end
     if type(option) ~= 'string' then expected(1, 'collectgarbage', 'string', 1, option) end
     if OTHER_OPTIONS[option] then return 0 end -- what they set would outlive the script
-    bad_argument(1, 'collectgarbage', "invalid option '" .. tostring(option) .. "'")
+    bad_argument(1, 'collectgarbage', "invalid option '" .. tostring(option):match('^[^%z]*') .. "'")
 end
 
 -- Loading code --------------------------------------------------------------------------------------------------------
