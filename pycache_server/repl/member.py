@@ -105,6 +105,7 @@ class Member:
         self.timing = settings.timing
         self.ack_timeout = settings.ack_timeout
         self.pictures = pictures
+        self._random = random
         self.actions: list[Any] = []
         self.peers = [seat for seat in settings.voters if seat != self.seat]
         """Whom it would have as followers; seats that are no voters may be added."""
@@ -259,6 +260,10 @@ class Member:
                 self.close(self.pulling)
             self._pulled_at = self.log.position
             self.pulling = self._open(seat, Pull(self.log.epochs.table, self.log.end, self.log.applied))
+
+    def draw_id(self) -> str:
+        """A replication id that nobody has."""
+        return f"{self._random.getrandbits(160):040x}"
 
     # Following.
 
