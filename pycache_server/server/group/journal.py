@@ -1,0 +1,486 @@
+"""What of a voter's data outlives a restart: the append-only file of its group, or what a clean end leaves.
+
+The driver of the group calls, in this order:
+
+At boot, in place of ``app.load``'s own loading:
+
+1. ``Journal(app, voters, stem)`` before anything is loaded (``stem`` is ``group-<port>``).
+2. ``await load(state)``, with what the state file holds: loads the data set, and answers what the Member begins with.
+   None: the memory is lost. ``why`` tells that in words then, ``remains`` what was found all the same. The offset of
+   the replication history is that of the group's afterwards, ``database`` is which one the stream has selected there.
+3. Make the Member; ``attach(member.log)``; set ``seal`` and ``is_settled``.
+4. Where GROUP BOOTSTRAP makes the data of this node those of the group though ``load`` answered None: ``adopt(saved)``
+   with what was loaded into the Member's log (``remains``, or a Saved of one's own for data of no group), before any
+   other action.
+
+While running, each action in its turn:
+
+- Keep: ``keep(entries)``, before any Ack that follows it is said. The leader's own entries come by it, too, before the
+  gates of the outbox let the replies of that round leave.
+- Cut: ``cut(end)``.
+- Install: exchange the keyspace first, let ``core.replication.history.offset`` be ``image.end``, then
+  ``install(image, dropped, source)``; ``source`` is a path that holds the image as an RDB file, or its bytes; None
+  writes it anew from the keyspace. When it returns the file holds the image.
+- now and then (each tick): ``trim(log.commit)``.
+
+A snapshot shows what the keyspace holds, and that must be an offset of the history: ``seal`` is called before one, to
+make an entry of what the leader has executed in this round, and keep it. ``is_settled`` tells whether all actions that
+were taken have been done; while they have not, no rewrite begins.
+
+At a clean end, when App.shut_down has agreed and nothing will be acknowledged any more:
+``shutdown(member.shutdown())``, in the same turn of the loop as the last save.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pycache_server.election.state import Durable
+from pycache_server.persist.group_lines import Place, entry_bytes, mode_bytes, units_of
+from pycache_server.persist.manifest import Manifest
+from pycache_server.persist.opcodes import Aux
+from pycache_server.persist.replay import BadFile
+from pycache_server.repl.entries import Entry, Kind
+from pycache_server.repl.epochs import Epochs
+from pycache_server.repl.group_log import GroupLog
+from pycache_server.repl.links import Image
+from pycache_server.repl.member import Saved
+from pycache_server.server.aof import OFF
+from pycache_server.server.appenddir import CannotAppend
+from pycache_server.server.appendfile import AppendFile
+from pycache_server.server.files import sync_directory
+from pycache_server.server.group.appended import GroupAppending
+from pycache_server.server.group.reading import Found
+from pycache_server.server.group.saved import (
+    Remainder,
+    forget_remainder,
+    names_token,
+    read_remainder,
+    write_remainder,
+)
+from pycache_server.server.loads import CannotLoad
+from pycache_server.server.replaying import Replaying
+from pycache_server.server.snapshots import BASE, FILE, REPLICAS
+from pycache_server.session.stream import select
+
+if TYPE_CHECKING:
+    from pycache_server.server.app import App
+
+TOKEN: Final = b"pg-token"
+OFFSET: Final = b"pg-offset"
+"""What an RDB file tells of itself: its name, and where in the group's history it stands."""
+
+
+class Journal:
+    """The journal of one voter. ``voters`` are the configured ones."""
+
+    def __init__(self, app: App, voters: tuple[str, ...], stem: str) -> None:
+        self._app = app
+        self._core = app.core
+        self._voters = voters
+        self._stem = stem
+        self.log: GroupLog | None = None
+        self.seal: Callable[[], None] = lambda: None
+        self.is_settled: Callable[[], bool] = lambda: True
+        self.remains: Saved | None = None
+        """What was loaded though it is not all that was acknowledged."""
+        self.why = ""
+        """Why the memory is lost."""
+        self.database = 0
+        """The database that the stream has selected where the data set that was loaded ends."""
+        self._stale = False  # whether keyspace and files hold something else than the log
+        self._place = Place(0, (), voters)  # of the keyspace, while there is no log
+        self._found: Found | None = None
+        self._knows = False  # whether it is known where in the history the keyspace stands
+        self._has_files = False
+        self._is_foreign = False  # whether the keyspace holds what was never a group's
+        self._saved_as = ""  # the token of the last dump.rdb that was begun
+        self._saved_at = -1
+        aof = app.aof
+        self.file = aof.appending = aof.make_appending(GroupAppending)
+        aof.on_manifest = self._look
+        aof.make_replay = self._make_replay
+        aof.on_rewrite = self._before_rewrite
+        aof.on_increment = self._begin_increment
+        app.snapshots.on_moment = self._describe
+
+    @property
+    def end(self) -> int:
+        """The offset of the history up to which entries have been given."""
+        return self.file.end
+
+    # At boot
+
+    async def load(self, state: Durable) -> Saved | None:
+        """Load the data set, and tell what is known of it.
+
+        Raises CannotLoad.
+        """
+        app = self._app
+        if app.settings["appendonly"]:
+            saved = await self._load_file(state)
+        else:
+            saved = await self._load_dump(state)
+        try:
+            forget_remainder(self._remainder)
+        except OSError as error:
+            text = f"Can't remove {self._remainder.name}, which must not be found again: {error.strerror}"
+            app.log.write("warning", text)
+            raise CannotLoad(text) from None
+        if saved is None:
+            self._stale = True
+            self._is_foreign = state.epoch is None and self.remains is None and self._count_keys() > 0
+            if state.epoch is not None:
+                app.log.write("warning", f"The group's data of this node are not whole: {self.why}")
+        self._begin_at(saved)
+        return saved
+
+    def _begin_at(self, saved: Saved | None) -> None:
+        """The keyspace holds what was saved, or nothing that counts."""
+        end = 0
+        if saved is not None:
+            end = _end_of(saved)
+            voters = [entry.voters for entry in saved.entries if entry.kind is Kind.VOTERS]
+            self._place = Place(end, saved.table, voters[-1] if voters else saved.voters)
+        else:
+            self._place = Place(0, (), self._voters)
+        self.file.end = end
+        replication = self._core.replication
+        replication.history.offset = end
+        if replication.backlog is not None:
+            replication.restart_backlog()
+        if saved is not None and self.file.file is not None:
+            try:
+                self.file.go_on()
+            except OSError as error:
+                text = f"Can't write to the append-only file: {error.strerror}"
+                self._app.log.write("warning", text)
+                raise CannotLoad(text) from None
+
+    async def _load_file(self, state: Durable) -> Saved | None:
+        app = self._app
+        found = self._found = Found(self._core.replication.backlog_size)
+        self._knows = state.epoch is None
+        await app.aof.load_at_start()
+        self.database = app.aof.selected
+        tail = found.tail
+        if not self._has_files and state.epoch is None:
+            return Saved((), 0, self._voters, ())
+        if not self._has_files:
+            self.why = "there is no append-only file"
+            return None
+        if tail is None or found.foreign:
+            self.why = "others have written to the append-only file, or it belongs to no group"
+            return None
+        why = "" if found.covered else "without 'appendfsync always' nobody knows what a crash has lost"
+        return self._believe(state, tail.saved(), why)
+
+    def _believe(self, state: Durable, saved: Saved, why: str) -> Saved | None:
+        """What was loaded, if it is what the state file speaks of; ``why`` says why else it is not."""
+        end = _end_of(saved)
+        if state.epoch is None and end:
+            why = "the group's state file is lost"
+        elif state.epoch is not None and not state.whole:
+            why = "they were not before, and have not been fetched"
+        elif state.table and end < state.table[-1][1]:
+            why = "they are older than the group's state file"
+        if not why:
+            return saved
+        self.why, self.remains = why, saved
+        return None
+
+    async def _load_dump(self, state: Durable) -> Saved | None:
+        app = self._app
+        app.aof.stay_off()
+        self._distrust_file()
+        if self._core.loading:
+            await app.loads.load_at_start()
+        if state.epoch is None and not self._count_keys():
+            return Saved((), 0, self._voters, ())
+        try:
+            remainder = read_remainder(self._remainder)
+        except OSError as error:
+            app.log.write("warning", f"Can't read {self._remainder}: {error.strerror}")
+            remainder = None
+        if remainder is None:
+            self.why = f"no clean end has left {self._remainder.name}"
+            return None
+        aux, saved = app.loads.last_aux, remainder.saved
+        offset = aux.get(OFFSET, b"")
+        if aux.get(TOKEN) != remainder.token.encode() or not offset.isdigit():
+            self.why = f"{self._remainder.name} does not belong to {app.saves.path.name}"
+            return None
+        if not saved.base <= int(offset) <= _end_of(saved):
+            self.why = f"{self._remainder.name} does not reach as far as {app.saves.path.name}"
+            return None
+        self._execute(remainder, int(offset))
+        app.saves.forget_changes()
+        return self._believe(state, saved, "")
+
+    def _count_keys(self) -> int:
+        return sum(database.size for database in self._core.keyspace.databases)
+
+    def _execute(self, remainder: Remainder, done: int) -> None:
+        """Execute the entries behind the data set that was loaded."""
+        core = self._core
+        replaying = Replaying(core, self._remainder.name)
+        offset = remainder.saved.base
+        core.replaying = True
+        core.clock.time = core.host.time()
+        core.clock.stand_aside()
+        try:
+            for unit in units_of(remainder.select):
+                replaying.run(unit)
+            for entry in remainder.saved.entries:
+                if offset >= done and entry.kind is Kind.WRITE:
+                    for unit in units_of(entry.data):
+                        replaying.run(unit)
+                offset += len(entry.data)
+        finally:
+            core.clock.come_back()
+            core.replaying = False
+        self.database = replaying.selected
+
+    def _distrust_file(self) -> None:
+        """The append-only file that there may be does not go on: let it say so, for the start that reads it again."""
+        aof = self._app.aof
+        if not aof.manifest.increments:
+            return
+        path = aof.directory.file(aof.manifest.increments[-1].name)
+        try:
+            file = AppendFile(path)
+            try:
+                file.write(mode_bytes(False))
+                file.sync()
+            finally:
+                file.close()
+        except OSError as error:
+            text = f"Can't write to {path}, which must not be taken for whole later: {error.strerror}"
+            self._app.log.write("warning", text)
+            raise CannotLoad(text) from None
+
+    def _look(self, manifest: Manifest) -> None:
+        """Raises OSError, CannotLoad."""
+        found, directory = self._found, self._app.aof.directory
+        assert found is not None
+        self._has_files = bool(manifest.parts())
+        self._knows = self._knows and not self._has_files
+        try:
+            found.look([directory.file(part.name) for part in manifest.increments])
+        except BadFile as error:
+            raise CannotLoad(f"The beginning of an increment of the append-only file is damaged: {error}") from None
+
+    def _make_replay(self, data: Any, start: int, name: str) -> Any:
+        assert self._found is not None
+        return self._found.replay(data, start, name)
+
+    def attach(self, log: GroupLog) -> None:
+        """The history is there."""
+        self.log = log
+        self._knows = True
+
+    def adopt(self, saved: Saved) -> None:
+        """What the keyspace holds is the group's data from now on, whatever was acknowledged before.
+
+        Raises OSError.
+        """
+        self._stale = False
+        self.remains = None
+        self._begin_at(saved)
+        if self._app.aof.state != OFF:
+            self._rebase(self._place, None)
+
+    # While running
+
+    def keep(self, entries: Sequence[Entry]) -> None:
+        """Write entries to the file, if there is one: with appendfsync always they are on the disk when this returns,
+        or the process ends."""
+        if self._stale:
+            self._discard()
+        self.file.keep(entries)
+
+    def cut(self, end: int) -> None:
+        """Drop the entries behind an offset."""
+        self.file.cut(end)
+
+    def trim(self, offset: int) -> None:
+        """Nothing will be cut off up to this offset."""
+        self.file.forget(offset)
+
+    def install(self, image: Image, dropped: Sequence[Entry], source: Path | bytes | None = None) -> None:
+        """The data set has become another one."""
+        first = self.end - sum(len(entry.data) for entry in dropped)
+        if dropped:
+            self._keep_dropped(dropped, first)
+        self._stale = False
+        self.remains = None
+        self.file.end = image.end
+        if self._app.aof.state == OFF:
+            return
+        try:
+            self._rebase(Place(image.end, image.table, image.voters), source)
+        except OSError as error:
+            self._app.die(f"Can't keep the data set of the leader in the append-only file: {error.strerror}")
+
+    def _discard(self) -> None:
+        """The history begins anew at the beginning: what was found at the start is not part of it."""
+        app, core = self._app, self._core
+        databases = core.keyspace.databases
+        if self._is_foreign:
+            self._keep_foreign()
+        audience, core.feed.audience = core.feed.audience, 0
+        try:
+            core.keyspace.flush(databases)
+        finally:
+            core.feed.audience = audience
+        app.saves.forget_changes()
+        self._stale = False
+        self.remains = None
+        if app.aof.state == OFF:
+            return
+        try:
+            self._rebase(Place(0, (), self._voters), None)
+        except OSError as error:
+            app.die(f"Can't begin the append-only file anew: {error.strerror}")
+
+    def _rebase(self, place: Place, source: Path | bytes | None) -> None:
+        """Let the append-only file hold what the keyspace holds, which is the data set of a place.
+
+        Raises OSError.
+        """
+        kept = self._place, self.log
+        self._place, self.log, self._knows = place, None, True
+        write = None if source is None else lambda path: _write_base(path, source)
+        try:
+            self._app.aof.start_over(write, lambda file: self.file.start_over(file, place.end))
+        finally:
+            self._place, self.log = kept
+
+    def _keep_dropped(self, dropped: Sequence[Entry], first: int) -> None:
+        """Write entries that no leader has to a file for the operator."""
+        path = Path(self._app.settings["dir"]) / f"group-dropped-{dropped[0].epoch}-{first}.aof"
+        size = sum(len(entry.data) for entry in dropped)
+        parts, offset = [], first
+        for entry in dropped:
+            parts.append(entry_bytes(entry, offset))
+            offset += len(entry.data)
+        write = self._app.log.write
+        try:
+            _write_file(path, b"".join(parts))
+            sync_directory(path.parent)
+        except OSError as error:
+            write("warning", f"{size} bytes that no leader has are dropped; {path} cannot be written: {error.strerror}")
+        else:
+            write("warning", f"{size} bytes that no leader has are dropped, and kept in {path}")
+
+    def _keep_foreign(self) -> None:
+        """Write the data that belong to no group, and have no place in it, to a file for the operator."""
+        path = Path(self._app.settings["dir"]) / f"{self._stem}-dropped.rdb"
+        keys = self._count_keys()
+        try:
+            self._app.snapshots.save_now(path, BASE)
+        except OSError as error:
+            self._app.die(f"Can't keep {keys} keys that the group does not have in {path}: {error.strerror}")
+        self._is_foreign = False
+        self._app.log.write("warning", f"{keys} keys that the group does not have are dropped, and kept in {path}")
+
+    # Snapshots
+
+    def _before_rewrite(self) -> None:
+        """Raises CannotAppend."""
+        self.seal()
+        if self._stale:
+            raise CannotAppend("the data of this node are not those of its group")
+        if not self.is_settled():
+            raise CannotAppend("the group's entries are being executed")
+
+    def _where(self) -> tuple[Place, Sequence[Entry]]:
+        """Where the keyspace stands, and the entries behind that."""
+        log = self.log
+        if log is None:
+            return self._place, ()
+        done = self._core.replication.history.offset
+        before = Epochs(log.epochs.table)
+        before.cut(done)
+        place = Place(done, before.table, log.voters_at(done), self._core.host.token(16).decode())
+        return place, tuple(log.since(done) or ())
+
+    def _begin_increment(self, file: AppendFile) -> None:
+        """A new increment is to be named by the manifest."""
+        if not self._knows:
+            return  # what stands there without a beginning is taken for the work of others at the next start
+        place, pending = self._where()
+        self.file.prepare(file, place, select(self._core.replication.stream_db), pending)
+
+    def _describe(self, kind: str) -> Sequence[Aux]:
+        """What a snapshot of this moment tells of itself."""
+        if kind == REPLICAS:
+            return ()
+        self.seal()
+        if self._stale or not self.is_settled():
+            return ()
+        place, _ = self._where()
+        token = self._core.host.token(16)
+        if kind == FILE:
+            self._saved_as, self._saved_at = token.decode(), place.end
+        return [(TOKEN, token), (OFFSET, b"%d" % place.end)]
+
+    # The end
+
+    @property
+    def _remainder(self) -> Path:
+        return Path(self._app.settings["dir"]) / f"{self._stem}.saved"
+
+    def shutdown(self, saved: Saved | None) -> bool:
+        """The server ends, and nothing will be acknowledged any more. Whether the next start will find everything."""
+        app = self._app
+        if saved is None or self._stale:
+            return False
+        if app.aof.state != OFF:
+            self.file.ends_cleanly = True
+            return True
+        if self._saved_at != self._core.replication.history.offset:
+            return False
+        if not names_token(app.saves.path, self._saved_as):
+            return False
+        remainder = Remainder(saved, self._saved_as, select(self._core.replication.stream_db))
+        try:
+            write_remainder(self._remainder, remainder)
+        except OSError as error:
+            app.log.write("warning", f"Can't write {self._remainder}: {error.strerror}")
+            return False
+        app.log.write("notice", f"The group's entries are saved in {self._remainder.name}")
+        return True
+
+
+def _end_of(saved: Saved) -> int:
+    """Where a history ends."""
+    return saved.base + sum(len(entry.data) for entry in saved.entries)
+
+
+def _write_base(path: Path, source: Path | bytes) -> None:
+    """Raises OSError."""
+    if isinstance(source, bytes):
+        _write_file(path, source)
+        return
+    try:
+        os.link(source, path)
+    except OSError:
+        shutil.copyfile(source, path)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    """Raises OSError."""
+    with path.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
