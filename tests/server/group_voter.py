@@ -74,8 +74,8 @@ class Voter:
         self.journal.attach(self.log)
         self.journal.seal = self.seal
         self.epoch = max(self.log.epochs.last, state.epoch or 0) + 1
-        self.app.core.replication._make_backlog()
-        self.runs = Replaying(self.app.core, "the stream")
+        self.runs = runs = Replaying(self.app.core, "the stream")
+        self.journal.stream_db = lambda: runs.selected if self.stream.selected < 0 else self.stream.selected
 
     def begin(self, saved: Saved) -> None:
         """Let the history be what was saved."""
@@ -188,7 +188,7 @@ def main() -> int:
             await super().load()
             self.voter.lead()
 
-    cli.App = Leader  # type: ignore[misc]
+    setattr(cli, "App", Leader)  # noqa: B010
     return cli.main()
 
 

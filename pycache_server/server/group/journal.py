@@ -8,7 +8,8 @@ At boot, in place of ``app.load``'s own loading:
 2. ``await load(state)``, with what the state file holds: loads the data set, and answers what the Member begins with.
    None: the memory is lost. ``why`` tells that in words then, ``remains`` what was found all the same. The offset of
    the replication history is that of the group's afterwards, ``database`` is which one the stream has selected there.
-3. Make the Member; ``attach(member.log)``; set ``seal`` and ``is_settled``.
+3. Make the Member; ``attach(member.log)``; set ``seal``, ``is_settled`` and, unless ``core.replication.stream_db`` is
+   right on leaders and followers alike, ``stream_db``.
 4. Where GROUP BOOTSTRAP makes the data of this node those of the group though ``load`` answered None: ``adopt(saved)``
    with what was loaded into the Member's log (``remains``, or a Saved of one's own for data of no group), before any
    other action.
@@ -86,6 +87,8 @@ class Journal:
         self.log: GroupLog | None = None
         self.seal: Callable[[], None] = lambda: None
         self.is_settled: Callable[[], bool] = lambda: True
+        self.stream_db: Callable[[], int] = lambda: app.core.replication.stream_db
+        """Which database the stream has selected at the offset of the keyspace."""
         self.remains: Saved | None = None
         """What was loaded though it is not all that was acknowledged."""
         self.why = ""
@@ -414,7 +417,7 @@ class Journal:
         if not self._knows:
             return  # what stands there without a beginning is taken for the work of others at the next start
         place, pending = self._where()
-        self.file.prepare(file, place, select(self._core.replication.stream_db), pending)
+        self.file.prepare(file, place, select(self.stream_db()), pending)
 
     def _describe(self, kind: str) -> Sequence[Aux]:
         """What a snapshot of this moment tells of itself."""
@@ -447,7 +450,7 @@ class Journal:
             return False
         if not names_token(app.saves.path, self._saved_as):
             return False
-        remainder = Remainder(saved, self._saved_as, select(self._core.replication.stream_db))
+        remainder = Remainder(saved, self._saved_as, select(self.stream_db()))
         try:
             write_remainder(self._remainder, remainder)
         except OSError as error:
