@@ -59,6 +59,8 @@ class AppendOnly:
         """Makes readers of files, where Replay is not what reads them."""
         self.on_manifest: Callable[[Manifest], None] = lambda manifest: None
         """Called at the start, before the files of a manifest are read, which may name none."""
+        self.on_reload: Callable[[], None] = lambda: None
+        """Called before the files are loaded while the server runs; a CannotLoad refuses it."""
         self.on_rewrite: Callable[[], None] = lambda: None
         """Called before a rewrite begins; an OSError refuses it."""
         self.on_increment: Callable[[AppendFile], None] = lambda file: None
@@ -131,6 +133,7 @@ class AppendOnly:
         Raises CannotLoad, CannotAppend.
         """
         core = self._core
+        self.on_reload()
         if self.state == ON:
             self.appending.settle()
             self.manifest = self.directory.load()

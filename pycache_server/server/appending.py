@@ -120,8 +120,7 @@ class Appending:
         """Write nothing more. What there is is written, and on the disk, as far as the disk can."""
         if self.file is None:
             return
-        self._writer.wait()
-        self._flush(patient=False)
+        self._drain()
         self._syncer.wait()
         if sync and self.error is None:
             self._core.host.log("notice", "Calling fsync() on the AOF file.")
@@ -362,9 +361,14 @@ class Appending:
 
     def settle(self) -> bool:
         """Write everything now, whatever has to be waited for. Whether that could be done."""
-        self._writer.wait()
-        self._flush(patient=False)
+        self._drain()
         return self.error is None
+
+    def _drain(self) -> None:
+        """Write what there is without waiting for its turn."""
+        while self._writer.pending:  # when it ends the outbox is flushed, which may begin the next
+            self._writer.wait()
+        self._flush(patient=False)
 
     def exchange(self, file: AppendFile) -> None:
         """Go on in another file, after ``settle``. The old one is synced and closed."""

@@ -46,7 +46,7 @@ def test_what_was_acknowledged_outlives_kills(tmp_path: Path, seed: int) -> None
 
 def tear(path: Path, chance: random.Random) -> None:
     """What a kill in the middle of a write leaves: the beginning of an entry."""
-    last = sorted((path / "appendonlydir").glob("*.incr.aof"), key=lambda each: int(each.name.split(".")[-3]))[-1]
+    last = max((path / "appendonlydir").glob("*.incr.aof"), key=lambda each: int(each.name.split(".")[-3]))
     entry = b"#PG:WRITE 9 %d 20 00000000\r\n*1\r\n$4\r\nP"
     with last.open("ab") as stream:
         stream.write(entry[: chance.randrange(len(entry))])
@@ -54,7 +54,7 @@ def tear(path: Path, chance: random.Random) -> None:
 
 def history_is_whole(path: Path) -> bool:
     """Whether the entries of the last file follow one another, without a gap, up to a clean end."""
-    last = sorted((path / "appendonlydir").glob("*.incr.aof"), key=lambda each: int(each.name.split(".")[-3]))[-1]
+    last = max((path / "appendonlydir").glob("*.incr.aof"), key=lambda each: int(each.name.split(".")[-3]))
     reading = Reading(last.read_bytes()).begin()
     for _ in reading.entries():
         pass

@@ -13,12 +13,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pycache_server.persist.group_lines import Place, Reading, clean_bytes, entry_bytes, mode_bytes, place_bytes
 from pycache_server.repl.entries import Entry
 from pycache_server.server.appendfile import AppendFile
 from pycache_server.server.appending import Appending
+
+MOST_WAITING: Final = 64 << 20
+"""Bytes that may wait for a disk that cannot take them. A leader is given no more while its disk fails, but a follower
+is."""
 
 
 class GroupAppending(Appending):
@@ -104,7 +108,8 @@ class GroupAppending(Appending):
 
     def start_over(self, file: AppendFile, end: int) -> None:
         """Go on in a file that continues nothing of what was written before."""
-        self._writer.wait()
+        self._buffer.clear()
+        self._drain()
         self._buffer.clear()
         self._set_trouble(None, None)
         super().exchange(file)
@@ -176,6 +181,8 @@ class GroupAppending(Appending):
         self.end, self._size = offset, size
         self._kept = self._feed.position
         self._flush(patient=self._policy != "always")
+        if self.error is not None and self.buffered() > MOST_WAITING:
+            self._die(f"Can't write to the AOF file, and too much waits for it: {self.error.strerror}. Exiting...")
         if not self._outbox.planned:
             self._outbox.plan()
 
@@ -227,4 +234,4 @@ class GroupAppending(Appending):
     def _check(self) -> None:
         assert list(self._marks) == sorted(set(self._marks))
         if self.file is not None and not self.silent and not self._buffer and not self._writer.pending:
-            assert self._size == self.file.size
+            assert self._size == self.file.size, (self._size, self.file.size)

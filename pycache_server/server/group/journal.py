@@ -107,6 +107,7 @@ class Journal:
         self.file = aof.appending = aof.make_appending(GroupAppending)
         aof.on_manifest = self._look
         aof.make_replay = self._make_replay
+        aof.on_reload = _refuse_reload
         aof.on_rewrite = self._before_rewrite
         aof.on_increment = self._begin_increment
         app.snapshots.on_moment = self._describe
@@ -458,6 +459,11 @@ class Journal:
             return False
         app.log.write("notice", f"The group's entries are saved in {self._remainder.name}")
         return True
+
+
+def _refuse_reload() -> None:
+    """Raises CannotLoad."""
+    raise CannotLoad("the data of a group's voter are not exchanged by hand")
 
 
 def _end_of(saved: Saved) -> int:
