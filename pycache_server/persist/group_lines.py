@@ -56,7 +56,7 @@ def entry_bytes(entry: Entry, first: int) -> bytes:
 
 def place_bytes(place: Place, select: bytes) -> bytes:
     """The beginning of an increment; ``select`` is the command that selects the database of the stream."""
-    rows = (f"{epoch}:{first}".encode() for epoch, first in place.table)
+    rows = map(_row_text, place.table)
     seats = (seat.encode() for seat in place.voters)
     return b"".join(
         (
@@ -96,6 +96,27 @@ def units_of(data: bytes) -> list[list[Command]]:
 
 def _line(*words: bytes) -> bytes:
     return MARK + b" ".join(words) + END
+
+
+def table_text(table: Table) -> bytes:
+    """A table as words."""
+    return b" ".join(map(_row_text, table))
+
+
+def parse_table(text: bytes) -> Table:
+    """The table that a text is.
+
+    Raises ValueError.
+    """
+    found = [_ROW.fullmatch(word) for word in text.split()]
+    rows = [(int(row[1]), int(row[2])) for row in found if row is not None]
+    if len(rows) != len(found) or rows != sorted(set(rows)):
+        raise ValueError(f"no table: {text!r}")
+    return tuple(rows)
+
+
+def _row_text(row: tuple[int, int]) -> bytes:
+    return b"%d:%d" % row
 
 
 def _lines(name: bytes, words: Iterable[bytes]) -> Iterator[bytes]:
@@ -151,7 +172,7 @@ class Reading:
             if name == b"BASE" and len(words) == 2:
                 end, token = self._number(words[0]), words[1].decode("ascii", "replace")
             elif name == b"TABLE":
-                table += [self._row(word) for word in words]
+                table += self._table(words)
             elif name == b"VOTERS":
                 seats += [word.decode("utf-8", "replace") for word in words]
             elif name == b"SELECT" and len(words) == 1:
@@ -230,8 +251,8 @@ class Reading:
             raise BadFile(self.position)
         return int(word)
 
-    def _row(self, word: bytes) -> tuple[int, int]:
-        found = _ROW.fullmatch(word)
-        if found is None:
-            raise BadFile(self.position)
-        return int(found[1]), int(found[2])
+    def _table(self, words: list[bytes]) -> Table:
+        try:
+            return parse_table(b" ".join(words))
+        except ValueError:
+            raise BadFile(self.position) from None

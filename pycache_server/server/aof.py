@@ -208,6 +208,7 @@ class AppendOnly:
         if wanted:
             self.enable()
         else:
+            self.appending.leave()
             self.disable()
 
     # Switching
@@ -251,25 +252,25 @@ class AppendOnly:
         if waited:
             self.directory.remove(self._temporary_increment())
 
-    def start_over(self, write_base: Callable[[Path], None] | None, begin: Callable[[AppendFile], None]) -> None:
-        """Let the files be those of another data set, at once: a base that is written by ``write_base`` as an RDB file,
-        of what the keyspace holds where that is None, and a new increment, with which ``begin`` goes on when the
-        manifest names it.
+    def start_over(self, base_file: Path | None, begin: Callable[[AppendFile], None]) -> None:
+        """Let the files be those of another data set, at once: an RDB file that is on the disk, which
+        becomes the base, or what the keyspace holds where that is None; and a new increment, with which ``begin`` goes
+        on when the manifest names it.
 
         Raises OSError: then the files are as they were.
         """
         self._stop_rewrite()
         self.rewrites.scheduled = False
         directory = self.directory
-        preamble = write_base is not None or bool(self._app.settings["aof-use-rdb-preamble"])
+        preamble = base_file is not None or bool(self._app.settings["aof-use-rdb-preamble"])
         manifest = self.manifest.with_base(directory.name, preamble, keep=0).with_increment(directory.name)
         assert manifest.base is not None
         base, increment = directory.file(manifest.base.name), directory.file(manifest.increments[-1].name)
         directory.make()
         directory.remove(base.name)
         directory.remove(increment.name)
-        if write_base is not None:
-            write_base(base)
+        if base_file is not None:
+            base_file.replace(base)
         else:
             self._app.snapshots.save_now(base, BASE, commands=not preamble)
         file = self.open_file(increment)

@@ -134,6 +134,9 @@ class Appending:
         self._core.syncs.local = None
         self._core.syncs.moved()
 
+    def leave(self) -> None:
+        """Appending is switched off, and the server goes on."""
+
     def _listen(self, wanted: bool) -> None:
         """Hear of what changes, or do not any more."""
         if wanted:

@@ -16,7 +16,7 @@ from pycache_server.election.state import Durable
 from pycache_server.repl.entries import Entry, beat, mark, voters, write
 from pycache_server.repl.links import Image
 from pycache_server.resp.encode import encode_texts
-from pycache_server.server.app import App
+from pycache_server.server.app import App, Doomed
 from pycache_server.server.appendfile import AppendFile
 from pycache_server.server.embed import Server
 from pycache_server.server.loads import CannotLoad
@@ -493,7 +493,7 @@ def test_data_of_no_group_are_kept_for_the_operator_when_one_forms_without_them(
 def test_appending_that_was_off_for_a_while_is_a_loss(tmp_path: Path) -> None:
     async def test() -> None:
         app = await led(tmp_path, **ALWAYS)
-        app.aof.disable()
+        app.aof.switch(False)
         app.voter.keep(beat(1))
         app = await again(app, **ALWAYS)
         assert app.voter.saved is None
@@ -550,7 +550,7 @@ async def install(app: VoterApp, image: Image, data: bytes, source: Any) -> tupl
     return dropped
 
 
-@pytest.mark.parametrize("source", ["path", "bytes", "keyspace"])
+@pytest.mark.parametrize("source", ["path", "bytes", "keyspace", "prepared", "gone"])
 @pytest.mark.parametrize("rewriting", [False, True])
 def test_an_image_takes_the_place_of_the_files(tmp_path: Path, source: str, rewriting: bool) -> None:
     async def test() -> None:
@@ -560,7 +560,14 @@ def test_an_image_takes_the_place_of_the_files(tmp_path: Path, source: str, rewr
             old.aof.rewrite()
         first = old.voter.log.end - len(beat(1).data) - len(commands(1, "SET d 4").data)
         image = Image(7, image.table, 5000, VOTERS, 5000, first, 5000, None)
-        sources = {"path": tmp_path / "other" / "dump.rdb", "bytes": data, "keyspace": None}
+        path = tmp_path / "other" / "dump.rdb"
+        sources = {"path": path, "bytes": data, "keyspace": None}
+        if source == "prepared":
+            sources[source] = await old.voter.journal.prepare(path)
+            assert sources[source] is not None
+        elif source == "gone":
+            sources[source] = await old.voter.journal.prepare(tmp_path / "nothing")
+            assert sources[source] is None
         dropped = await install(old, image, data, sources[source])
         assert len(dropped) == 2
         text = (tmp_path / f"group-dropped-1-{first}.aof").read_bytes()
@@ -571,6 +578,45 @@ def test_an_image_takes_the_place_of_the_files(tmp_path: Path, source: str, rewr
         saved = app.voter.saved
         assert saved is not None and saved.base == 5000 and saved.table == image.table and len(saved.entries) == 1
         assert get(app, "i") == b"1" and get(app, "j") == b"2" and get(app, "a") is None
+        left = [path.name for path in (tmp_path / "appendonlydir").iterdir()]
+        assert set(left) == {"appendonly.aof.2.base.rdb", "appendonly.aof.manifest", left_increment(left)}
+        await kill(app)
+
+    run(test())
+
+
+def left_increment(names: list[str]) -> str:
+    (name,) = [name for name in names if ".incr." in name]
+    return name
+
+
+def test_a_file_that_cannot_take_an_image_ends_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        old = await led(tmp_path, **ALWAYS)
+        image, data = await image_of(tmp_path / "other", 5000)
+
+        def fail(*words: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(old.aof.directory, "persist", fail)
+            with pytest.raises(Doomed):
+                await install(old, image, data, None)
+        app = await again(old, **ALWAYS)
+        assert app.voter.saved is not None and get(app, "a") == b"1"  # as if the image had not come
+        await kill(app)
+
+    run(test())
+
+
+def test_what_a_dump_tells_of_its_place_remains_for_an_operator(tmp_path: Path) -> None:
+    async def test() -> None:
+        old = await led(tmp_path)
+        assert old.saves.save()
+        app = await again(old)
+        assert app.voter.saved is None
+        applied = old.voter.log.applied
+        assert app.voter.journal.remains == (old.voter.log.epochs.table, applied, VOTERS, ())
         await kill(app)
 
     run(test())

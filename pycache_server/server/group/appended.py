@@ -117,19 +117,25 @@ class GroupAppending(Appending):
         self.silent = False
         self._begin(file)
 
-    def close(self, sync: bool = True) -> None:
-        """See Appending. The last line says whether that was a clean end."""
+    def leave(self) -> None:
+        """See Appending. What is acknowledged meanwhile is not in the file, which says so."""
         if self.file is not None and not self.silent:
-            self._sign(self.file)
+            self._sign(self.file, mode_bytes(False))
+
+    def close(self, sync: bool = True) -> None:
+        """See Appending. After a clean end the last line says that it was one."""
+        if self.file is not None and not self.silent and self.ends_cleanly:
+            self._sign(self.file, clean_bytes(self.end))
         super().close(sync)
         self.silent = True
 
-    def _sign(self, file: AppendFile) -> None:
+    def _sign(self, file: AppendFile, line: bytes) -> None:
+        """Write a last line when everything before it is on the disk."""
         if not self.settle():
             return
         try:
             file.sync()
-            file.write(clean_bytes(self.end) if self.ends_cleanly else mode_bytes(False))
+            file.write(line)
             file.sync()
         except OSError as error:
             self._core.host.log("warning", f"Cannot write the end of {file.path.name}: {error.strerror}")

@@ -20,8 +20,10 @@ While running, each action in its turn:
   gates of the outbox let the replies of that round leave.
 - Cut: ``cut(end)``.
 - Install: exchange the keyspace first, let ``core.replication.history.offset`` be ``image.end``, then
-  ``install(image, dropped, source)``; ``source`` is a path that holds the image as an RDB file, or its bytes; None
-  writes it anew from the keyspace. When it returns the file holds the image.
+  ``install(image, dropped, source)``. ``source`` is the image as an RDB file: what ``await prepare(path or bytes)`` has
+  given, which does the slow part while the loop goes on (best while the image is loaded; ``discard(source)`` if it
+  comes to nothing); or its path or bytes; or None: it is written anew from the keyspace. When ``install`` returns the
+  file holds the image.
 - now and then (each tick): ``trim(log.commit)``.
 
 A snapshot shows what the keyspace holds, and that must be an offset of the history: ``seal`` is called before one, to
@@ -34,14 +36,17 @@ At a clean end, when App.shut_down has agreed and nothing will be acknowledged a
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pycache_server.election.state import Durable
-from pycache_server.persist.group_lines import Place, entry_bytes, mode_bytes, units_of
+from pycache_server.persist.group_lines import Place, entry_bytes, mode_bytes, parse_table, table_text, units_of
 from pycache_server.persist.manifest import Manifest
 from pycache_server.persist.opcodes import Aux
 from pycache_server.persist.replay import BadFile
@@ -66,6 +71,7 @@ from pycache_server.server.group.saved import (
 from pycache_server.server.loads import CannotLoad
 from pycache_server.server.replaying import Replaying
 from pycache_server.server.snapshots import BASE, FILE, REPLICAS
+from pycache_server.server.worker import Worker
 from pycache_server.session.stream import select
 
 if TYPE_CHECKING:
@@ -73,7 +79,15 @@ if TYPE_CHECKING:
 
 TOKEN: Final = b"pg-token"
 OFFSET: Final = b"pg-offset"
-"""What an RDB file tells of itself: its name, and where in the group's history it stands."""
+TABLE: Final = b"pg-table"
+VOTERS: Final = b"pg-voters"
+"""What an RDB file tells of itself: a name of its own, and where in the group's history it stands."""
+
+
+class Prepared(NamedTuple):
+    """An image that is on the disk."""
+
+    path: Path
 
 
 class Journal:
@@ -98,6 +112,8 @@ class Journal:
         self._stale = False  # whether keyspace and files hold something else than the log
         self._place = Place(0, (), voters)  # of the keyspace, while there is no log
         self._found: Found | None = None
+        self._worker = Worker("group-image", app.loop.call_soon_threadsafe)
+        self._numbers = itertools.count()
         self._knows = False  # whether it is known where in the history the keyspace stands
         self._has_files = False
         self._is_foreign = False  # whether the keyspace holds what was never a group's
@@ -210,10 +226,12 @@ class Journal:
         except OSError as error:
             app.log.write("warning", f"Can't read {self._remainder}: {error.strerror}")
             remainder = None
+        aux = app.loads.last_aux
+        self.remains = _place_of(aux)
         if remainder is None:
             self.why = f"no clean end has left {self._remainder.name}"
             return None
-        aux, saved = app.loads.last_aux, remainder.saved
+        saved = remainder.saved
         offset = aux.get(OFFSET, b"")
         if aux.get(TOKEN) != remainder.token.encode() or not offset.isdigit():
             self.why = f"{self._remainder.name} does not belong to {app.saves.path.name}"
@@ -221,6 +239,7 @@ class Journal:
         if not saved.base <= int(offset) <= _end_of(saved):
             self.why = f"{self._remainder.name} does not reach as far as {app.saves.path.name}"
             return None
+        self.remains = None
         self._execute(remainder, int(offset))
         app.saves.forget_changes()
         return self._believe(state, saved, "")
@@ -315,7 +334,33 @@ class Journal:
         """Nothing will be cut off up to this offset."""
         self.file.forget(offset)
 
-    def install(self, image: Image, dropped: Sequence[Entry], source: Path | bytes | None = None) -> None:
+    async def prepare(self, source: Path | bytes) -> Prepared | None:
+        """Bring an image onto the disk, in another thread, for ``install``. None where there is no file to be written,
+        or where that has failed: ``install`` tries again."""
+        if self._app.aof.state == OFF:
+            return None
+        path = self._app.aof.directory.file(f"temp-group-{next(self._numbers)}.rdb")
+        done: asyncio.Future[OSError | None] = self._app.loop.create_future()
+
+        def end(error: OSError | None) -> None:
+            if not done.done():
+                done.set_result(error)
+
+        self._worker.submit(lambda: _write_base(path, source), end)
+        error = await done
+        if error is None:
+            return Prepared(path)
+        self._app.log.write("warning", f"Can't write {path.name}: {error.strerror}")
+        self.discard(Prepared(path))
+        return None
+
+    def discard(self, prepared: Prepared | None) -> None:
+        """An image will not be installed."""
+        if prepared is not None:
+            with contextlib.suppress(OSError):
+                prepared.path.unlink()
+
+    def install(self, image: Image, dropped: Sequence[Entry], source: Prepared | Path | bytes | None = None) -> None:
         """The data set has become another one."""
         first = self.end - sum(len(entry.data) for entry in dropped)
         if dropped:
@@ -326,9 +371,20 @@ class Journal:
         if self._app.aof.state == OFF:
             return
         try:
-            self._rebase(Place(image.end, image.table, image.voters), source)
+            self._rebase(Place(image.end, image.table, image.voters), self._as_file(source))
         except OSError as error:
             self._app.die(f"Can't keep the data set of the leader in the append-only file: {error.strerror}")
+
+    def _as_file(self, source: Prepared | Path | bytes | None) -> Path | None:
+        """A file of our own that holds an image, on the disk.
+
+        Raises OSError.
+        """
+        if source is None or isinstance(source, Prepared):
+            return source.path if source is not None else None
+        path = self._app.aof.directory.file(f"temp-group-{next(self._numbers)}.rdb")
+        _write_base(path, source)
+        return path
 
     def _discard(self) -> None:
         """The history begins anew at the beginning: what was found at the start is not part of it."""
@@ -351,16 +407,15 @@ class Journal:
         except OSError as error:
             app.die(f"Can't begin the append-only file anew: {error.strerror}")
 
-    def _rebase(self, place: Place, source: Path | bytes | None) -> None:
+    def _rebase(self, place: Place, source: Path | None) -> None:
         """Let the append-only file hold what the keyspace holds, which is the data set of a place.
 
         Raises OSError.
         """
         kept = self._place, self.log
         self._place, self.log, self._knows = place, None, True
-        write = None if source is None else lambda path: _write_base(path, source)
         try:
-            self._app.aof.start_over(write, lambda file: self.file.start_over(file, place.end))
+            self._app.aof.start_over(source, lambda file: self.file.start_over(file, place.end))
         finally:
             self._place, self.log = kept
 
@@ -431,7 +486,12 @@ class Journal:
         token = self._core.host.token(16)
         if kind == FILE:
             self._saved_as, self._saved_at = token.decode(), place.end
-        return [(TOKEN, token), (OFFSET, b"%d" % place.end)]
+        return [
+            (TOKEN, token),
+            (OFFSET, b"%d" % place.end),
+            (TABLE, table_text(place.table)),
+            (VOTERS, " ".join(place.voters).encode()),
+        ]
 
     # The end
 
@@ -459,6 +519,18 @@ class Journal:
             return False
         app.log.write("notice", f"The group's entries are saved in {self._remainder.name}")
         return True
+
+
+def _place_of(aux: dict[bytes, bytes]) -> Saved | None:
+    """Where in a group's history an RDB file stands, if it tells."""
+    offset = aux.get(OFFSET, b"")
+    if not offset.isdigit():
+        return None
+    try:
+        table = parse_table(aux.get(TABLE, b""))
+    except ValueError:
+        return None
+    return Saved(table, int(offset), tuple(aux.get(VOTERS, b"").decode("utf-8", "replace").split()), ())
 
 
 def _refuse_reload() -> None:
