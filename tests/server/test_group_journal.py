@@ -513,6 +513,20 @@ def test_a_start_without_appending_is_a_loss_for_the_next_with_it(tmp_path: Path
     run(test())
 
 
+def test_a_start_without_appending_after_a_torn_write_leaves_a_file_that_can_be_read(tmp_path: Path) -> None:
+    async def test() -> None:
+        old = await led(tmp_path, **ALWAYS)
+        path = aof_files(old)[-1]
+        await kill(old)
+        with path.open("rb+") as stream:
+            stream.truncate(path.stat().st_size - 5)
+        app = await again(await open_voter(tmp_path), **ALWAYS)
+        assert app.voter.saved is None and get(app, "a") == b"1"
+        await kill(app)
+
+    run(test())
+
+
 def test_appending_that_is_switched_on_holds_everything(tmp_path: Path) -> None:
     async def test() -> None:
         old = await led(tmp_path, appendfsync="always")

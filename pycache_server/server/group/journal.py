@@ -43,14 +43,13 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pycache_server.election.state import Durable
-from pycache_server.persist.group_lines import Place, entry_bytes, mode_bytes, parse_table, table_text, units_of
+from pycache_server.persist.group_lines import Place, entry_bytes
 from pycache_server.persist.manifest import Manifest
 from pycache_server.persist.opcodes import Aux
-from pycache_server.persist.replay import BadFile
-from pycache_server.repl.entries import Entry, Kind
+from pycache_server.repl.entries import Entry
 from pycache_server.repl.epochs import Epochs
 from pycache_server.repl.group_log import GroupLog
 from pycache_server.repl.links import Image
@@ -60,28 +59,15 @@ from pycache_server.server.appenddir import CannotAppend
 from pycache_server.server.appendfile import AppendFile
 from pycache_server.server.files import sync_directory
 from pycache_server.server.group.appended import GroupAppending
-from pycache_server.server.group.reading import Found
-from pycache_server.server.group.saved import (
-    Remainder,
-    forget_remainder,
-    names_token,
-    read_remainder,
-    write_remainder,
-)
+from pycache_server.server.group.recalling import Recall, aux_of_place, place_of
+from pycache_server.server.group.saved import Remainder, forget_remainder, names_token, write_remainder
 from pycache_server.server.loads import CannotLoad
-from pycache_server.server.replaying import Replaying
 from pycache_server.server.snapshots import BASE, FILE, REPLICAS
 from pycache_server.server.worker import Worker
 from pycache_server.session.stream import select
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
-
-TOKEN: Final = b"pg-token"
-OFFSET: Final = b"pg-offset"
-TABLE: Final = b"pg-table"
-VOTERS: Final = b"pg-voters"
-"""What an RDB file tells of itself: a name of its own, and where in the group's history it stands."""
 
 
 class Prepared(NamedTuple):
@@ -110,19 +96,15 @@ class Journal:
         self.database = 0
         """The database that the stream has selected where the data set that was loaded ends."""
         self._stale = False  # whether keyspace and files hold something else than the log
+        self._is_foreign = False  # whether the keyspace holds what was never a group's
+        self._knows = False  # whether it is known where in the history the keyspace stands
         self._place = Place(0, (), voters)  # of the keyspace, while there is no log
-        self._found: Found | None = None
         self._worker = Worker("group-image", app.loop.call_soon_threadsafe)
         self._numbers = itertools.count()
-        self._knows = False  # whether it is known where in the history the keyspace stands
-        self._has_files = False
-        self._is_foreign = False  # whether the keyspace holds what was never a group's
         self._saved_as = ""  # the token of the last dump.rdb that was begun
         self._saved_at = -1
         aof = app.aof
         self.file = aof.appending = aof.make_appending(GroupAppending)
-        aof.on_manifest = self._look
-        aof.make_replay = self._make_replay
         aof.on_reload = _refuse_reload
         aof.on_rewrite = self._before_rewrite
         aof.on_increment = self._begin_increment
@@ -141,165 +123,48 @@ class Journal:
         Raises CannotLoad.
         """
         app = self._app
-        if app.settings["appendonly"]:
-            saved = await self._load_file(state)
-        else:
-            saved = await self._load_dump(state)
+        recall = Recall(app, self._voters, self._remainder)
+
+        def look(manifest: Manifest) -> None:
+            recall.look(manifest)
+            self._knows = recall.is_new(state)
+
+        app.aof.on_manifest, app.aof.make_replay = look, recall.make_replay
+        saved = await recall.load(state)
         try:
             forget_remainder(self._remainder)
         except OSError as error:
-            text = f"Can't remove {self._remainder.name}, which must not be found again: {error.strerror}"
-            app.log.write("warning", text)
-            raise CannotLoad(text) from None
+            raise self._refuse(f"Can't remove {self._remainder}, which must not be found again", error) from None
+        self.remains, self.why, self.database = recall.remains, recall.why, recall.database
         if saved is None:
             self._stale = True
-            self._is_foreign = state.epoch is None and self.remains is None and self._count_keys() > 0
+            self._is_foreign = state.epoch is None and self.remains is None and recall.count_keys() > 0
             if state.epoch is not None:
-                app.log.write("warning", f"The group's data of this node are not whole: {self.why}")
+                app.log.write("warning", f"The data set of this voter is not whole: {self.why}")
         self._begin_at(saved)
         return saved
 
     def _begin_at(self, saved: Saved | None) -> None:
-        """The keyspace holds what was saved, or nothing that counts."""
-        end = 0
-        if saved is not None:
-            end = _end_of(saved)
-            voters = [entry.voters for entry in saved.entries if entry.kind is Kind.VOTERS]
-            self._place = Place(end, saved.table, voters[-1] if voters else saved.voters)
-        else:
-            self._place = Place(0, (), self._voters)
-        self.file.end = end
+        """The keyspace holds what was saved, or nothing that counts.
+
+        Raises CannotLoad.
+        """
+        place = self._place = place_of(saved) if saved is not None else Place(0, (), self._voters)
+        self.file.end = place.end
         replication = self._core.replication
-        replication.history.offset = end
+        replication.history.offset = place.end
         if replication.backlog is not None:
             replication.restart_backlog()
         if saved is not None and self.file.file is not None:
             try:
                 self.file.go_on()
             except OSError as error:
-                text = f"Can't write to the append-only file: {error.strerror}"
-                self._app.log.write("warning", text)
-                raise CannotLoad(text) from None
+                raise self._refuse("Can't write to the append-only file", error) from None
 
-    async def _load_file(self, state: Durable) -> Saved | None:
-        app = self._app
-        found = self._found = Found(self._core.replication.backlog_size)
-        self._knows = state.epoch is None
-        await app.aof.load_at_start()
-        self.database = app.aof.selected
-        tail = found.tail
-        if not self._has_files and state.epoch is None:
-            return Saved((), 0, self._voters, ())
-        if not self._has_files:
-            self.why = "there is no append-only file"
-            return None
-        if tail is None or found.foreign:
-            self.why = "others have written to the append-only file, or it belongs to no group"
-            return None
-        why = "" if found.covered else "without 'appendfsync always' nobody knows what a crash has lost"
-        return self._believe(state, tail.saved(), why)
-
-    def _believe(self, state: Durable, saved: Saved, why: str) -> Saved | None:
-        """What was loaded, if it is what the state file speaks of; ``why`` says why else it is not."""
-        end = _end_of(saved)
-        if state.epoch is None and end:
-            why = "the group's state file is lost"
-        elif state.epoch is not None and not state.whole:
-            why = "they were not before, and have not been fetched"
-        elif state.table and end < state.table[-1][1]:
-            why = "they are older than the group's state file"
-        if not why:
-            return saved
-        self.why, self.remains = why, saved
-        return None
-
-    async def _load_dump(self, state: Durable) -> Saved | None:
-        app = self._app
-        app.aof.stay_off()
-        self._distrust_file()
-        if self._core.loading:
-            await app.loads.load_at_start()
-        if state.epoch is None and not self._count_keys():
-            return Saved((), 0, self._voters, ())
-        try:
-            remainder = read_remainder(self._remainder)
-        except OSError as error:
-            app.log.write("warning", f"Can't read {self._remainder}: {error.strerror}")
-            remainder = None
-        aux = app.loads.last_aux
-        self.remains = _place_of(aux)
-        if remainder is None:
-            self.why = f"no clean end has left {self._remainder.name}"
-            return None
-        saved = remainder.saved
-        offset = aux.get(OFFSET, b"")
-        if aux.get(TOKEN) != remainder.token.encode() or not offset.isdigit():
-            self.why = f"{self._remainder.name} does not belong to {app.saves.path.name}"
-            return None
-        if not saved.base <= int(offset) <= _end_of(saved):
-            self.why = f"{self._remainder.name} does not reach as far as {app.saves.path.name}"
-            return None
-        self.remains = None
-        self._execute(remainder, int(offset))
-        app.saves.forget_changes()
-        return self._believe(state, saved, "")
-
-    def _count_keys(self) -> int:
-        return sum(database.size for database in self._core.keyspace.databases)
-
-    def _execute(self, remainder: Remainder, done: int) -> None:
-        """Execute the entries behind the data set that was loaded."""
-        core = self._core
-        replaying = Replaying(core, self._remainder.name)
-        offset = remainder.saved.base
-        core.replaying = True
-        core.clock.time = core.host.time()
-        core.clock.stand_aside()
-        try:
-            for unit in units_of(remainder.select):
-                replaying.run(unit)
-            for entry in remainder.saved.entries:
-                if offset >= done and entry.kind is Kind.WRITE:
-                    for unit in units_of(entry.data):
-                        replaying.run(unit)
-                offset += len(entry.data)
-        finally:
-            core.clock.come_back()
-            core.replaying = False
-        self.database = replaying.selected
-
-    def _distrust_file(self) -> None:
-        """The append-only file that there may be does not go on: let it say so, for the start that reads it again."""
-        aof = self._app.aof
-        if not aof.manifest.increments:
-            return
-        path = aof.directory.file(aof.manifest.increments[-1].name)
-        try:
-            file = AppendFile(path)
-            try:
-                file.write(mode_bytes(False))
-                file.sync()
-            finally:
-                file.close()
-        except OSError as error:
-            text = f"Can't write to {path}, which must not be taken for whole later: {error.strerror}"
-            self._app.log.write("warning", text)
-            raise CannotLoad(text) from None
-
-    def _look(self, manifest: Manifest) -> None:
-        """Raises OSError, CannotLoad."""
-        found, directory = self._found, self._app.aof.directory
-        assert found is not None
-        self._has_files = bool(manifest.parts())
-        self._knows = self._knows and not self._has_files
-        try:
-            found.look([directory.file(part.name) for part in manifest.increments])
-        except BadFile as error:
-            raise CannotLoad(f"The beginning of an increment of the append-only file is damaged: {error}") from None
-
-    def _make_replay(self, data: Any, start: int, name: str) -> Any:
-        assert self._found is not None
-        return self._found.replay(data, start, name)
+    def _refuse(self, what: str, error: OSError) -> CannotLoad:
+        text = f"{what}: {error.strerror}"
+        self._app.log.write("warning", text)
+        return CannotLoad(text)
 
     def attach(self, log: GroupLog) -> None:
         """The history is there."""
@@ -309,9 +174,9 @@ class Journal:
     def adopt(self, saved: Saved) -> None:
         """What the keyspace holds is the group's data from now on, whatever was acknowledged before.
 
-        Raises OSError.
+        Raises CannotLoad, OSError.
         """
-        self._stale = False
+        self._stale = self._is_foreign = False
         self.remains = None
         self._begin_at(saved)
         if self._app.aof.state != OFF:
@@ -439,7 +304,7 @@ class Journal:
     def _keep_foreign(self) -> None:
         """Write the data that belong to no group, and have no place in it, to a file for the operator."""
         path = Path(self._app.settings["dir"]) / f"{self._stem}-dropped.rdb"
-        keys = self._count_keys()
+        keys = sum(database.size for database in self._core.keyspace.databases)
         try:
             self._app.snapshots.save_now(path, BASE)
         except OSError as error:
@@ -483,15 +348,9 @@ class Journal:
         if self._stale or not self.is_settled():
             return ()
         place, _ = self._where()
-        token = self._core.host.token(16)
         if kind == FILE:
-            self._saved_as, self._saved_at = token.decode(), place.end
-        return [
-            (TOKEN, token),
-            (OFFSET, b"%d" % place.end),
-            (TABLE, table_text(place.table)),
-            (VOTERS, " ".join(place.voters).encode()),
-        ]
+            self._saved_as, self._saved_at = place.token, place.end
+        return aux_of_place(place)
 
     # The end
 
@@ -521,26 +380,9 @@ class Journal:
         return True
 
 
-def _place_of(aux: dict[bytes, bytes]) -> Saved | None:
-    """Where in a group's history an RDB file stands, if it tells."""
-    offset = aux.get(OFFSET, b"")
-    if not offset.isdigit():
-        return None
-    try:
-        table = parse_table(aux.get(TABLE, b""))
-    except ValueError:
-        return None
-    return Saved(table, int(offset), tuple(aux.get(VOTERS, b"").decode("utf-8", "replace").split()), ())
-
-
 def _refuse_reload() -> None:
     """Raises CannotLoad."""
     raise CannotLoad("the data of a group's voter are not exchanged by hand")
-
-
-def _end_of(saved: Saved) -> int:
-    """Where a history ends."""
-    return saved.base + sum(len(entry.data) for entry in saved.entries)
 
 
 def _write_base(path: Path, source: Path | bytes) -> None:
