@@ -75,6 +75,7 @@ class Voter:
         self.journal.seal = self.seal
         self.epoch = max(self.log.epochs.last, state.epoch or 0) + 1
         self.runs = runs = Replaying(self.app.core, "the stream")
+        runs.run([[b"SELECT", b"%d" % self.journal.database]])
         self.journal.stream_db = lambda: runs.selected if self.stream.selected < 0 else self.stream.selected
 
     def begin(self, saved: Saved) -> None:
@@ -126,11 +127,11 @@ class Voter:
             self.log.append(entry)
         self.journal.keep(entries)
 
-    def execute(self) -> None:
-        """Execute what is kept."""
+    def execute(self, end: int | None = None) -> None:
+        """Execute what is kept, up to an offset or all of it."""
         assert self.runs is not None
-        self.log.commit = self.log.end
-        for entry in self.log.execute_all():
+        self.log.commit = max(self.log.commit, self.log.end if end is None else end)
+        for entry in self.log.learn_commit(self.log.commit):
             for unit in units_of(entry.data) if entry.kind is Kind.WRITE else ():
                 self.runs.run(unit)
             self.app.core.replication.history.offset += len(entry.data)
