@@ -155,6 +155,14 @@ class Connection(asyncio.Protocol):
             self._line.send = connected.write
         self.bind()
 
+    def release(self) -> asyncio.Transport:
+        """Give the transport to another protocol: the session ends, the connection goes on as something else."""
+        transport = self._transport
+        assert transport is not None
+        self._transport = None
+        self.connection_lost(None)
+        return transport
+
     def write_at_once(self, wanted: bool) -> None:
         """Let the transport try to send whatever it is given in the same moment, or when it likes to."""
         if self._transport is not None and not self._transport.is_closing():
