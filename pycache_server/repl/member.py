@@ -194,6 +194,10 @@ class Member:
             if follower and follower.link == link:
                 del self.leading.followers[link.peer]
 
+    def hear_link(self, now: float) -> None:
+        """The leader is there, but busy with an image for this seat: the link is not silent. It promises nothing."""
+        self._linked_at = now
+
     # Requests of clients.
 
     def admit(self, is_write: bool, level: int, now: float) -> Verdict:
@@ -371,6 +375,11 @@ class Member:
             machine.reach(message.position.epoch)
             self.cut(message.cut)
             self.keep(message.entries)
+
+    def begin_anew(self, saved: Saved) -> None:
+        """What the keyspace holds is the history of nobody else (GROUP BOOTSTRAP)."""
+        self.log.adopt(saved.table, saved.base, saved.voters)
+        self._persist_history()
 
     # Ends.
 

@@ -133,6 +133,11 @@ class Connection(asyncio.Protocol):
             self._line = None
             self.write = self._transport.write
 
+    @property
+    def line(self) -> Line | None:
+        """The line of the outbox, while there is one in force."""
+        return self._line
+
     def on_full(self) -> None:
         """See outbox.py."""
         self._stick(_LINE)

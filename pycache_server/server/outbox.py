@@ -77,8 +77,7 @@ class Line:
 
     def __init__(self, outbox: Outbox, owner: Owner, send: Callable[[bytes], object]) -> None:
         self._outbox = outbox
-        self.passing = outbox.common
-        self._wanted = outbox.common
+        self.passing = self._wanted = outbox.usual
         self.owner = owner
         self.send = send
         self.held: deque[tuple[int, bytes]] = deque()
@@ -151,6 +150,8 @@ class Outbox:
         self._lenient = False
         self.common = Passing()
         """By what lines pass that nobody has told otherwise."""
+        self.usual = self.common
+        """By what new lines pass."""
         self.passings = [self.common]
         self.lines: list[Line] = []
         """Those that hold something, in the order of its coming."""

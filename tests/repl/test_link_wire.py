@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -87,10 +88,8 @@ def test_one_byte_that_is_another_never_does_harm(message: Any, data: st.DataObj
 
 @given(st.binary(min_size=1, max_size=200))
 def test_garbage_is_refused_or_waits_for_more(data: bytes) -> None:
-    try:
+    with contextlib.suppress(BadLink):
         assert read(data) == []
-    except BadLink:
-        pass
 
 
 def array(*words: bytes | int) -> bytes:
@@ -163,9 +162,9 @@ def test_a_message_without_an_end_is_refused_in_time(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(link_wire, "MOST_BYTES", 100_000)
     reader = LinkReader()
     reader.feed(b"*2\r\n$5\r\npiece\r\n$200000\r\n")
+    assert reader.feed(b"x" * 99_000) == []
     with pytest.raises(BadLink, match="too long"):
-        for _ in range(30):
-            assert reader.feed(b"x" * 5000) == []
+        reader.feed(b"x" * 5000)
 
 
 def test_a_reader_knows_how_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,7 +132,7 @@ async def voters(directory: Path, count: int = 2, **options: str) -> AsyncIterat
     found: list[Voter] = []
     try:
         for _ in range(count):
-            found.append(await start(directory, **options))
+            found.append(await start(directory, **options))  # noqa: PERF401  (each is to be stopped)
         yield found
     finally:
         for voter in found:

@@ -17,7 +17,7 @@ from pycache_server.server.group import links as links_module
 from pycache_server.server.group.links import MOST_UNPROVED
 from pycache_server.session.core import OutputLimit
 from tests.conftest import free_port
-from tests.server.group_voters import SECRET, Raw, Voter, to_the_end, run, start, until, voters
+from tests.server.group_voters import SECRET, Raw, Voter, run, start, to_the_end, until, voters
 
 SYNC = Sync(3, ((1, 0), (3, 50)), 90, 80, True)
 NONCE = b"0123456789abcdef0123456789abcdef"
