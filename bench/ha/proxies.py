@@ -1,0 +1,2 @@
+class Proxies:
+    name = "proxies"
