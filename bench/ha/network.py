@@ -83,6 +83,7 @@ class Namespace:
         self._path = f"/proc/{self._holder.pid}/ns/net"
         _wait_for_namespace(self._path)
         gate, cable = f"10.77.{number}.1", f"cable{number}"
+        self._cable = cable
         _ip(f"link add {cable} type veth peer name eth0 netns {self._holder.pid}")
         _ip(f"addr add {gate}/24 dev {cable}", f"link set {cable} up")
         within = ["link set lo up", f"addr add {self.host}/24 dev eth0", "link set eth0 up"]
@@ -109,7 +110,8 @@ class Namespace:
         return _connected(made, address, timeout)
 
     def close(self) -> None:
-        """End it."""
+        """End it. The cable goes first: the kernel would take its time."""
+        _ip(f"link del {self._cable}")
         os.close(self._there)
         os.close(self._home)
         self._holder.kill()

@@ -111,3 +111,11 @@ def _follow_configuration(sentinel: Sentinel, master: Master, peer: Peer, hello:
     sentinel.event("warning", "+switch-master", None, switched, about=master)
     sentinel.move(master, *new, now)
     failover.run_reconfig(sentinel, master, "observer", "start", old, new)
+
+
+def heard_from_most(sentinel: Sentinel, master: Master, now: int) -> bool:
+    """Whether a majority of the sentinels has said lately which configuration it has: then this one is not out of
+    date."""
+    lately = now - 2 * sentinel.timing.publish_period
+    heard = 1 + sum(peer.last_hello_at > lately for peer in master.peers.values())
+    return heard >= (len(master.peers) + 1) // 2 + 1

@@ -293,6 +293,8 @@ def _replication(app: App) -> Fields:
     yield "role", "master" if following is None else "slave"
     if following is not None:
         yield from following.info()
+    if replication.empty_start.closed:
+        yield "pycache_empty_start", "closed"
     leading = replication.leading
     yield "connected_slaves", len(leading.links)
     if leading.leader.limits.least_good and leading.leader.limits.max_lag:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pycache_server.repl.backlog import Backlog
 from pycache_server.repl.history import History
 from pycache_server.repl.replica import State
+from pycache_server.session.boot import EmptyStart
 from pycache_server.session.failover import Failover
 from pycache_server.session.gates import good_replicas
 from pycache_server.session.leading import Leading
@@ -70,6 +71,7 @@ class Replication:
         self.leading = Leading(core, self)
         self.waits = Waits(core, self)
         self.failover = Failover(core, self)
+        self.empty_start = EmptyStart(core)
         self.follow: Callable[[str, int, Callable[[bool], None]], None] = _cannot_follow
         """Lets the node follow another, at a host and port, which shall lead; and calls back with whether that one
         agrees. Set by the server."""
@@ -88,6 +90,7 @@ class Replication:
         """Follow a leader from now on: nothing is fed any more but what comes from there. Who follows this node goes
         on with that."""
         self.following = following
+        self.empty_start.open()
         self.keep_backlog()
         self._change_role()
 
