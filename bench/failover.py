@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import statistics
 import sys
 import time
@@ -149,6 +150,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="keep the directories of all processes, with logs")
     parser.add_argument("--notes", action="store_true", help="tell what was lost, and which reads were stale")
     parser.add_argument("--save", action="store_true", help="keep the figures in bench/results")
+    parser.add_argument("--show", action="store_true", help="show what is kept in bench/results, and run nothing")
     parser.add_argument("--list", action="store_true", help="show the names of faults and deployments")
     arguments = parser.parse_args()
     if arguments.list:
@@ -156,7 +158,11 @@ def main() -> None:
             print(f"{name:12} {text}: {fault.__doc__}")
         print(f"\ndeployments: {' '.join(DEPLOYMENTS)}")
         return
+    if arguments.show:
+        show(json.loads((RESULTS / f"{RESULT}.json").read_text())["rows"])
+        return
     inside()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that no process remains
     rows = measure(arguments)
     show(rows)
     if arguments.save:

@@ -1,5 +1,5 @@
-"""What is compared: a leader, two followers, and who watches them. One class for those that sentinels manage and one for
-groups that elect by themselves; the rest is settings, one line for each deployment in ``DEPLOYMENTS``.
+"""What is compared: a leader, two followers, and who watches them: sentinels, or the nodes
+themselves where they are a group. What each deployment is made of is one line in ``DEPLOYMENTS``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -185,7 +184,7 @@ class Deployment:
         return all(each["flags"] == "slave" and each["master-link-status"] == "ok" for each in known)
 
     def find(self, place: Place) -> tuple[str, int] | None:
-        """Where a client at a place is told that the leader is, as clients of sentinels do it, or by asking the nodes."""
+        """Where a client at a place is told that the leader is: by sentinels, or else by the nodes."""
         asked: list[Process] = list(self.watchers or self.nodes)
         random.shuffle(asked)
         for each in asked:
@@ -253,6 +252,3 @@ def _program(name: str) -> str:
     if path is None:
         sys.exit(f"{name} is not installed: there is nothing to compare with")
     return path
-
-
-Strike = Callable[["Deployment"], None]

@@ -1,5 +1,5 @@
-"""What goes wrong. Each fault is a function that does all of it: it strikes, holds for a while, and mends; ``begin`` marks
-the moment that times are counted from. Whether things are well again afterwards is not its business.
+"""What goes wrong. Each fault is a function that does all of it: it strikes, holds for a while, and mends; ``begin``
+marks the moment that times are counted from. Whether things are well again afterwards is not its business.
 """
 
 from __future__ import annotations

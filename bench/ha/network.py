@@ -28,11 +28,17 @@ CONNECT_TIMEOUT = 0.5
 class Place(Protocol):
     """Where a process or a client is."""
 
-    name: str
-    host: str
-    """The address at which others reach it."""
-    bind: str
-    """The address on which its servers listen."""
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def host(self) -> str:
+        """The address at which others reach it."""
+
+    @property
+    def bind(self) -> str:
+        """The address on which its servers listen."""
 
     def command(self, argv: list[str]) -> list[str]:
         """What starts a program there."""
@@ -44,7 +50,9 @@ class Place(Protocol):
 class Network(Protocol):
     """All places. ``name`` says what they are made of."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What they are made of."""
 
     def place(self, name: str) -> Place:
         """A new place."""
@@ -77,9 +85,7 @@ class Namespace:
     def __init__(self, name: str, number: int) -> None:
         self.name = name
         self.host = self.bind = f"10.77.{number}.2"
-        self._holder = subprocess.Popen(
-            ["unshare", "--net", "cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
-        )
+        self._holder = subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         self._path = f"/proc/{self._holder.pid}/ns/net"
         _wait_for_namespace(self._path)
         gate, cable = f"10.77.{number}.1", f"cable{number}"
@@ -107,7 +113,7 @@ class Namespace:
             made = socket.socket()
         finally:
             _enter(self._home)
-        return _connected(made, address, timeout)
+        return connected(made, address, timeout)
 
     def close(self) -> None:
         """End it. The cable goes first: the kernel would take its time."""
@@ -176,7 +182,7 @@ class Home:
 
     def connect(self, address: tuple[str, int], timeout: float = CONNECT_TIMEOUT) -> socket.socket:
         """See Place."""
-        return _connected(socket.socket(), address, timeout)
+        return connected(socket.socket(), address, timeout)
 
 
 def inside() -> bool:
@@ -213,7 +219,8 @@ def _probe() -> None:
         one.connect(listener.getsockname()).close()
 
 
-def _connected(made: socket.socket, address: tuple[str, int], timeout: float) -> socket.socket:
+def connected(made: socket.socket, address: tuple[str, int], timeout: float) -> socket.socket:
+    """A socket that is connected within a time. Raises OSError, and then it is closed."""
     try:
         made.settimeout(timeout)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

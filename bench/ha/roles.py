@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bench.ha.deployments import Deployment
 from bench.ha.network import Home
@@ -63,7 +64,7 @@ class Roles:
         last: dict[str, Claim] = {}
         total = 0.0
         claims = sorted(self.claims, key=lambda each: each.at)
-        for claim, following in zip(claims, claims[1:], strict=False):
+        for claim, following in pairwise(claims):
             last[claim.node] = claim
             leading = [each for each in last.values() if each.leads and claim.at - each.at < LASTS]
             if len(leading) > 1:

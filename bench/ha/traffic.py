@@ -100,7 +100,7 @@ class Writer(Client):
     def go(self, wire: Wire) -> bool:
         """See Client."""
         self._number += 1
-        commands: list[tuple[str | int, ...]] = [("RPUSH", self.list, self._number)]
+        commands: list[tuple[Any, ...]] = [("RPUSH", self.list, self._number)]
         if self._waits:
             commands.append(("WAIT", 1, WAIT_MS))
         sent = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from bench.ha.deployments import DEPLOYMENTS, Deployment
@@ -63,9 +64,7 @@ class Verdict:
 
 def run_trial(network: Network, deployment_name: str, fault_name: str, hold: float, rate: float, keep: bool) -> Verdict:
     """One trial. Raises Never where the deployment does not even start."""
-    deployment = Deployment(
-        deployment_name, network, DEPLOYMENTS[deployment_name], preferred=fault_name == "failback"
-    )
+    deployment = Deployment(deployment_name, network, DEPLOYMENTS[deployment_name], preferred=fault_name == "failback")
     deployment.start()
     verdict = Verdict()
     try:
@@ -115,7 +114,7 @@ def _judge_times(scene: Scene, clients: Traffic, roles: Roles, whole_at: float, 
     verdict.lead = first - begun if first is not None else None
     far = sorted(ack.at for each in clients.writers if each.name.startswith("far") for ack in each.acks)
     after = [begun, *(at for at in far if at > begun)]
-    verdict.gap = max((later - one for one, later in zip(after, after[1:], strict=False)), default=0.0)
+    verdict.gap = max((later - one for one, later in pairwise(after)), default=0.0)
     verdict.leads_again = bool(far) and far[-1] > whole_at
     verdict.two_leaders = roles.shared()
     verdict.leaders = [(round(at - begun, 2), name) for at, name in roles.changes()]

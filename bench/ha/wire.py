@@ -1,9 +1,10 @@
-"""A connection to a server that may be dead, stopped or cut off: whatever happens, an answer or an error comes in time."""
+"""A connection to a server that may be dead, stopped or cut off: whatever happens, an answer or an error comes."""
 
 from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any, Self
 
 import hiredis
@@ -33,11 +34,11 @@ class Wire:
         """The reply to a command. Raises OSError."""
         return self.batch([words])[0]
 
-    def batch(self, commands: list[tuple[str | int, ...]]) -> list[Any]:
+    def batch(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """The replies to commands that are sent at once. Raises OSError."""
         deadline = time.monotonic() + self._patience
         self._socket.settimeout(self._patience)
-        self._socket.sendall(b"".join(hiredis.pack_command(words) for words in commands))
+        self._socket.sendall(b"".join(hiredis.pack_command(tuple(words)) for words in commands))
         return [self._read(deadline) for _ in commands]
 
     def _read(self, deadline: float) -> Any:

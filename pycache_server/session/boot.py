@@ -1,8 +1,8 @@
 """The guard of an empty start: a leader that has lost its data set shall not make its replicas lose theirs.
 
 A leader that begins with nothing, because it has no persistence or its disk is new, looks like any other to replicas
-that come back to it: they would empty themselves, and the last copies would be gone. A replica of ours that has data and
-has followed this very address says so (``RETURNS``, a word of REPLCONF capa, which a real server takes and does not
+that come back to it: they would empty themselves, and the last copies would be gone. A replica of ours that has data
+and has followed this very address says so (``RETURNS``, a word of REPLCONF capa, which a real server takes and does not
 know). If it asks for a history longer than the leader's own, the leader closes: it takes no replica, and answers
 everybody, PING included, with an error, so that sentinels take it for down and promote a replica. Whoever makes it
 follow another, or sets ``min-boot-history no``, opens it again.
