@@ -22,7 +22,7 @@ import time
 from typing import Any
 
 from bench.common import RESULTS, save, table
-from bench.ha.deployments import DEPLOYMENTS, DOWN_AFTER, FAILOVER_TIMEOUT
+from bench.ha.deployments import DEPLOYMENTS, DOWN_AFTER, FAILOVER_TIMEOUT, USUAL
 from bench.ha.faults import FAULTS
 from bench.ha.network import Namespaces, Network, inside
 from bench.ha.processes import Never
@@ -143,7 +143,7 @@ def main() -> None:
     """Measure, print and keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", type=names(FAULTS), default=list(FAULTS), help="names, with commas")
-    parser.add_argument("--deployments", type=names(DEPLOYMENTS), default=list(DEPLOYMENTS), help="names, with commas")
+    parser.add_argument("--deployments", type=names(DEPLOYMENTS), default=USUAL, help="names, with commas")
     parser.add_argument("--trials", type=int, default=1)
     parser.add_argument("--hold", type=float, default=6.0, help="seconds for which a fault lasts")
     parser.add_argument("--rate", type=float, default=150.0, help="writes a second of each of the six writers, at most")

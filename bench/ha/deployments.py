@@ -30,8 +30,10 @@ class Kind:
     """What a deployment is made of."""
 
     ours: bool
+    """Whether the nodes are ours."""
     group: bool = False
-    sentinels: bool = True
+    sentinels: str = ""
+    """The sentinels, a letter each: ``o`` for ours, ``r`` for Redis's."""
     ack: str = "reply"
     """What a client takes for an acknowledgement: the ``reply``, or a WAIT behind it (``wait``)."""
     lines: tuple[str, ...] = ()
@@ -39,17 +41,24 @@ class Kind:
 
 
 ALWAYS = ("appendonly yes", "appendfsync always", "no-appendfsync-on-rewrite no")
+_MIN = ("min-replicas-to-write 1", "min-replicas-max-lag 1")
 DEPLOYMENTS = {
-    "redis": Kind(ours=False),
-    "redis-wait": Kind(ours=False, ack="wait"),
-    "redis-min": Kind(ours=False, lines=("min-replicas-to-write 1", "min-replicas-max-lag 1")),
-    "plain": Kind(ours=True),
-    "plain-wait": Kind(ours=True, ack="wait"),
-    "plain-min": Kind(ours=True, lines=("min-replicas-to-write 1", "min-replicas-max-lag 1")),
-    "group": Kind(ours=True, group=True, sentinels=False),
-    "group-aof": Kind(ours=True, group=True, sentinels=False, lines=ALWAYS),
-    "group-sentinels": Kind(ours=True, group=True),
+    "redis": Kind(ours=False, sentinels="rrr"),
+    "redis-wait": Kind(ours=False, sentinels="rrr", ack="wait"),
+    "redis-min": Kind(ours=False, sentinels="rrr", lines=_MIN),
+    "plain": Kind(ours=True, sentinels="ooo"),
+    "plain-wait": Kind(ours=True, sentinels="ooo", ack="wait"),
+    "plain-min": Kind(ours=True, sentinels="ooo", lines=_MIN),
+    "group": Kind(ours=True, group=True),
+    "group-aof": Kind(ours=True, group=True, lines=ALWAYS),
+    "group-sentinels": Kind(ours=True, group=True, sentinels="ooo"),
+    "plain-mixed": Kind(ours=True, sentinels="oor"),
+    "plain-watched-by-redis": Kind(ours=True, sentinels="rro"),
+    "redis-watched-by-ours": Kind(ours=False, sentinels="ooo"),
+    "group-watched-by-redis": Kind(ours=True, group=True, sentinels="rrr"),
 }
+USUAL = list(DEPLOYMENTS)[:9]
+"""Those that are compared where none is named."""
 
 
 @dataclass
@@ -95,7 +104,7 @@ class Deployment:
     # Nodes
 
     def _start_nodes(self) -> None:
-        program = OURS if self.kind.ours else [_program("redis-server")]
+        program = _programs()["o" if self.kind.ours else "r"]
         for number in range(3):
             place = self.network.place(f"node{number + 1}")
             self.nodes.append(Node(self.network, place, free_port(), self.directory / place.name, program))
@@ -133,14 +142,14 @@ class Deployment:
     # Sentinels
 
     def _start_watchers(self) -> None:
-        program = OURS if self.kind.ours else [_program("redis-server")]
+        programs = _programs()
         first = self.nodes[0]
         if self.kind.group:
             until(lambda: self.leader() is not None, 20, "a group")
             first = self.leader() or first
-        for number in range(3):
+        for number, letter in enumerate(self.kind.sentinels):
             place = self.network.place(f"sentinel{number + 1}")
-            watcher = Watcher(self.network, place, free_port(), self.directory / place.name, program)
+            watcher = Watcher(self.network, place, free_port(), self.directory / place.name, programs[letter])
             self.watchers.append(watcher)
             lines = [
                 f"bind {place.bind}",
@@ -247,8 +256,9 @@ def _asked(wire: Wire, address: tuple[str, int]) -> tuple[str, int] | None:
     return address if wire.call("ROLE")[0] == "master" else None
 
 
-def _program(name: str) -> str:
-    path = shutil.which(name)
+def _programs() -> dict[str, list[str]]:
+    """What starts a server, by the letters that stand for whose it is."""
+    path = shutil.which("redis-server")
     if path is None:
-        sys.exit(f"{name} is not installed: there is nothing to compare with")
-    return path
+        sys.exit("redis-server is not installed: there is nothing to compare with")
+    return {"o": OURS, "r": [path]}

@@ -128,7 +128,7 @@ def begin(tmp_path: Path, places: list[Any]) -> tuple[Deployment, list[Applicati
     balanced = Balanced(tmp_path, [each.port for each in deployment.nodes])
     places.append(balanced)
     ports = [each.port for each in deployment.sentinels]
-    sentinels = Sentinel([("127.0.0.1", port) for port in ports], socket_timeout=2)
+    sentinels = Sentinel([("127.0.0.1", port) for port in ports], socket_timeout=2)  # type: ignore[no-untyped-call]
     master = sentinels.master_for(NAME, socket_timeout=2)  # type: ignore[no-untyped-call]
     applications: list[Application] = []
     for make in (
