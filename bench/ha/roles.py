@@ -58,6 +58,8 @@ class Roles:
                 if wire is not None:
                     wire.close()
                 wire = None
+        if wire is not None:
+            wire.close()
 
     def shared(self) -> float:
         """For how many seconds more than one node has said so."""

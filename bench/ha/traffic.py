@@ -116,15 +116,24 @@ class Writer(Client):
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Short:
+    """A read that has shown less than was acknowledged before it began: old, or of what is lost."""
+
+    writer: Writer
+    seen: int
+    floor: int
+    by: tuple[str, int]
+
+
 class Reader(Client):
-    """Reads the ends of all lists from whoever says that it leads, and counts what is older than was acknowledged."""
+    """Reads the ends of all lists from whoever says that it leads, and notes what is less than was acknowledged."""
 
     def __init__(self, *arguments: Any, writers: list[Writer]) -> None:
         super().__init__(*arguments)
         self._writers = writers
         self.reads = 0
-        self.stale = 0
-        self.examples: list[str] = []
+        self.short: list[Short] = []
         self.rest = 0.02
 
     def go(self, wire: Wire) -> bool:
@@ -138,8 +147,7 @@ class Reader(Client):
             self.reads += 1
             seen = max(map(int, end), default=0)
             if seen < floor:
-                self.stale += 1
-                self.examples.append(f"{wire.address} showed {seen} of {writer.name}, {floor} was acknowledged")
+                self.short.append(Short(writer, seen, floor, wire.address))
         return True
 
 

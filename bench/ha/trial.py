@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
@@ -13,7 +14,7 @@ from bench.ha.faults import FAULTS, Scene
 from bench.ha.network import Home, Network
 from bench.ha.processes import Never, Node, until
 from bench.ha.roles import Roles
-from bench.ha.traffic import Ack, Traffic, Writer, traffic
+from bench.ha.traffic import Ack, Short, Traffic, Writer, traffic
 from bench.ha.wire import Wire
 
 WARM = 1.5
@@ -45,7 +46,7 @@ class Verdict:
     """For how long more than one node has said that it leads."""
     reads: int = 0
     stale: int = 0
-    """Reads from who says that it leads which show less than was acknowledged before them."""
+    """Reads from who says that it leads which do not show what was acknowledged before them, and is not lost."""
     whole: float | None = None
     """From the end of the fault until one leads and all others follow it."""
     equal: bool = False
@@ -119,8 +120,6 @@ def _judge_times(scene: Scene, clients: Traffic, roles: Roles, whole_at: float, 
     verdict.two_leaders = roles.shared()
     verdict.leaders = [(round(at - begun, 2), name) for at, name in roles.changes()]
     verdict.reads = sum(each.reads for each in clients.readers)
-    verdict.stale = sum(each.stale for each in clients.readers)
-    verdict.notes += [example for each in clients.readers for example in each.examples[:2]]
 
 
 def _judge_data(deployment: Deployment, clients: Traffic, verdict: Verdict) -> None:
@@ -134,11 +133,23 @@ def _judge_data(deployment: Deployment, clients: Traffic, verdict: Verdict) -> N
         verdict.lost = verdict.acknowledged
         verdict.lost_following = sum(len(each.acks) for each in clients.writers if each.stuck is None)
         return
-    for writer in clients.writers:
-        _judge_writer(leader, writer, verdict)
+    kept = {writer: _judge_writer(leader, writer, verdict) for writer in clients.writers}
+    for reader in clients.readers:
+        stale = [each for each in reader.short if _is_stale(each, kept[each.writer])]
+        verdict.stale += len(stale)
+        for each in stale[:2]:
+            by = "{}:{}".format(*each.by)
+            verdict.notes.append(f"{by} showed {each.seen} of {each.writer.name}, {each.floor} was acknowledged")
 
 
-def _judge_writer(leader: Node, writer: Writer, verdict: Verdict) -> None:
+def _is_stale(short: Short, kept: list[int]) -> bool:
+    """Whether a read has not shown something that was acknowledged before, and is there in the end."""
+    place = bisect_right(kept, short.floor)
+    return place > 0 and kept[place - 1] > short.seen
+
+
+def _judge_writer(leader: Node, writer: Writer, verdict: Verdict) -> list[int]:
+    """Count what is lost of a writer. Its acknowledged numbers that are there, in order."""
     with Wire(Home(), leader.home, 10) as wire:
         found = [int(each) for each in wire.call("LRANGE", writer.list, 0, -1)]
     there = set(found)
@@ -150,6 +161,7 @@ def _judge_writer(leader: Node, writer: Writer, verdict: Verdict) -> None:
     if missing:
         by = sorted({"{}:{}".format(*ack.by) for ack in missing})
         verdict.notes.append(f"{writer.name} lost {len(missing)}, acknowledged by {', '.join(by)}")
+    return sorted(ack.number for ack in writer.acks if ack.number in there)
 
 
 def _all_equal(nodes: list[Node]) -> bool:
