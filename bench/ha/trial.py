@@ -65,8 +65,7 @@ class Verdict:
 
 def run_trial(network: Network, deployment_name: str, fault_name: str, hold: float, rate: float, keep: bool) -> Verdict:
     """One trial. Raises Never where the deployment does not even start."""
-    deployment = Deployment(deployment_name, network, DEPLOYMENTS[deployment_name], preferred=fault_name == "failback")
-    deployment.start()
+    deployment = _started(network, deployment_name, fault_name == "failback")
     verdict = Verdict()
     try:
         _play(deployment, fault_name, hold, rate, verdict)
@@ -76,6 +75,20 @@ def run_trial(network: Network, deployment_name: str, fault_name: str, hold: flo
         if keep:
             verdict.logs = str(deployment.directory)
     return verdict
+
+
+def _started(network: Network, name: str, preferred: bool) -> Deployment:
+    """A deployment that is whole. A port that was free may be taken before it is used, so it is tried again."""
+    for left in (2, 1, 0):
+        deployment = Deployment(name, network, DEPLOYMENTS[name], preferred)
+        try:
+            deployment.start()
+        except Never:
+            if not left:
+                raise
+        else:
+            return deployment
+    raise AssertionError("the last try has returned or raised")
 
 
 def _play(deployment: Deployment, fault_name: str, hold: float, rate: float, verdict: Verdict) -> None:
