@@ -113,16 +113,14 @@ def partition(scene: Scene) -> None:
 def deaf(scene: Scene) -> None:
     """The leader hears nobody but the clients on its side; all hear it."""
     scene.begin()
-    for each in scene.others:
-        scene.deployment.network.cut(each, scene.leader.place)
+    scene.deployment.network.cut(*((each, scene.leader.place) for each in scene.others))
     _healed(scene)
 
 
 def mute(scene: Scene) -> None:
     """The leader hears everybody, and only the clients on its side hear it."""
     scene.begin()
-    for each in scene.others:
-        scene.deployment.network.cut(scene.leader.place, each)
+    scene.deployment.network.cut(*((scene.leader.place, each) for each in scene.others))
     _healed(scene)
 
 

@@ -60,8 +60,8 @@ class Network(Protocol):
     def announce(self, place: Place, port: int) -> int:
         """A server listens at a port there: the port at which others reach it."""
 
-    def cut(self, one: Place, other: Place) -> None:
-        """Let nothing come from one to another."""
+    def cut(self, *ways: tuple[Place, Place]) -> None:
+        """Let nothing come from the first to the second of each pair, from the same moment on."""
 
     def heal(self) -> None:
         """Let everything pass again."""
@@ -73,10 +73,8 @@ class Network(Protocol):
 def part(network: Network, some: Iterable[Place], others: Iterable[Place]) -> None:
     """Let nothing pass between two sides."""
     rest = list(others)
-    for one in some:
-        for other in rest:
-            network.cut(one, other)
-            network.cut(other, one)
+    pairs = [(one, other) for one in some for other in rest]
+    network.cut(*pairs, *((other, one) for one, other in pairs))
 
 
 class Namespace:
@@ -144,11 +142,11 @@ class Namespaces:
         """See Network."""
         return port
 
-    def cut(self, one: Place, other: Place) -> None:
+    def cut(self, *ways: tuple[Place, Place]) -> None:
         """See Network."""
-        rule = f"from {one.host} to {other.host} blackhole"
-        self._rules.append(rule)
-        _ip(f"rule add {rule}")
+        rules = [f"from {one.host} to {other.host} blackhole" for one, other in ways]
+        self._rules += rules
+        _ip(*(f"rule add {rule}" for rule in rules))
 
     def heal(self) -> None:
         """See Network."""
@@ -208,7 +206,7 @@ def _probe() -> None:
         listener = socket.create_server((other.host, 0))
         _enter(other._home)
         one.connect(listener.getsockname()).close()
-        network.cut(one, other)
+        network.cut((one, other))
         try:
             one.connect(listener.getsockname(), 0.1).close()
         except TimeoutError:

@@ -80,9 +80,10 @@ class Proxies:
         self._do(serve())
         return port
 
-    def cut(self, one: Place, other: Place) -> None:
+    def cut(self, *ways: tuple[Place, Place]) -> None:
         """See Network."""
-        self._loop.call_soon_threadsafe(self._cuts.add, (one.bind, other.bind))
+        cuts = {(one.bind, other.bind) for one, other in ways}
+        self._loop.call_soon_threadsafe(self._cuts.update, cuts)
 
     def heal(self) -> None:
         """See Network."""

@@ -235,9 +235,13 @@ class Replication:
 
     @property
     def lacks_replicas(self) -> bool:
-        """Whether writes are refused for want of good replicas."""
+        """Whether writes are refused for want of good replicas. They are counted anew for each write: what is written
+        after they have gone silent is what a failover loses."""
         limits = self.leading.leader.limits
-        return self.leads and limits.max_lag > 0 and self.leading.good < limits.least_good
+        if not self.leads or limits.max_lag <= 0 or limits.least_good <= 0:
+            return False
+        self.leading.count_good()
+        return self.leading.good < limits.least_good
 
     def _check(self) -> None:
         """Assert that everything agrees."""

@@ -81,7 +81,7 @@ def test_one_way_may_be_cut_alone(network: Proxies) -> None:
     wire = one.connect(echo.address)
     wire.sendall(b"a")
     assert wire.recv(1) == b"a"
-    network.cut(other, one)  # the answer does not come, the question does
+    network.cut((other, one))  # the answer does not come, the question does
     wire.sendall(b"b")
     wire.settimeout(0.2)
     with pytest.raises(TimeoutError):
