@@ -191,7 +191,9 @@ def _reconf(sentinel: Sentinel, master: Master, now: int) -> None:
 
 def _end_if_done(sentinel: Sentinel, master: Master, now: int) -> None:
     assert master.promoted is not None
-    if master.promoted.s_down:
+    if master.promoted.s_down:  # it is to be replaced itself, as the leader that it is
+        sentinel.event("warning", "+failover-end-for-timeout", master)
+        become(sentinel, master, "update_config", now)
         return
     left = [each for each in master.replicas.values() if not (each.promoted or each.reconf == "done" or each.s_down)]
     late = now - master.failover_changed_at > master.failover_timeout

@@ -277,13 +277,13 @@ class Sentinel:
 
     def move(self, master: Master, host: str, port: int, now: int) -> None:
         """A master is at another address from now on: who was at the old one follows."""
-        old = master.address
+        old, led = master.address, master.current_address()
         known = [each.address for each in master.replicas.values()]
         self.reset(master, now, keep_peers=True)
         master.host, master.port = host, port
         for address in [*known, old]:
             if not self.same_address(address, (host, port)):
-                self.find_replica(master, *address, now).deposed = address == old
+                self.find_replica(master, *address, now).deposed = address in (old, led)
         self.act(Persist())
 
     def hello_soon(self, master: Master) -> None:

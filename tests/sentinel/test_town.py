@@ -100,6 +100,24 @@ def test_a_leader_that_is_well_hands_over_by_itself_and_one_that_cannot_is_repla
         assert bool(town.handovers) == hands_over
 
 
+@pytest.mark.parametrize("sentinels", [3, 2])
+def test_a_leader_that_dies_as_soon_as_it_is_promoted_is_replaced_even_by_the_one_before(sentinels: int) -> None:
+    town = met(sentinels=sentinels)
+    first, second, third = town.servers.values()
+    first.alive = False
+    third.priority = 0
+    town.until(lambda: second.leader is None, 10_000)
+    town.until(lambda: bool(heard(town, "+promoted-slave")), 2000)
+    second.alive = False
+    third.alive = False  # nobody says that it follows the new one
+    town.run(300)
+    first.alive, first.leader = True, second.address
+    town.until(lambda: first.leader is None, 20_000)
+    third.alive = second.alive = True
+    town.until(town.settled, 60_000)
+    assert town.names() == {first.address}
+
+
 def test_a_minority_of_sentinels_fails_nobody_over() -> None:
     town = met()
     town.part([("sentinel", 101)])
