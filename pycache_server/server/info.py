@@ -290,17 +290,27 @@ def _stats(app: App) -> Fields:
 def _replication(app: App) -> Fields:
     replication = app.core.replication
     history, backlog, following = replication.history, replication.backlog, replication.following
-    yield "role", "master" if following is None else "slave"
-    if following is not None:
+    isolated = app.group is not None and following is None and not app.group.leads
+    yield "role", "master" if following is None and not isolated else "slave"
+    if app.group is not None and isolated:  # others must look for another leader
+        yield from app.group.following.info()
+    elif following is not None:
         yield from following.info()
     if replication.empty_start.closed:
         yield "pycache_empty_start", "closed"
     leading = replication.leading
-    yield "connected_slaves", len(leading.links)
+    group = app.group
+    replicas = leading.leader.replicas
+    if group is not None:  # learners are no replicas to those who look for the next leader
+        learners, replicas = replicas, leading.leader.voters()
+        yield from group.info()
+        for number, replica in enumerate(learners):
+            yield f"learner{number}", replica.described(app.core.host.ticks())
+    yield "connected_slaves", len(replicas) if group is not None else len(leading.links)
     if leading.leader.limits.least_good and leading.leader.limits.max_lag:
         yield "min_slaves_good_slaves", leading.good
     now = app.core.host.ticks()
-    for number, replica in enumerate(leading.leader.replicas):
+    for number, replica in enumerate(replicas):
         yield f"slave{number}", replica.described(now)
     yield "master_failover_state", replication.failover.shown
     yield "master_replid", history.id.decode()
