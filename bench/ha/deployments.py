@@ -68,8 +68,6 @@ class Deployment:
     name: str
     network: Network
     kind: Kind
-    preferred: bool = False
-    """Whether the first node is to lead whenever it can."""
     directory: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="failover-")))
     nodes: list[Node] = field(default_factory=list)
     watchers: list[Watcher] = field(default_factory=list)
@@ -133,8 +131,6 @@ class Deployment:
                 f"group-down-after {DOWN_AFTER}",
                 "repl-ack quorum",
             ]
-            if self.preferred and not self.kind.sentinels:
-                lines.append(f"preferred-leader {_seat(self.nodes[0])}")
         elif number:
             lines.append("replicaof {} {}".format(*self.nodes[0].address))
         return lines
@@ -216,6 +212,13 @@ class Deployment:
             self.watchers[0].call("SENTINEL", "FAILOVER", NAME)
         else:
             leader.call("GROUP", "HANDOVER", *([_seat(target)] if target is not None else []))
+
+    def force(self) -> str:
+        """The operator's word, where a group does not come back by itself because a majority has lost its memory: the
+        node that holds most leads. What has been done. Raises OSError."""
+        held = {int(each.replication()["master_repl_offset"]): each for each in self.nodes if each.runs}
+        survivor = held[max(held)]
+        return f"GROUP FORCE at {survivor.place.name}: {survivor.call('GROUP', 'FORCE')}"
 
 
 def _reached(process: Process) -> dict[str, object]:

@@ -172,9 +172,6 @@ def failback(scene: Scene) -> None:
     first.kill()
     scene.last()
     first.start()
-    if deployment.preferred and not deployment.watchers:
-        scene.mostly(lambda: first.leads, "the lead of who is preferred")
-        return
     scene.mostly(deployment.is_whole, "a whole deployment before the failback")
     try:
         deployment.hand_over(first)

@@ -65,7 +65,7 @@ class Verdict:
 
 def run_trial(network: Network, deployment_name: str, fault_name: str, hold: float, rate: float, keep: bool) -> Verdict:
     """One trial. Raises Never where the deployment does not even start."""
-    deployment = _started(network, deployment_name, fault_name == "failback")
+    deployment = _started(network, deployment_name)
     verdict = Verdict()
     try:
         _play(deployment, fault_name, hold, rate, verdict)
@@ -77,10 +77,10 @@ def run_trial(network: Network, deployment_name: str, fault_name: str, hold: flo
     return verdict
 
 
-def _started(network: Network, name: str, preferred: bool) -> Deployment:
+def _started(network: Network, name: str) -> Deployment:
     """A deployment that is whole. A port that was free may be taken before it is used, so it is tried again."""
     for left in (2, 1, 0):
-        deployment = Deployment(name, network, DEPLOYMENTS[name], preferred)
+        deployment = Deployment(name, network, DEPLOYMENTS[name])
         try:
             deployment.start()
         except Never:
@@ -108,6 +108,8 @@ def _play(deployment: Deployment, fault_name: str, hold: float, rate: float, ver
             verdict.whole = until(deployment.is_whole, SETTLE, "a whole deployment")
         whole_at = time.monotonic()
         time.sleep(AFTER)
+        if deployment.kind.group and verdict.whole is None:
+            _take_word(deployment, verdict)
     finally:
         clients.stop()
         roles.stop()
@@ -116,6 +118,14 @@ def _play(deployment: Deployment, fault_name: str, hold: float, rate: float, ver
     verdict.notes += scene.notes
     _judge_times(scene, clients, roles, whole_at, verdict)
     _judge_data(deployment, clients, verdict)
+
+
+def _take_word(deployment: Deployment, verdict: Verdict) -> None:
+    """Let an operator end what does not end by itself, so that it can be seen what is lost."""
+    with suppress(OSError, KeyError, ValueError):
+        verdict.notes.append(deployment.force())
+    with suppress(Never):
+        until(deployment.is_whole, SETTLE, "a whole deployment after the operator's word")
 
 
 def _judge_times(scene: Scene, clients: Traffic, roles: Roles, whole_at: float, verdict: Verdict) -> None:
