@@ -170,11 +170,14 @@ class App:
         self.core.become_loading("sync")
 
     def _begin_following(self) -> None:
-        """Follow the configured master, from where the RDB file stands in its stream that was loaded, if one was."""
+        """Follow the configured master, from where the RDB file stands in its stream that was loaded, if one was. Who
+        leads without any data watches for replicas that have some."""
         if self.settings["replicaof"]:
             if not self.settings["appendonly"]:
                 self.follow.recall(self.loads.last_aux)
             self.follow.begin(*master_of(self.settings["replicaof"]))
+        elif self.settings["min-boot-history"] and not any(each.size for each in self.core.keyspace.databases):
+            self.core.replication.empty_start.watch(self.settings["repl-timeout"])
 
     async def load(self) -> None:
         """Load the data set, if there is one: what follows ``start``.

@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING, Any
 from pycache_server import REDIS_VERSION
 from pycache_server.rdb.reader import BadData
 from pycache_server.repl import follower as says
-from pycache_server.repl.follower import Follower, Wish
+from pycache_server.repl.follower import CAPABILITIES, Follower, Wish
 from pycache_server.server.intake import Intake
 from pycache_server.server.listener import keep_alive
 from pycache_server.server.wire import Wire
 from pycache_server.session.applying import Applier, LinkBroken, MasterSession
+from pycache_server.session.boot import RETURNS
 from pycache_server.session.following import refuse
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Follow:
         """``none``, ``connect`` (about to), ``connecting``, ``handshake``, ``sync`` or ``connected``."""
         self.partial = False
         """Whether the data set is that of the history, so that the stream may go on from there."""
+        self._in_step_with = ("", 0)
+        """The master whose data set this is, as far as it has come."""
         self._selected = 0  # the database of the stream, while the link is not there
         self.errors = 0
         """How often the stream could not be applied."""
@@ -316,7 +319,13 @@ class Follow:
             announced_ip=settings["replica-announce-ip"],
             version=REDIS_VERSION,
             failover=self._on_outcome is not None,
+            capabilities=(*CAPABILITIES, RETURNS) if self._returns() else CAPABILITIES,
         )
+
+    def _returns(self) -> bool:
+        """Whether the node has data of this very master (session/boot.py)."""
+        mine = self.partial and self._in_step_with == (self.host, self.port)
+        return mine and any(database.size for database in self._core.keyspace.databases)
 
     def _send(self, data: bytes) -> None:
         if self._wire is not None:
@@ -516,6 +525,7 @@ class Follow:
         if 0 <= database < len(self._core.keyspace.databases):
             session.select(database)
         self._applier = Applier(self._core, session, self.acknowledge)
+        self._in_step_with = (self.host, self.port)
         self._set_state("connected")
         self._down_since = 0.0
         self.acknowledge()

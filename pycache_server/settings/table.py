@@ -208,6 +208,7 @@ def _acting() -> list[Directive]:
         Directive("min-replicas-max-lag", INT, 10, alias="min-slaves-max-lag", acts=True),
         Directive("shutdown-timeout", INT, 10, acts=True),
         Directive("repl-disable-tcp-nodelay", YES_NO, False, acts=True),
+        Directive("min-boot-history", YES_NO, True, acts=True),
         # following another server
         Directive("replicaof", Master(), (), alias="slaveof", acts=True, fixed=True),
         Directive("masterauth", TEXT, "", acts=True),
