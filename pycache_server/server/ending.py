@@ -22,6 +22,10 @@ FAILED = RedisError(b"ERR Errors trying to SHUTDOWN. Check logs.")
 _HELD = "shutdown"
 
 
+class Doomed(Exception):
+    """The server must end at once, and does (App.die)."""
+
+
 class Ending:
     """The end of one server."""
 
