@@ -26,7 +26,7 @@ from pycache_server.server.aof import AppendOnly
 from pycache_server.server.apply import CannotListen
 from pycache_server.server.attend import Attendant
 from pycache_server.server.cron import Cron
-from pycache_server.server.ending import Ending
+from pycache_server.server.ending import Doomed, Ending
 from pycache_server.server.follow import Follow, master_of
 from pycache_server.server.gc import Collector
 from pycache_server.server.group.group import Group
@@ -50,10 +50,6 @@ from pycache_server.store.memory import weigh_all
 
 DRAIN_TIMEOUT = 2.0
 """Seconds that clients get at the end to read what was written to them."""
-
-
-class Doomed(Exception):
-    """The server must end, and does."""
 
 
 class App:

@@ -26,6 +26,10 @@ _HANDOVER = 1.0
 """Seconds that a handover may take before the end."""
 
 
+class Doomed(Exception):
+    """The server must end at once, and does (App.die)."""
+
+
 class Ending:
     """The end of one server."""
 

@@ -27,6 +27,7 @@ from pycache_server import REDIS_VERSION
 from pycache_server.rdb.reader import BadData
 from pycache_server.repl import follower as says
 from pycache_server.repl.follower import CAPABILITIES, Follower, Wish
+from pycache_server.server.ending import Doomed
 from pycache_server.server.intake import Intake
 from pycache_server.server.listener import keep_alive
 from pycache_server.server.wire import Wire
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 EVERY = 1.0
 """Seconds between looks at the link."""
+UNKEPT_EVERY = 10.0
+"""Seconds between lines of the log that the disk does not take what is applied."""
 LONGEST_PAUSE = 60.0
 """Seconds between tries at most, where what comes cannot be applied."""
 
@@ -68,6 +71,7 @@ class Follow:
         """How often the stream could not be applied."""
         self._failures = 0  # of what has come, one after another
         self._not_before = 0.0  # ticks
+        self._not_told_before = 0.0  # ticks
         self._down_since = 0.0  # seconds since 1970, 0 where it has never been up
         self._last_io = 0.0
         self._wire: Wire | None = None
@@ -524,7 +528,7 @@ class Follow:
         self._session = session = MasterSession(self._core, self._wire, *self._wire.addresses())
         if 0 <= database < len(self._core.keyspace.databases):
             session.select(database)
-        self._applier = Applier(self._core, session, self.acknowledge)
+        self._applier = Applier(self._core, session, self.acknowledge, self._tell_unkept)
         self._in_step_with = (self.host, self.port)
         self._set_state("connected")
         self._down_since = 0.0
@@ -550,7 +554,10 @@ class Follow:
     def _apply(self, applier: Applier, data: bytes) -> None:
         try:
             applier.receive(data)
+        except Doomed:
+            self._disconnect()  # the server ends
         except LinkBroken as broken:
+            self._panic_where_wanted(broken)
             self._give_up_history(
                 f"The stream of the master cannot be applied at offset {broken.offset}: {broken.problem}. The link is "
                 "dropped, and everything will be asked for anew."
@@ -560,6 +567,28 @@ class Follow:
             self._give_up_history(f"The stream of the master cannot be applied: {error}")
         else:
             self._failures = 0
+
+    def _panic_where_wanted(self, broken: LinkBroken) -> None:
+        """A command has failed: with propagation-error-behavior other than ``ignore`` the server ends."""
+        settings = self._app.settings
+        if broken.command and settings["propagation-error-behavior"] != "ignore" and settings["replica-read-only"]:
+            with contextlib.suppress(Doomed):
+                self._app.die(
+                    "This replica panicked sending an error to its master after processing the command "
+                    f"'{broken.command}': {broken.problem} at offset {broken.offset}"
+                )
+
+    def _tell_unkept(self) -> None:
+        """The disk does not take what the master sends.
+
+        Raises Doomed, unless replica-ignore-disk-write-errors says that it is applied all the same.
+        """
+        if not self._app.settings["replica-ignore-disk-write-errors"]:
+            self._app.die("Replica was unable to write command to disk.")
+        now = self._core.host.ticks()
+        if now >= self._not_told_before:
+            self._not_told_before = now + UNKEPT_EVERY
+            self._app.log.write("warning", "Replica is applying a command even though it is unable to write to disk.")
 
     def acknowledge(self) -> None:
         """Tell the master how far we are."""
