@@ -329,6 +329,7 @@ class Lfu(Engine):
     def _close(self, ring: LevelRing) -> None:
         """A ring has become empty."""
         del self._levels[ring.number]
+        ring.dissolve()
         if ring is self._lowest:
             self._lowest = self._levels[min(self._levels)] if self._levels else None
 
