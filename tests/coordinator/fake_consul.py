@@ -1,8 +1,8 @@
 """FakeConsul: NOT Consul, but what its public API documentation says of the endpoints that we use, in a thread.
 
 There is no Consul in Debian, so this stands in its place: written from the documentation of the HTTP API (KV store,
-sessions, agent services and checks, health, blocking queries, consistency modes), and itself checked by a client that is
-not ours (test_fake_consul.py). What the documentation does not say, it does not know.
+sessions, agent services and checks, health, blocking queries, consistency modes), and itself checked by a client that
+is not ours (test_fake_consul.py). What the documentation does not say, it does not know.
 
 It can be hostile, within what real services do:
 
@@ -49,6 +49,11 @@ def seconds(text: str) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
+def lowered(body: bytes) -> dict[str, Any]:
+    """A JSON object, whose names Go reads in upper and lower case alike."""
+    return {name.lower(): value for name, value in json.loads(body or b"{}").items()}
+
+
 @dataclass
 class Pair:
     """A key of the KV store."""
@@ -66,8 +71,12 @@ class Pair:
     def shown(self) -> dict[str, Any]:
         value = None if not self.value else b64encode(self.value).decode()
         found = {
-            **{"LockIndex": self.lock, "Key": self.key, "Flags": self.flags, "Value": value},
-            **{"CreateIndex": self.create, "ModifyIndex": self.modify},
+            "LockIndex": self.lock,
+            "Key": self.key,
+            "Flags": self.flags,
+            "Value": value,
+            "CreateIndex": self.create,
+            "ModifyIndex": self.modify,
         }
         return {**found, "Session": self.session} if self.session else found
 
@@ -86,8 +95,13 @@ class Session:
 
     def shown(self) -> dict[str, Any]:
         return {
-            **{"ID": self.id, "Name": self.name, "Node": "fake", "LockDelay": self.delay * 1e9},
-            **{"Behavior": self.behavior, "TTL": f"{self.ttl:g}s", "CreateIndex": self.create},
+            "ID": self.id,
+            "Name": self.name,
+            "Node": "fake",
+            "LockDelay": self.delay * 1e9,
+            "Behavior": self.behavior,
+            "TTL": f"{self.ttl:g}s",
+            "CreateIndex": self.create,
         }
 
 
@@ -103,23 +117,31 @@ class Service:
 
     @property
     def id(self) -> str:
-        return str(self.body.get("ID") or self.body["Name"])
+        return str(self.body.get("id") or self.body["name"])
 
     @property
     def check_id(self) -> str:
-        return str(self.body.get("Check", {}).get("CheckID") or f"service:{self.id}")
+        return str(self.body.get("check", {}).get("checkid") or f"service:{self.id}")
 
     def shown(self) -> dict[str, Any]:
         body = self.body
         return {
-            **{"ID": self.id, "Service": body["Name"], "Tags": body.get("Tags", []), "Meta": body.get("Meta", {})},
-            **{"Address": body.get("Address", ""), "Port": body.get("Port", 0)},
+            "ID": self.id,
+            "Service": body["name"],
+            "Tags": body.get("tags", []),
+            "Meta": body.get("meta", {}),
+            "Address": body.get("address", ""),
+            "Port": body.get("port", 0),
         }
 
     def shown_check(self) -> dict[str, Any]:
         return {
-            **{"Node": "fake", "CheckID": self.check_id, "Status": self.status, "Output": self.output},
-            **{"ServiceID": self.id, "ServiceName": self.body["Name"]},
+            "Node": "fake",
+            "CheckID": self.check_id,
+            "Status": self.status,
+            "Output": self.output,
+            "ServiceID": self.id,
+            "ServiceName": self.body["name"],
         }
 
 
@@ -227,7 +249,7 @@ class FakeConsul:
         name, _, argument = rest.partition("/")
         argument = unquote(argument)
         if kind == "session":
-            return self._session(name, argument, body), None
+            return self._session(name, argument, body), self.state.index
         if kind == "agent":
             return self._agent(rest, argument, query, body), None
         if (kind, name) in (("health", "service"), ("catalog", "service")):
@@ -309,7 +331,7 @@ class FakeConsul:
     def _session(self, name: str, argument: str, body: bytes) -> Any:
         sessions = self.state.sessions
         if name == "create":
-            return {"ID": self._create(json.loads(body or b"{}")).id}
+            return {"ID": self._create(lowered(body)).id}
         if name == "list":
             return [each.shown() for each in sessions.values()]
         if name == "info":
@@ -325,11 +347,11 @@ class FakeConsul:
         raise Refused(404, "no such endpoint")
 
     def _create(self, body: dict[str, Any]) -> Session:
-        ttl = seconds(body.get("TTL") or "0s")
-        if body.get("TTL") and not 10 <= ttl <= 86400:
-            raise Refused(400, f"Invalid Session TTL '{body['TTL']}', must be between [10s=24h0m0s]")
-        delay, behavior = seconds(body.get("LockDelay") or "15s"), body.get("Behavior", "release")
-        made = Session(str(uuid.uuid4()), body.get("Name", ""), ttl, delay, behavior, self._bump(), self.now())
+        ttl = seconds(body.get("ttl") or "0s")
+        if body.get("ttl") and not 10 <= ttl <= 86400:
+            raise Refused(400, f"Invalid Session TTL '{body['ttl']}', must be between [10s=24h0m0s]")
+        delay, behavior = seconds(body.get("lockdelay") or "15s"), body.get("behavior", "release")
+        made = Session(str(uuid.uuid4()), body.get("name", ""), ttl, delay, behavior, self._bump(), self.now())
         self.state.sessions[made.id] = made
         return made
 
@@ -364,7 +386,7 @@ class FakeConsul:
             return {each.check_id: each.shown_check() for each in services.values()}
         verb, _, name = argument.partition("/")
         if rest.startswith("service/"):
-            return self._register(json.loads(body)) if verb == "register" else self._deregister(name)
+            return self._register(lowered(body)) if verb == "register" else self._deregister(name)
         if rest.startswith("check/") and verb in ("pass", "warn", "fail"):
             found = next((each for each in services.values() if each.check_id == name), None)
             if found is None:
@@ -377,11 +399,19 @@ class FakeConsul:
         raise Refused(404, "no such endpoint")
 
     def _register(self, body: dict[str, Any]) -> None:
-        check = body.get("Check") or {}
-        ttl = seconds(check["TTL"]) if check.get("TTL") else 0.0
-        service = Service(body, ttl, check.get("Status") or "critical", self.now())
+        check = body["check"] = {name.lower(): value for name, value in self._one_check(body).items()}
+        ttl = seconds(check["ttl"]) if check.get("ttl") else 0.0
+        service = Service(body, ttl, check.get("status") or "critical", self.now())
         self.state.services[service.id] = service
         self._bump()
+
+    @staticmethod
+    def _one_check(body: dict[str, Any]) -> dict[str, Any]:
+        """The documentation knows a check and a list of them; this service has one at most."""
+        found = [*filter(None, [body.get("check")]), *(body.get("checks") or [])]
+        if len(found) > 1:
+            raise Refused(400, "this is a fake: one check at most")
+        return found[0] if found else {}
 
     def _deregister(self, name: str) -> None:
         if self.state.services.pop(name, None) is None:
@@ -389,13 +419,13 @@ class FakeConsul:
         self._bump()
 
     def _find(self, kind: str, name: str, query: dict[str, str]) -> list[dict[str, Any]]:
-        found = [each for each in self.state.services.values() if each.body["Name"] == name]
+        found = [each for each in self.state.services.values() if each.body["name"] == name]
         if "tag" in query:
-            found = [each for each in found if query["tag"] in each.body.get("Tags", [])]
+            found = [each for each in found if query["tag"] in each.body.get("tags", [])]
         if "passing" in query:
             found = [each for each in found if each.status == "passing"]
         if kind == "catalog":
-            return [{"Node": "fake", "ServiceID": each.id, "ServiceTags": each.body.get("Tags")} for each in found]
+            return [{"Node": "fake", "ServiceID": each.id, "ServiceTags": each.body.get("tags")} for each in found]
         return [{"Node": {"Node": "fake"}, "Service": each.shown(), "Checks": [each.shown_check()]} for each in found]
 
 
