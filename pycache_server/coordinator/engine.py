@@ -10,7 +10,7 @@ the last renewal that was confirmed (candidacy.py), and never asks the engine wh
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final, NamedTuple, Protocol
 
 from pycache_server.coordinator.group import Group
@@ -126,8 +126,9 @@ class Engine(Protocol):
     async def members(self) -> list[Registered]:
         """Who is registered, by seat."""
 
-    def watch(self) -> AsyncIterator[Seen]:
-        """What the key says now, and whenever that may have changed. It ends with EngineError."""
+    def watch(self) -> AsyncGenerator[Seen]:
+        """What the key says now, and whenever that may have changed. It ends with EngineError; whoever does not wait
+        for that closes it."""
 
     async def close(self) -> None:
         """Close the connections."""

@@ -58,6 +58,13 @@ class EtcdServer:
         status = self.ask("/v3/maintenance/status", {})
         return bool(status["leader"] == status["header"]["member_id"])
 
+    def leads_quietly(self) -> bool:
+        """The same, False where it does not answer."""
+        try:
+            return self.leads()
+        except OSError:
+            return False
+
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
@@ -68,10 +75,9 @@ class EtcdServer:
 
 
 class EtcdCluster:
-    """Three servers."""
+    """Three servers, or as many as there are names."""
 
-    def __init__(self, directory: Path) -> None:
-        names = ("one", "two", "three")
+    def __init__(self, directory: Path, names: tuple[str, ...] = ("one", "two", "three")) -> None:
         ports = {name: (free_port(), free_port()) for name in names}
         others = ",".join(f"{name}=http://127.0.0.1:{peer}" for name, (_, peer) in ports.items())
         self.servers = [EtcdServer(directory, name, *ports[name], others) for name in names]

@@ -107,6 +107,12 @@ class EtcdStage(Stage):
     def setup(self, seat: str) -> Setup:
         return Setup(seat, self.prefix, self.cluster.endpoints, self.ttl)
 
+    @staticmethod
+    def endpoint_of(engine: Engine) -> str:
+        """The server that is asked first."""
+        assert isinstance(engine, Etcd)
+        return engine._http.endpoints.current.authority
+
 
 class ConsulStage(Stage):
     """A fake one, or a real agent: ``address`` is host:port."""

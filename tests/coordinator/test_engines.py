@@ -4,7 +4,7 @@ CONSUL_HTTP_ADDR names one."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from pycache_server.coordinator.engine import Seen
 from tests.coordinator.group import SEATS
@@ -25,7 +25,7 @@ def play(stage: Stage, part: Callable[[Stage], Awaitable[None]]) -> None:
     asyncio.run(whole())
 
 
-async def heard(watch: AsyncIterator[Seen], holder: str | None) -> Seen:
+async def heard(watch: AsyncGenerator[Seen], holder: str | None) -> Seen:
     """The watch tells of this holder."""
     async with asyncio.timeout(PATIENCE):
         while (seen := await anext(watch)).holder != holder:
@@ -101,7 +101,7 @@ def test_a_watch_tells_of_each_holder(stage: Stage) -> None:
         await heard(watch, None)
         after = await stage.take(second, B)
         assert (await heard(watch, B)).token == after.token
-        await watch.aclose()  # type: ignore[attr-defined]
+        await watch.aclose()
 
     play(stage, part)
 

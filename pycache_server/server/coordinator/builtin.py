@@ -5,7 +5,7 @@ the holder, the token or the members asks in the same way; nothing is connected,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from pycache_server.coordinator.engine import Claim, Registered, Seen, Setup
 from pycache_server.coordinator.group import Group
@@ -51,7 +51,7 @@ class Builtin:
         known = (leader, group.seat)
         return [Registered(seat, group.epoch, seat == leader, seat in known) for seat in group.voters]
 
-    async def watch(self) -> AsyncIterator[Seen]:
+    async def watch(self) -> AsyncGenerator[Seen]:
         """Who leads, and whenever that has changed."""
         changed = asyncio.Event()
         self._group.on_role_change.append(changed.set)

@@ -10,7 +10,7 @@ change nothing, and a session that was made twice expires.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from pycache_server.coordinator import consul
 from pycache_server.coordinator.consul import SHORTEST_SESSION, Call, Lock, Names
@@ -109,7 +109,7 @@ class Consul:
         """All instances of the service, alive or not."""
         return consul.parse_instances((await self._call(self._names.instances())).body)
 
-    async def watch(self) -> AsyncIterator[Seen]:
+    async def watch(self) -> AsyncGenerator[Seen]:
         """The lock as it is, and whenever it has changed, by blocking queries; at least once in WAIT seconds."""
         index = 0
         while True:

@@ -150,15 +150,19 @@ class Coordinator:
     async def _watch(self) -> None:
         while True:
             try:
-                async for seen in self.engine.watch():
-                    self.candidacy.changed(seen, self.now())
-                    self._wake.set()
-                    await asyncio.sleep(WATCH_PAUSE)
+                await self._follow_key()
             except EngineError as error:
                 self._tell("verbose", f"Coordinator {self.engine.kind}: the watch is opened again: {error}")
             except Exception as error:  # it is in the log and in INFO, and the watch is opened again
                 self._report("watching the key of a coordinator", error)
             await asyncio.sleep(WATCH_RETRY)
+
+    async def _follow_key(self) -> None:
+        async with contextlib.aclosing(self.engine.watch()) as watch:
+            async for seen in watch:
+                self.candidacy.changed(seen, self.now())
+                self._wake.set()
+                await asyncio.sleep(WATCH_PAUSE)
 
     def _check(self) -> None:
         self.candidacy._check()

@@ -10,7 +10,8 @@ that has been created is found to be one's own by its lease.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from pycache_server.coordinator import etcd
@@ -86,15 +87,16 @@ class Etcd:
         """Whose leases last."""
         return etcd.parse_members(await self._call(self._keys.list()))
 
-    async def watch(self) -> AsyncIterator[Seen]:
+    async def watch(self) -> AsyncGenerator[Seen]:
         """The key as it is, and each change of it. The watch is there before the key is read, so nothing is missed."""
         silence = SILENCE * self.ttl / 1000
-        async for line in self._http.lines(await self._ask(self._keys.watch()), self._setup.seconds, silence):
-            created = etcd.parse(200, line).get("result", {}).get("created")
-            if created:
-                yield self._noted(etcd.parse_seen(await self._call(self._keys.read()), self._lease))
-            for seen in etcd.parse_watch(line, self._lease):
-                yield self._noted(seen)
+        ask = await self._ask(self._keys.watch())
+        async with aclosing(self._http.lines(ask, self._setup.seconds, silence)) as lines:
+            async for line in lines:
+                if etcd.parse(200, line).get("result", {}).get("created"):
+                    yield self._noted(etcd.parse_seen(await self._call(self._keys.read()), self._lease))
+                for seen in etcd.parse_watch(line, self._lease):
+                    yield self._noted(seen)
 
     async def close(self) -> None:
         """Hang up."""

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any, NamedTuple
 
 from pycache_server import __version__
@@ -96,7 +97,7 @@ class Line:
             self._http.receive_data(data)
         return event
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes]:
         """The body of the answer, as it comes."""
         while isinstance(event := await self._next(), h11.Data):
             yield bytes(event.data)
@@ -123,7 +124,7 @@ class Line:
 
 
 class Http:
-    """The client of one service. Not for several requests at once, but for streams beside them."""
+    """The client of one service."""
 
     def __init__(self, endpoints: Endpoints) -> None:
         require_h11()
@@ -171,14 +172,15 @@ class Http:
         except BaseException:
             line.close()
             raise
+        spare = self._kept.pop(line.endpoint, None) if keeps else line  # one is enough
+        if spare is not None:
+            spare.close()
         if keeps:
             self._kept[line.endpoint] = line
-        else:
-            line.close()
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in head.headers}
         return Answer(head.status_code, headers, body, line.endpoint)
 
-    async def lines(self, ask: Ask, seconds: float, silence: float) -> AsyncIterator[bytes]:
+    async def lines(self, ask: Ask, seconds: float, silence: float) -> AsyncGenerator[bytes]:
         """The lines of an answer that does not end, from the endpoint that is asked first. The head must come within
         ``seconds``, and something at least every ``silence`` seconds.
 
@@ -193,8 +195,9 @@ class Http:
             if head.status_code != 200:
                 async with asyncio.timeout(seconds):
                     yield await line.whole()
-            async for each in _split(line.pieces(), silence):
-                yield each
+            async with aclosing(_split(line.pieces(), silence)) as lines:
+                async for each in lines:
+                    yield each
         except (OSError, TimeoutError, h11.ProtocolError) as error:
             self.endpoints.leave(endpoint)
             raise Unreachable(f"{endpoint}: {_told(error)}") from error
@@ -210,7 +213,7 @@ class Http:
         self._kept.clear()
 
 
-async def _split(pieces: AsyncIterator[bytes], silence: float) -> AsyncIterator[bytes]:
+async def _split(pieces: AsyncGenerator[bytes], silence: float) -> AsyncGenerator[bytes]:
     rest = b""
     while True:
         try:
