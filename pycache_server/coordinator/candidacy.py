@@ -19,8 +19,8 @@ Whether the key is held is a question to the own clock, asked each time (``holds
 longer than its lease finds out before it says anything. The lease runs from the sending of the last renewal that was
 confirmed.
 
-Events come in, actions are taken out (``take_actions``), as with the machines of election/. One action is to be done,
-and its outcome told, before the next tick.
+Events come in, actions are taken out (``take_actions``), as with the machines of election/. All of them are to be done,
+and their outcomes told, before the next tick.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class Candidacy:
     # Time.
 
     def tick(self, now: float) -> None:
-        """Time has passed, or the group has changed: at most one thing to do with the engine."""
+        """Time has passed, or the group has changed. While something fails, only renewals are tried."""
         if self._held and not self.is_leased(now):
             self._lose("its lease was not renewed in time")
         self._note_fallback(now)
@@ -158,7 +158,7 @@ class Candidacy:
             self._renew_at = now + self._every
             self._told = claim
             self._actions.append(Renew(claim))
-        elif not self._held and self.is_leased(now) and now >= self._acquire_at:
+        if not self._held and self.is_leased(now) and now >= self._acquire_at and not self.last_error:
             self._tick_candidate(claim, now)
 
     def _tick_candidate(self, claim: Claim, now: float) -> None:

@@ -118,6 +118,7 @@ class ConsulStage(Stage):
     """A fake one, or a real agent: ``address`` is host:port."""
 
     kind = "consul"
+    ttl = 400.0
 
     def __init__(self, address: str = "") -> None:
         super().__init__()
