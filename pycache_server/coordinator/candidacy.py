@@ -142,7 +142,7 @@ class Candidacy:
         group = self._group
         if group.leads:
             return True
-        return self._nominates and group.may_stand and group.leader_seat is None and now >= self._not_before
+        return self._nominates and group.may_stand and group.is_leaderless and now >= self._not_before
 
     # Time.
 
@@ -174,7 +174,7 @@ class Candidacy:
             self._elect_by = now + LOSS_PATIENCE
         elif not self.wants_key(now):
             leader = group.leader_seat
-            self._give_up(f"{leader} leads the group" if leader else "this voter cannot lead now")
+            self._give_up(f"{leader} leads the group" if leader else "another stands, or this voter cannot lead now")
         elif now > self._elect_by:
             self._not_before = now + self._random.uniform(1, 2) * PATIENCE
             why = "has lost the lease of the group" if self._led else "was not elected"

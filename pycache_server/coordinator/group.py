@@ -30,7 +30,12 @@ class Group(Protocol):
 
     @property
     def leader_seat(self) -> str | None:
-        """The leader that is heard, itself if it leads; None if none is, and an election is due."""
+        """The leader that is heard, itself if it leads; None if none is."""
+
+    @property
+    def is_leaderless(self) -> bool:
+        """Whether no leader, and nobody that stands, was heard for so long that an election is due. A leader without a
+        lease is one itself."""
 
     @property
     def may_stand(self) -> bool:

@@ -7,6 +7,7 @@ version, and why: those are errors, never ignored.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -71,6 +72,12 @@ def _check_append_directory(word: str) -> str | None:
     if not word:
         return "appenddirname can't be empty"
     return "appenddirname can't be a path, just a dirname" if "/" in word or "\\" in word else None
+
+
+def _check_prefix(word: str) -> str | None:
+    if re.fullmatch(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*", word):
+        return None
+    return "must be words of letters, digits, hyphens and underscores, with slashes between"
 
 
 def _refuses(wanted: Callable[[Any], bool], why: str) -> Callable[[Any], str | None]:
@@ -216,6 +223,15 @@ def _acting() -> list[Directive]:
         Directive("repl-diskless-load", Choice(("disabled", "on-empty-db", "swapdb")), "disabled", acts=True),
         Directive("rdb-del-sync-files", YES_NO, False, acts=True),
         Directive("bind-source-addr", TEXT, "", acts=True),
+        # who is nominated to lead a group
+        Directive("coordinator", TEXT, "builtin", acts=True, fixed=True),
+        Directive("coordinator-endpoints", Words(), (), acts=True, fixed=True),
+        Directive("coordinator-prefix", Checked(_check_prefix), "pycache", acts=True, fixed=True),
+        Directive("coordinator-ttl", Number(1000, 600_000), 2000, acts=True, fixed=True),
+        Directive("coordinator-fallback", INT, 10_000, acts=True, fixed=True),
+        Directive("coordinator-username", TEXT, "", acts=True, fixed=True),
+        Directive("coordinator-password", TEXT, "", acts=True, fixed=True),
+        Directive("coordinator-token", TEXT, "", acts=True, fixed=True),
         # snapshots
         Directive("save", SavePoints(), (), acts=True, repeated=True),
         Directive("dbfilename", Checked(_check_file_name), "dump.rdb", acts=True, protected=True),

@@ -23,6 +23,10 @@ class FakeGroup:
         self.refuses = False
         self.nominations = 0
 
+    @property
+    def is_leaderless(self) -> bool:
+        return self.leader_seat is None
+
     def nominate(self) -> None:
         if self.refuses:
             raise Refusal("not now")
