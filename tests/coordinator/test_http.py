@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
+import subprocess
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from pycache_server.coordinator.endpoints import Endpoint, Endpoints, parse_endp
 from pycache_server.coordinator.engine import Unreachable
 from pycache_server.server.coordinator import http as module
 from pycache_server.server.coordinator.http import Ask, Http, NotInstalled
+from tests.conftest import require_program
 
 ASK = Ask("GET", "/x")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -23,8 +27,9 @@ Play = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 class Service:
     """A server; ``play`` does what it does with each connection."""
 
-    def __init__(self, play: Play) -> None:
+    def __init__(self, play: Play, tls: ssl.SSLContext | None = None) -> None:
         self.connections = 0
+        self._tls = tls
         self._play = play
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -37,11 +42,12 @@ class Service:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await self._play(reader, writer)
         writer.close()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, asyncio.CancelledError):
             await writer.wait_closed()
+        writer.transport.abort()
 
     async def __aenter__(self) -> str:
-        self._server = await asyncio.start_server(self._run, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._run, "127.0.0.1", 0, ssl=self._tls)
         return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def __aexit__(self, *details: object) -> None:
@@ -52,7 +58,7 @@ class Service:
         await asyncio.gather(*self._tasks)
 
 
-def answering(*answers: bytes) -> Service:
+def answering(*answers: bytes, tls: ssl.SSLContext | None = None) -> Service:
     """One answer for each request on a connection, and then the end."""
 
     async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -61,7 +67,7 @@ def answering(*answers: bytes) -> Service:
             writer.write(answer)
             await writer.drain()
 
-    return Service(play)
+    return Service(play, tls)
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -277,6 +283,44 @@ def test_an_endpoint_whose_stream_has_failed_is_not_the_first_any_more() -> None
             with pytest.raises(Unreachable):
                 await anext(http.lines(ASK, 10.0, 10.0))
             assert http.endpoints.current.host == "b.example"
+
+    run(part)
+
+
+# TLS.
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 with its key, trusted by nobody."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    words = [require_program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=cache", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*words, "-keyout", path, "-out", f"{path}.crt", *names], check=True, capture_output=True)
+    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
+    return path
+
+
+async def ask_secretly(certificate: Path) -> module.Answer:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    async with answering(OK, tls=context) as address:
+        return await ask(f"https://{address}")
+
+
+def test_a_certificate_that_is_trusted_opens_the_connection(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    async def part() -> None:
+        assert (await ask_secretly(certificate)).body == b"ok"
+
+    run(part)
+
+
+def test_a_certificate_that_nobody_trusts_is_refused(certificate: Path) -> None:
+    async def part() -> None:
+        with pytest.raises(Unreachable, match=r"its certificate is not trusted: self.signed"):
+            await ask_secretly(certificate)
 
     run(part)
 

@@ -71,9 +71,9 @@ class Line:
         """Whether anything of the answer has come."""
 
     @classmethod
-    async def open(cls, endpoint: Endpoint) -> Line:
+    async def open(cls, endpoint: Endpoint, tls: ssl.SSLContext | None) -> Line:
         """Connect; the caller sets the time."""
-        context = _tls() if endpoint.tls else None
+        context = tls if endpoint.tls else None
         reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=context)
         return cls(endpoint, reader, writer)
 
@@ -130,6 +130,9 @@ class Http:
         require_h11()
         self.endpoints = endpoints
         self._kept: dict[Endpoint, Line] = {}
+        self._tls = ssl.create_default_context() if any(each.tls for each in endpoints.all) else None
+        """Certificates are checked against those that the system trusts, or those that SSL_CERT_FILE names. Reading
+        them takes some milliseconds: once."""
 
     async def ask(self, ask: Ask, seconds: float) -> Answer:
         """Make a request, at one endpoint after the other. An answer that says that the endpoint itself is in trouble
@@ -162,7 +165,7 @@ class Http:
             except (OSError, h11.ProtocolError):
                 if kept.heard:
                     raise
-        return await self._ask_on(await Line.open(endpoint), ask)
+        return await self._ask_on(await Line.open(endpoint, self._tls), ask)
 
     async def _ask_on(self, line: Line, ask: Ask) -> Answer:
         try:
@@ -190,7 +193,7 @@ class Http:
         line: Line | None = None
         try:
             async with asyncio.timeout(seconds):
-                line = await Line.open(endpoint)
+                line = await Line.open(endpoint, self._tls)
                 head = await line.begin(ask)
             if head.status_code != 200:
                 async with asyncio.timeout(seconds):
@@ -229,11 +232,6 @@ async def _split(pieces: AsyncGenerator[bytes], silence: float) -> AsyncGenerato
             raise h11.RemoteProtocolError("a line is too long")
     if rest.strip():
         yield rest
-
-
-def _tls() -> ssl.SSLContext:
-    """Certificates are checked against those that the system trusts, or those that SSL_CERT_FILE names."""
-    return ssl.create_default_context()
 
 
 def _told(error: Exception) -> str:
