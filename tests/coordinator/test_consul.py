@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import aclosing
 
 import pytest
 
 from pycache_server.coordinator.consul import SHORTEST_SESSION
 from pycache_server.coordinator.engine import Claim, Denied, Lost, Setup, Unreachable
+from pycache_server.server.coordinator import consul as module
 from pycache_server.server.coordinator.consul import Consul
 from tests.coordinator.fake_consul import FakeConsul
 from tests.coordinator.group import SEATS, FakeGroup
@@ -321,6 +323,21 @@ def test_two_agents_are_two_chances_and_registered_at_the_one_that_answers(fake:
         await engine.close()
 
     asyncio.run(part())
+
+
+def test_a_watch_waits_as_long_at_each_of_several_agents(fake: FakeConsul, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAIT", 1.0)
+
+    async def part() -> None:
+        setup = Setup(A, "cache", (fake.endpoint, "127.0.0.1:1", "127.0.0.1:2"), 1000.0)
+        engine = Consul(setup, FakeGroup())
+        async with aclosing(engine.watch()) as watch:
+            for _ in range(2):
+                assert (await anext(watch)).holder is None
+        await engine.close()
+
+    asyncio.run(part())
+    assert fake.requests == ["GET kv/cache/leader"] * 2
 
 
 def test_a_consul_that_is_not_there_is_unreachable() -> None:

@@ -113,7 +113,8 @@ class Consul:
         """The lock as it is, and whenever it has changed, by blocking queries; at least once in WAIT seconds."""
         index = 0
         while True:
-            seconds = WAIT * WAIT_SLACK if index else self._setup.seconds
+            each = WAIT * WAIT_SLACK if index else self._setup.seconds
+            seconds = each * len(self._http.endpoints.all)  # which share it
             answer = await self._call(self._names.wait(index, WAIT), seconds, self._watching)
             index = consul.next_index(answer.headers, index)
             yield self._note(consul.parse_lock(answer.status, answer.body, self._session).seen)
