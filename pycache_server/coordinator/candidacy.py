@@ -28,7 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pycache_server.coordinator.engine import Claim, Engine, EngineError, Lost, Seen
+from pycache_server.coordinator.engine import Claim, Engine, EngineError, Lost, Seen, Taken
 from pycache_server.coordinator.group import Group
 from pycache_server.election.machine import Refusal
 
@@ -230,6 +230,12 @@ class Candidacy:
     def failed(self, action: Action, error: EngineError, now: float) -> None:
         """An action has failed. Whether the key was taken or given up, nobody knows then: it is tried again."""
         text = str(error)
+        self._renew_at = min(self._renew_at, now + self._every / 2)
+        if isinstance(error, Taken):
+            self._answered = now
+            if self._held:
+                self._lose(text)
+            return
         if isinstance(action, (Acquire, Release)):
             self._unsure = True
         if text != self.last_error:
@@ -240,7 +246,6 @@ class Candidacy:
             self._told = Claim(self._group.seat, -1, False)
             if self._held:
                 self._lose("its lease is over")
-        self._renew_at = min(self._renew_at, now + self._every / 2)
 
     def _note(self, seen: Seen) -> None:
         if seen.holder != self.seen.holder:

@@ -32,6 +32,11 @@ class Lost(EngineError):
     """The engine has answered that the lease or the session is over: so is everything that was held with it."""
 
 
+class Taken(EngineError):
+    """The key that this seat held is another's, or nobody's, though its lease or session is not over: somebody has
+    deleted it, or the leader of a later epoch has taken it."""
+
+
 class Claim(NamedTuple):
     """What a seat tells the engine about itself."""
 
@@ -112,7 +117,7 @@ class Engine(Protocol):
         """The newest token that was heard of; 0 before the first."""
 
     async def renew(self, claim: Claim) -> None:
-        """Be registered with this claim, and keep what is held. Lost if it is not held any more."""
+        """Be registered with this claim, and keep what is held. Lost if all of that is over, Taken if the key is."""
 
     async def acquire(self, claim: Claim) -> Seen:
         """Take the key if it is free, or its holder is over (``breaks``); what it says then. Renew comes before it."""

@@ -20,7 +20,7 @@ from pycache_server.coordinator.candidacy import (
     Renew,
     Say,
 )
-from pycache_server.coordinator.engine import Claim, Engine, Lost, Seen, Unreachable, breaks
+from pycache_server.coordinator.engine import Claim, Engine, Lost, Seen, Taken, Unreachable, breaks
 from tests.coordinator.group import SEATS, FakeGroup
 
 A, B, C = SEATS
@@ -264,6 +264,18 @@ def test_a_leader_whose_lease_is_over_asks_again_under_a_new_one() -> None:
     assert not table.holds()
     table.key = Seen(None, table.key.token)
     table.pass_time(600)
+    assert table.holds() and table.candidacy.token == 2
+
+
+def test_a_key_that_somebody_has_deleted_is_not_held_any_more_and_asked_for_again() -> None:
+    table = holder()
+    table.group.change(A, 2)
+    table.tick()
+    table.candidacy.failed(Renew(table.candidacy.claim()), Taken("nobody has it now"), table.now)
+    assert not table.holds() and table.candidacy.is_leased(table.now)
+    assert table.candidacy.last_error == ""
+    table.key = Seen(None, table.key.token)
+    table.pass_time(300)
     assert table.holds() and table.candidacy.token == 2
 
 

@@ -120,6 +120,20 @@ def test_the_leader_of_a_later_epoch_takes_the_key_from_one_that_is_deposed(stag
     play(stage, part)
 
 
+def test_a_key_that_an_operator_deletes_is_taken_anew_under_a_greater_token(
+    stage: EtcdStage, etcd: EtcdCluster
+) -> None:
+    async def part(make: Make) -> None:
+        seat = make(A)
+        await elected(seat)
+        before = seat.token
+        etcd.servers[0].ask("/v3/kv/deleterange", {"key": base64_of(f"{stage.prefix}/leader")})
+        await until(lambda: seat.holds() and seat.token > before)
+        assert "Coordinator etcd: lost the key: nobody has it now" in seat.said
+
+    play(stage, part)
+
+
 @pytest.mark.parametrize("which", ["the one that is asked", "the leader"])
 def test_a_server_of_etcd_that_is_killed_costs_the_holder_nothing(
     stage: EtcdStage, etcd: EtcdCluster, which: str

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.coordinator.candidacy import Acquire, Candidacy, Release, Renew, Say
-from pycache_server.coordinator.engine import Lost, Seen, Unreachable, breaks
+from pycache_server.coordinator.engine import EngineError, Lost, Seen, Taken, Unreachable, breaks
 from pycache_server.coordinator.voter import Voter
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Engine:
         self._random = world.random
         self._leases: dict[str, float] = {}
         self._granted: set[str] = set()
+        self._told: set[str] = set()
+        """Who has been told that it holds the key."""
         self._holder = ""
         """The start of the process whose lease the key hangs on."""
         self._key = Seen(None)
@@ -69,19 +71,23 @@ class Engine:
     # Requests.
 
     def do(self, start: str, action: Renew | Acquire | Release) -> Any:
-        """What comes of a request of a process. Raises Lost."""
+        """What comes of a request of a process. Raises Lost and Taken."""
         self._expire()
         if isinstance(action, Renew):
             if start in self._granted and start not in self._leases:
                 self._granted.discard(start)
                 raise Lost("the lease is over")
             self._granted.add(start)
+            if start in self._told and start != self._holder:
+                self._told.discard(start)
+                raise Taken("another has it now")
             late = self._random.uniform(1, 2) if self._world.chaos else 1.0
             self._leases[start] = self._world.time + TTL * late
             return None
         if start not in self._leases:
             raise Lost("the lease is over")
         if isinstance(action, Release):
+            self._told.discard(start)
             if self._holder == start:
                 self._free()
             return None
@@ -93,6 +99,8 @@ class Engine:
         if self._key.holder is None:
             self._holder = start
             self._key = Seen(action.claim.seat, self._key.token + 1, action.claim.epoch)
+        if self._holder == start:
+            self._told.add(start)
         return self._key._replace(is_own=self._holder == start)
 
     def look(self, start: str) -> Seen:
@@ -150,8 +158,8 @@ class Candidate:
             return
         try:
             outcome = engine.do(self._start, action)
-        except Lost as lost:
-            outcome = lost
+        except (Lost, Taken) as error:
+            outcome = error
         if engine.fails():
             self._world.after(TIMEOUT, self._back, action, sent, Unreachable("no answer"))
         else:
@@ -166,7 +174,7 @@ class Candidate:
             return
         self._waiting -= 1
         now = host.clock()
-        if isinstance(outcome, (Lost, Unreachable)):
+        if isinstance(outcome, EngineError):
             candidacy.failed(action, outcome, now)
         elif isinstance(action, Renew):
             candidacy.renewed(sent, TTL, now)

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator
 from pycache_server.coordinator import consul
 from pycache_server.coordinator.consul import SHORTEST_SESSION, Call, Lock, Names
 from pycache_server.coordinator.endpoints import Endpoint, Endpoints
-from pycache_server.coordinator.engine import Claim, Lost, Registered, Seen, Setup, Unreachable, breaks
+from pycache_server.coordinator.engine import Claim, Lost, Registered, Seen, Setup, Taken, Unreachable, breaks
 from pycache_server.coordinator.group import Group
 from pycache_server.server.coordinator.http import Answer, Ask, Http
 
@@ -54,6 +54,20 @@ class Consul:
         if answer.status == 404:
             self._forget_session()
             raise Lost("the session is over")
+        if self._holds:
+            await self._look()
+
+    async def _look(self) -> None:
+        seen = (await self._read()).seen
+        if not seen.is_own:
+            self._holds = False
+            raise Taken(f"{seen.holder or 'nobody'} has it now")
+
+    async def _read(self) -> Lock:
+        answer = await self._call(self._names.read())
+        lock = consul.parse_lock(answer.status, answer.body, self._session)
+        self._note(lock.seen)
+        return lock
 
     async def _register(self, claim: Claim) -> None:
         told = self._registered
@@ -84,12 +98,10 @@ class Consul:
             raise Lost("there is no session")
         answer = await self._call(self._names.acquire(claim, self._session))
         taken = consul.parse(answer.body) is True
-        read = await self._call(self._names.read())
-        lock = consul.parse_lock(read.status, read.body, self._session)
+        lock = await self._read()
         if taken and not lock.seen.is_own:
             raise Unreachable("the lock was taken, and is read as another's")
         self._holds = lock.seen.is_own
-        self._note(lock.seen)
         return lock
 
     async def release(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from pycache_server.coordinator import etcd
 from pycache_server.coordinator.endpoints import Endpoints
-from pycache_server.coordinator.engine import Claim, Lost, Registered, Seen, Setup, breaks
+from pycache_server.coordinator.engine import Claim, Lost, Registered, Seen, Setup, Taken, breaks
 from pycache_server.coordinator.etcd import Call, Keys
 from pycache_server.coordinator.group import Group
 from pycache_server.server.coordinator.http import Ask, Http
@@ -39,6 +39,7 @@ class Etcd:
         self.every = setup.every
         self.token = 0
         self._lease: str | None = None
+        self._holds = False
         self._told: Claim | None = None
         self._authorization = ""
 
@@ -47,7 +48,7 @@ class Etcd:
         try:
             await self._renew(claim)
         except Lost:
-            self._lease = None
+            self._lease, self._holds = None, False
             raise
 
     async def _renew(self, claim: Claim) -> None:
@@ -59,6 +60,14 @@ class Etcd:
         if claim != self._told:
             await self._call(self._keys.register(claim, self._lease))
             self._told = claim
+        elif self._holds:
+            await self._look(self._lease)
+
+    async def _look(self, lease: str) -> None:
+        seen = self._noted(etcd.parse_seen(await self._call(self._keys.read()), lease))
+        if not seen.is_own:
+            self._holds = False
+            raise Taken(f"{seen.holder or 'nobody'} has it now")
 
     async def acquire(self, claim: Claim) -> Seen:
         """Create the key; delete that of a holder that is over, and try once more."""
@@ -70,16 +79,19 @@ class Etcd:
 
     async def _acquire(self, claim: Claim) -> Seen:
         lease = self._require_lease()
-        return self._noted(etcd.parse_seen(await self._call(self._keys.acquire(claim, lease)), lease))
+        seen = self._noted(etcd.parse_seen(await self._call(self._keys.acquire(claim, lease)), lease))
+        self._holds = seen.is_own
+        return seen
 
     async def release(self) -> None:
         """Delete the key, if it is this seat's."""
+        self._holds = False
         if self._lease is not None:
             await self._call(self._keys.release(self._lease))
 
     async def leave(self) -> None:
         """End the lease: what hangs on it is deleted."""
-        lease, self._lease = self._lease, None
+        lease, self._lease, self._holds = self._lease, None, False
         if lease is not None:
             await self._call(self._keys.revoke(lease))
 
