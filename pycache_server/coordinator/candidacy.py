@@ -35,8 +35,12 @@ from pycache_server.election.machine import Refusal
 if TYPE_CHECKING:
     from random import Random
 
-PATIENCE: Final = 3000.0
+PATIENCE: Final = 2000.0
 """Milliseconds that a holder has to be elected."""
+REST: Final = 3000.0
+"""For how long one that was not lets others try, at least; twice as long each time, up to ``LONGEST_REST``, until a
+leader is heard."""
+LONGEST_REST: Final = 30_000.0
 LOSS_PATIENCE: Final = 500.0
 """The same for one that has led, and has lost the lease of the group: it hears no majority, so others shall try."""
 NOMINATE_EVERY: Final = 1000.0
@@ -105,6 +109,8 @@ class Candidacy:
         self._renew_at = now
         self._acquire_at = now
         self._not_before = now
+        self._failures = 0
+        """How often it has held the key without being elected, since a leader was heard."""
         self._nominate_at = now
         self._elect_by = now
         self._led = False
@@ -151,6 +157,8 @@ class Candidacy:
         if self._held and not self.is_leased(now):
             self._lose("its lease was not renewed in time")
         self._note_fallback(now)
+        if not self._group.is_leaderless:
+            self._failures = 0
         if self._held:
             self._tick_holder(now)
         claim = self.claim()
@@ -176,7 +184,9 @@ class Candidacy:
             leader = group.leader_seat
             self._give_up(f"{leader} leads the group" if leader else "another stands, or this voter cannot lead now")
         elif now > self._elect_by:
-            self._not_before = now + self._random.uniform(1, 2) * PATIENCE
+            rest = min(REST * 2**self._failures, LONGEST_REST)
+            self._not_before = now + self._random.uniform(1, 2) * rest
+            self._failures += 1
             why = "has lost the lease of the group" if self._led else "was not elected"
             self._give_up(f"this voter {why}, and others shall try")
         elif not self._led and now >= self._nominate_at:

@@ -9,10 +9,12 @@ import pytest
 
 from pycache_server.coordinator.candidacy import (
     ACQUIRE_EVERY,
+    LONGEST_REST,
     LOSS_PATIENCE,
     MARGIN,
     NOMINATE_EVERY,
     PATIENCE,
+    REST,
     Acquire,
     Action,
     Candidacy,
@@ -194,10 +196,33 @@ def test_a_holder_that_is_not_elected_lets_others_try() -> None:
     assert table.group.nominations == PATIENCE // NOMINATE_EVERY + 1
     assert not table.holds() and table.key.holder is None
     assert "was not elected" in table.said[-1]
-    table.pass_time(PATIENCE - 300)
+    table.pass_time(REST - 300)
     assert Acquire not in table.kinds()
-    table.pass_time(PATIENCE + 500)
-    assert table.holds()
+    while not table.holds():
+        table.pass_time(100)
+        assert table.key.token < 3
+
+
+def test_who_is_not_elected_again_and_again_rests_longer_until_a_leader_is_heard() -> None:
+    table = holder()
+    rests = []
+    for _ in range(6):
+        table.pass_time(PATIENCE + 200)
+        began = table.now
+        while not table.holds():
+            table.pass_time(100)
+        rests.append(table.now - began)
+    assert REST - 300 < rests[0] < 2 * REST < rests[2]
+    assert LONGEST_REST - 300 < rests[5] < 2 * LONGEST_REST + 300
+    table.group.change(B)
+    table.pass_time(100)
+    table.group.change(None)
+    table.pass_time(300)
+    table.pass_time(PATIENCE + 200)
+    began = table.now
+    while not table.holds():
+        table.pass_time(100)
+    assert table.now - began < 2 * REST
 
 
 def test_a_leader_that_has_lost_the_lease_of_the_group_lets_others_try_soon() -> None:
