@@ -115,6 +115,10 @@ class GroupLog:
             behind = [row for row in self._changes if row[0] > self.base]
             self._changes = [*self._changes[: -len(behind) or None][-1:], *behind]
 
+    def voters_at(self, offset: int) -> tuple[str, ...]:
+        """Who voted at an offset that is not below the base."""
+        return next(voters for at, voters in reversed(self._changes) if at <= offset or at == self._changes[0][0])
+
     @property
     def voters_at_base(self) -> tuple[str, ...]:
         """Who voted before the first entry that is kept."""

@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pycache_server.persist.manifest import HISTORY, Manifest
 from pycache_server.server.aofload import AppendLoading
@@ -30,6 +30,7 @@ from pycache_server.server.snapshots import BASE, Refused, Snapshot
 if TYPE_CHECKING:
     from pycache_server.server.app import App
 
+AppendingKind = TypeVar("AppendingKind", bound=Appending)
 OFF: Final = "off"
 WAITS: Final = "waits"
 ON: Final = "on"
@@ -52,8 +53,21 @@ class AppendOnly:
         self.directory = AppendDirectory(
             lambda: str(settings["dir"]), settings["appenddirname"], settings["appendfilename"], core.host.log
         )
+        self.selected = 0
+        """The database of the last command that was loaded."""
+        self.make_replay: Callable[..., Any] | None = None
+        """Makes readers of files, where Replay is not what reads them."""
+        self.on_manifest: Callable[[Manifest], None] = lambda manifest: None
+        """Called at the start, before the files of a manifest are read, which may name none."""
+        self.on_reload: Callable[[], None] = lambda: None
+        """Called before the files are loaded while the server runs; a CannotLoad refuses it."""
+        self.on_rewrite: Callable[[], None] = lambda: None
+        """Called before a rewrite begins; an OSError refuses it."""
+        self.on_increment: Callable[[AppendFile], None] = lambda file: None
+        """Called with each new increment, before the manifest names it."""
         self.manifest = Manifest()
-        self.appending = Appending(core, app.outbox, settings, app.loop.call_soon_threadsafe, self._has_child, die)
+        self._die = die
+        self.appending = self.make_appending(Appending)
         self.open_file: Callable[..., AppendFile] = AppendFile
         """Opens files; tests have others, that fail."""
         self.rewrites = Rewrites()
@@ -63,6 +77,11 @@ class AppendOnly:
         self._snapshot: Snapshot | None = None  # the rewrite that runs
         self.last_private = 0
         """Bytes that the child of the last rewrite did not share with the server in the end."""
+
+    def make_appending(self, kind: type[AppendingKind]) -> AppendingKind:
+        """What writes the file."""
+        app = self._app
+        return kind(self._core, app.outbox, app.settings, app.loop.call_soon_threadsafe, self._has_child, self._die)
 
     # At boot
 
@@ -74,6 +93,7 @@ class AppendOnly:
         log = self._core.host.log
         try:
             self.manifest = self.directory.upgrade(self.directory.load())
+            self.on_manifest(self.manifest)
             if self.manifest.parts():
                 for _ in self._steps():
                     await asyncio.sleep(0)
@@ -95,13 +115,14 @@ class AppendOnly:
         """
         core, truncate = self._core, bool(self._app.settings["aof-load-truncated"])
         loading = self.loading = AppendLoading(
-            core, self._app.loads, self.directory, self.manifest, truncate, self.on_annotation
+            core, self._app.loads, self.directory, self.manifest, truncate, self.on_annotation, self.make_replay
         )
         core.replaying = True
         core.settle_stillness()
         try:
             yield from loading.steps()
         finally:
+            self.selected = loading.selected
             self.loading = None
             core.replaying = False
             core.settle_stillness()
@@ -112,6 +133,7 @@ class AppendOnly:
         Raises CannotLoad, CannotAppend.
         """
         core = self._core
+        self.on_reload()
         if self.state == ON:
             self.appending.settle()
             self.manifest = self.directory.load()
@@ -153,6 +175,7 @@ class AppendOnly:
             self.directory.remove(manifest.increments[-1].name)  # a crash may have left one that nobody knows
         file = self.open_file(self.directory.file(manifest.increments[-1].name))
         if manifest is not self.manifest:
+            self.on_increment(file)
             self.directory.persist(manifest)
         self.manifest = manifest
         self._measure()
@@ -185,6 +208,7 @@ class AppendOnly:
         if wanted:
             self.enable()
         else:
+            self.appending.leave()
             self.disable()
 
     # Switching
@@ -227,6 +251,39 @@ class AppendOnly:
         self.appending.close()
         if waited:
             self.directory.remove(self._temporary_increment())
+
+    def start_over(self, base_file: Path | None, begin: Callable[[AppendFile], None]) -> None:
+        """Let the files be those of another data set, at once: an RDB file that is on the disk, which
+        becomes the base, or what the keyspace holds where that is None; and a new increment, with which ``begin`` goes
+        on when the manifest names it.
+
+        Raises OSError: then the files are as they were.
+        """
+        self._stop_rewrite()
+        self.rewrites.scheduled = False
+        directory = self.directory
+        preamble = base_file is not None or bool(self._app.settings["aof-use-rdb-preamble"])
+        manifest = self.manifest.with_base(directory.name, preamble, keep=0).with_increment(directory.name)
+        assert manifest.base is not None
+        base, increment = directory.file(manifest.base.name), directory.file(manifest.increments[-1].name)
+        directory.make()
+        directory.remove(base.name)
+        directory.remove(increment.name)
+        if base_file is not None:
+            base_file.replace(base)
+        else:
+            self._app.snapshots.save_now(base, BASE, commands=not preamble)
+        file = self.open_file(increment)
+        self.on_increment(file)
+        directory.persist(manifest)
+        self.manifest = manifest
+        begin(file)
+        if self.state == WAITS:
+            directory.remove(self._temporary_increment())
+        self.state = ON
+        self._measure()
+        self.base_size = self.size()
+        self._remove_history()
 
     def may_end(self, forced: bool) -> bool:
         """Whether the server may end now: not while the first base is being written, without which what it has appended
@@ -296,6 +353,7 @@ class AppendOnly:
         now = self._core.host.ticks()
         try:
             self.directory.make()
+            self.on_rewrite()
             if self.state == ON:
                 self._begin_increment()
             elif self.state == WAITS:
@@ -325,6 +383,7 @@ class AppendOnly:
         self.directory.remove(name)
         file = self.open_file(self.directory.file(name))
         try:
+            self.on_increment(file)
             self.directory.persist(manifest)
         except OSError:
             file.close()
@@ -339,7 +398,9 @@ class AppendOnly:
         name = self._temporary_increment()
         self.directory.remove(name)
         self._core.host.log("notice", f"Creating AOF incr file {name} on background rewrite")
-        self.appending.open(self.open_file(self.directory.file(name)))
+        file = self.open_file(self.directory.file(name))
+        self.on_increment(file)
+        self.appending.open(file)
 
     def _drop_temporary_increment(self) -> None:
         if self.appending.file is not None:

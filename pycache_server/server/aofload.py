@@ -34,7 +34,7 @@ _RDB: Final = b"REDIS"
 
 class AppendLoading:
     """The files of a manifest, as they are read. ``truncate`` is aof-load-truncated; ``on_annotation`` hears of lines
-    that are no commands.
+    that are no commands; ``make_replay`` makes another reader of a file (data, where to begin, name) than Replay.
 
     Raises CannotLoad, CannotAppend.
     """
@@ -47,13 +47,16 @@ class AppendLoading:
         manifest: Manifest,
         truncate: bool,
         on_annotation: Callable[[bytes], None] | None = None,
+        make_replay: Callable[[Any, int, str], Any] | None = None,
     ) -> None:
         self._core = core
         self._directory = directory
         self._loads = loads
         self._parts = manifest.parts()
         self._truncate = truncate
-        self._on_annotation = on_annotation
+        self._make_replay = make_replay or (lambda data, start, name: Replay(data, start, on_annotation))
+        self.selected = 0
+        """The database that the last command was for."""
         self.sizes = directory.sizes(manifest)
         self.progress = Progress(0, sum(self.sizes))
         """How much has been read, in bytes, and how many keys there are by now."""
@@ -89,7 +92,10 @@ class AppendLoading:
                 if start < size:
                     if start:
                         self._core.host.log("notice", "Reading the remaining AOF tail...")
-                    replay = Replay(data, start, self._on_annotation)
+                    try:
+                        replay = self._make_replay(data, start, part.name)
+                    except BadFile as error:
+                        raise self._damaged(part, error) from None
                     yield from self._replay(replay, part)
                     cut_off, within = replay.cut_off, replay.open_transaction
                 else:
@@ -140,6 +146,7 @@ class AppendLoading:
             self.progress.done = self._before + replay.position
             self.progress.keys = sum(database.size for database in core.keyspace.databases)
             yield
+        self.selected = replaying.selected
 
     def _slice(self, replaying: Replaying, units: Iterator[list[list[bytes]]], part: Part) -> bool:
         """Execute commands for about SLICE seconds. Whether there are more."""
@@ -155,14 +162,17 @@ class AppendLoading:
                 if not some:
                     return False
         except BadFile as error:
-            core.host.log("warning", f"AOF {part.name} is damaged at offset {error.offset}")
-            raise CannotLoad(
-                f"Bad file format reading the append only file {part.name}: make a backup of your AOF file, then use "
-                "./redis-check-aof --fix <filename.manifest>"
-            ) from None
+            raise self._damaged(part, error) from None
         finally:
             core.clock.come_back()
         return True
+
+    def _damaged(self, part: Part, error: BadFile) -> CannotLoad:
+        self._core.host.log("warning", f"AOF {part.name} is damaged at offset {error.offset}")
+        return CannotLoad(
+            f"Bad file format reading the append only file {part.name}: make a backup of your AOF file, then use "
+            "./redis-check-aof --fix <filename.manifest>"
+        )
 
     def _end_early(self, path: Path, offset: int, within: bool, last: bool) -> None:
         """The end of a file is missing."""

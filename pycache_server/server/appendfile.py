@@ -61,6 +61,11 @@ class AppendFile:
         """Count what a failed write has left: it cannot be taken away, and the rest will follow."""
         self.size += written
 
+    def end_at(self, size: int) -> None:
+        """Take away everything behind so many bytes, which are whole."""
+        os.ftruncate(self._descriptor, size)
+        self.size = size
+
     def close(self) -> None:
         """Close it."""
         os.close(self._descriptor)

@@ -113,20 +113,19 @@ class Appending:
         self._stamp = 0
         self._sync_begun = self._core.host.ticks()
         self._core.syncs.local = self
-        self._feed.open(self)
+        self._listen(True)
         self._outbox.open(self.pass_)
 
     def close(self, sync: bool = True) -> None:
         """Write nothing more. What there is is written, and on the disk, as far as the disk can."""
         if self.file is None:
             return
-        self._writer.wait()
-        self._flush(patient=False)
+        self._drain()
         self._syncer.wait()
         if sync and self.error is None:
             self._core.host.log("notice", "Calling fsync() on the AOF file.")
             self._sync_now()
-        self._feed.close(self)
+        self._listen(False)
         file, self.file = self.file, None
         self._buffer.clear()
         self._set_trouble(None, None)
@@ -134,6 +133,20 @@ class Appending:
         self._syncer.submit(file.close, lambda error: None)
         self._core.syncs.local = None
         self._core.syncs.moved()
+
+    def leave(self) -> None:
+        """Appending is switched off, and the server goes on."""
+
+    def _listen(self, wanted: bool) -> None:
+        """Hear of what changes, or do not any more."""
+        if wanted:
+            self._feed.open(self)
+        else:
+            self._feed.close(self)
+
+    def _position(self) -> int:
+        """Up to which position of the feed everything has been collected."""
+        return self._feed.position
 
     def configure(self) -> None:
         """The settings have changed, or are to be known."""
@@ -173,7 +186,7 @@ class Appending:
         if self._buffer:
             self._flush()
         elif not self._writer.pending and self.error is None:
-            self.written = self._feed.position
+            self.written = self._position()
         return self.written
 
     def _flush(self, patient: bool = True) -> None:
@@ -184,7 +197,7 @@ class Appending:
         assert self.file is not None
         data = self._buffer[0] if len(self._buffer) == 1 else b"".join(self._buffer)
         self._buffer.clear()
-        position = self._feed.position
+        position = self._position()
         if patient and self._syncer.pending and self._policy != "always":
             self._write_in_thread(self.file, data, position)
             return
@@ -239,7 +252,7 @@ class Appending:
             self._core.host.log("warning", "AOF write error looks solved, Redis can write again.")
             self._set_trouble(None, self.sync_error)
         self._unsynced = True
-        if not (self._settings["no-appendfsync-on-rewrite"] and self._child()):
+        if not self._settings_forbid_sync():
             if self._policy == "always":
                 self._sync_always()
                 self.synced = position
@@ -351,9 +364,14 @@ class Appending:
 
     def settle(self) -> bool:
         """Write everything now, whatever has to be waited for. Whether that could be done."""
-        self._writer.wait()
-        self._flush(patient=False)
+        self._drain()
         return self.error is None
+
+    def _drain(self) -> None:
+        """Write what there is without waiting for its turn."""
+        while self._writer.pending:  # when it ends the outbox is flushed, which may begin the next
+            self._writer.wait()
+        self._flush(patient=False)
 
     def exchange(self, file: AppendFile) -> None:
         """Go on in another file, after ``settle``. The old one is synced and closed."""

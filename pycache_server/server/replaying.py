@@ -25,6 +25,11 @@ class Replaying:
         self.commands = 0
         """How many have been executed."""
 
+    @property
+    def selected(self) -> int:
+        """The index of the database that the next command is for."""
+        return self._session.db.index
+
     def run(self, unit: list[list[bytes]]) -> None:
         """Execute the commands of a unit. One that answers an error is told of in the log, as with Redis: whoever wrote
         the file got the same answer.

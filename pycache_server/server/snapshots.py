@@ -115,6 +115,8 @@ class Snapshots:
     def __init__(self, app: App) -> None:
         self._app = app
         self.running: Snapshot | None = None
+        self.on_moment: Callable[[str], Sequence[Aux]] = lambda kind: ()
+        """Called at the moment that a snapshot shows, with what it is for; may add to what it tells of itself."""
         self.forks = 0
         self.fork_seconds = 0.0
         """How long the last fork took."""
@@ -137,7 +139,7 @@ class Snapshots:
             raise Refused("Background save already in progress")
         app = self._app
         app.core.clock.time = app.core.host.time()
-        aux = on_begin() if on_begin is not None else ()
+        aux = [*(on_begin() if on_begin is not None else ()), *self.on_moment(kind)]
         order = Order(sink, kind, on_end, aux, without_times, commands)
         forks = self.forks_here()
         try:
@@ -177,7 +179,7 @@ class Snapshots:
         """
         app = self._app
         app.core.clock.time = app.core.host.time()
-        order = Order(path, kind, _nothing, commands=commands)
+        order = Order(path, kind, _nothing, self.on_moment(kind), commands=commands)
         file = SnapshotFile(path, app.settings["dir"], self.syncs(order))
         try:
             for chunk in self.chunks(self.saving(order), order):

@@ -68,11 +68,13 @@ class Wire:
 class Running:
     """The process and its port."""
 
+    module = "pycache_server"
+
     def __init__(self, directory: Path, *options: str, config: str = "", wait: bool = True) -> None:
         self.port = free_port()
         self.directory = directory
         self.output = directory / f"output-{self.port}.log"
-        arguments = [sys.executable, "-m", "pycache_server"]
+        arguments = [sys.executable, "-m", self.module]
         if config:
             arguments.append(config)
         arguments += ["--port", str(self.port), "--bind", "127.0.0.1", *options]

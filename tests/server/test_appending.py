@@ -92,6 +92,10 @@ class Talk:
     def send(self, *words: Any) -> None:
         self._writer.write(hiredis.pack_command(words))
 
+    def send_all(self, commands: list[list[Any]]) -> None:
+        """Several, with one write."""
+        self._writer.write(b"".join(map(hiredis.pack_command, map(tuple, commands))))
+
     async def read(self) -> Any:
         while (value := self._parser.gets()) is _NOTHING:
             data = await asyncio.wait_for(self._reader.read(1 << 16), 20)
