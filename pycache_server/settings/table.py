@@ -7,6 +7,7 @@ version, and why: those are errors, never ignored.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,12 @@ def _check_level(word: str) -> str | None:
     if word in ("async", "one", "quorum", "all") or (word.isdecimal() and int(word) > 0):
         return None
     return "repl-ack must be async, one, a number of followers, quorum or all"
+
+
+def _check_prefix(word: str) -> str | None:
+    if re.fullmatch(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*", word):
+        return None
+    return "must be words of letters, digits, hyphens and underscores, with slashes between"
 
 
 def _refuses(wanted: Callable[[Any], bool], why: str) -> Callable[[Any], str | None]:
@@ -235,6 +242,15 @@ def _acting() -> list[Directive]:
         Directive("group-down-after", Number(100, 120_000), 1500, acts=True, fixed=True),
         Directive("repl-ack", Checked(_check_level), "quorum", acts=True),
         Directive("repl-ack-timeout", Number(1, 2**31 - 1), 5000, acts=True, fixed=True),
+        # who is nominated to lead a group
+        Directive("coordinator", TEXT, "builtin", acts=True, fixed=True),
+        Directive("coordinator-endpoints", Words(), (), acts=True, fixed=True),
+        Directive("coordinator-prefix", Checked(_check_prefix), "pycache", acts=True, fixed=True),
+        Directive("coordinator-ttl", Number(1000, 600_000), 2000, acts=True, fixed=True),
+        Directive("coordinator-fallback", INT, 10_000, acts=True, fixed=True),
+        Directive("coordinator-username", TEXT, "", acts=True, fixed=True),
+        Directive("coordinator-password", TEXT, "", acts=True, fixed=True),
+        Directive("coordinator-token", TEXT, "", acts=True, fixed=True),
         # snapshots
         Directive("save", SavePoints(), (), acts=True, repeated=True),
         Directive("dbfilename", Checked(_check_file_name), "dump.rdb", acts=True, protected=True),
