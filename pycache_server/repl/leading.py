@@ -270,13 +270,16 @@ class Leading:
 
     def hand_over(self, target: str, now: float) -> None:
         """Let a voter take over that is nearly up to date; Refusal if it is not, or something else is going on."""
-        follower = self.followers.get(target)
-        if follower is None or target not in self._log.voters:
+        self.check_handover(target)
+        self.handover = Handover(target, now)
+        self.maybe_give_up(now)
+
+    def check_handover(self, target: str) -> None:
+        """Refusal if a voter cannot take over now."""
+        if target not in self.followers or target not in self._log.voters:
             raise Refusal(f"{target} is no voter that follows")
         if self.handover or self.changes.pending:
             raise Refusal("another change is going on")
-        self.handover = Handover(target, now)
-        self.maybe_give_up(now)
 
     def is_overdue(self, handover: Handover, now: float) -> bool:
         """Whether a handover has held writes for too long."""
