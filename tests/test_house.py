@@ -28,7 +28,7 @@ LAYERS = {
     "scripting": 5,
     "session": 5,
     "server": 6,
-    "coordinator": 6,
+    "coordinator": 2,
     "sentinel": 5,
     "client": 6,
     "testing": 6,

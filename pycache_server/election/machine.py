@@ -15,6 +15,7 @@ What it holds to (docs/design/election.md has the reasons):
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -111,6 +112,9 @@ class Machine:
         self.nominated_until: float | None = None
         self.forced = False
         """Whether an operator has made it leader without votes (GROUP FORCE)."""
+        self.may_stand_by_itself: Callable[[float], bool] = lambda now: True
+        """Whether, at this time, a voter that nobody has nominated may stand when it hears no leader. A coordinator
+        (coordinator/) puts its own question here; a leader that stands anew is not asked."""
         self._stream = stream
         self._random = random
         self._start = start
@@ -188,7 +192,7 @@ class Machine:
         """Whether it is time for an election: no leader is heard, or this voter was nominated."""
         if not self.may_stand() or now <= self._retry_at:
             return False
-        return self.is_nominated(now) or now - self._heard > self._patience
+        return self.is_nominated(now) or (now - self._heard > self._patience and self.may_stand_by_itself(now))
 
     def may_stand(self) -> bool:
         """Whether this voter may be elected at all."""

@@ -34,6 +34,7 @@ class Adversary:
             "sentinel": self.sentinel,
             "replace": lambda host: self.replace(self.world.leader()),
             "lease": lambda host: self.lease_edge(),
+            "engine": lambda host: self.world.engine.strike(),
             "lostiso": lambda host: self.lose_isolated(),
         }
 

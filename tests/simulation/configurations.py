@@ -10,6 +10,7 @@ MIX = {"crash": 4, "clean": 2, "pause": 3, "part": 3, "oneway": 2, "handover": 2
 QUORUM_KILLED = {**MIX, "killq": 1}
 CHURN = {"crash": 3, "part": 3, "oneway": 1, "handover": 2, "pause": 1}
 REPLACED = {"crash": 3, "pause": 2, "part": 4, "oneway": 2, "handover": 1, "replace": 4}
+ENGINE = {**MIX, "engine": 5}
 BOOT = {"crash": 2, "lost": 2, "lostiso": 3, "pause": 2, "part": 3, "oneway": 1}
 
 
@@ -37,6 +38,10 @@ class Configuration:
     trap: float = 0.25
     handover_bound: float | None = None
     keep: int = 1 << 20
+    engine: bool = False
+    """Voters are nominated by an engine outside, and do not stand by themselves."""
+    engine_ends: bool = False
+    """When all else has healed, that engine is away for good."""
 
 
 def _both(name: str, **options: object) -> dict[str, Configuration]:
@@ -66,5 +71,7 @@ CONFIGURATIONS: dict[str, Configuration] = {
         every=(900.0, 1500.0),
         faults={"pause": 2, "part": 2, "sentinel": 3},
     ),
+    **_both("key", engine=True, aof=True, faults=ENGINE),
+    **_both("nokey", engine=True, engine_ends=True, aof=True, faults=ENGINE),
     **_both("xfer", net=False, calm=3000.0, every=(1200.0, 2200.0), handover_bound=1000.0, faults={"handover": 1}),
 }

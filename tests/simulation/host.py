@@ -17,6 +17,7 @@ from pycache_server.repl import actions as repl
 from pycache_server.repl.entries import Entry
 from pycache_server.repl.links import Ack, Link, Stand
 from pycache_server.repl.member import Picture, Saved, Settings
+from tests.simulation.engine import Candidate
 from tests.simulation.network import Connection
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Host:
         self.woke = -99.0
         self.froze = 0.0
         self.start_id = ""
+        self.candidate: Candidate | None = None
         self.disk: Disk | None = None
         self.connections: dict[Link, Connection] = {}
         self.keyspace = EMPTY
@@ -137,6 +139,7 @@ class Host:
             state, settings, saved, self, world.random_for(self.index), self.start_id, self.clock()
         )
         self.member.peers = [host.seat for host in world.hosts if host is not self]
+        self.candidate = Candidate(self, world.engine) if world.config.engine else None
         if not self.whole:
             self.keyspace = EMPTY
         world.say(self.seat, "starts", self.member.machine.memory, self.epoch, self.member.position)

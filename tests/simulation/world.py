@@ -19,6 +19,7 @@ from tests.simulation.adversary import Adversary
 from tests.simulation.checks import Checks, Violation
 from tests.simulation.clients import Clients
 from tests.simulation.configurations import Configuration
+from tests.simulation.engine import Engine
 from tests.simulation.host import EMPTY, Disk, Host
 from tests.simulation.network import Network
 from tests.simulation.planted import NOTHING, Planted
@@ -48,6 +49,7 @@ class World:
         self.checks = Checks(self)
         self.network = Network(self)
         self.adversary = Adversary(self)
+        self.engine = Engine(self)
         self.hosts = [Host(self, index) for index in range(config.voters + config.spare)]
         self.by_seat = {host.seat: host for host in self.hosts}
         self.member_class = self._member_class()
@@ -111,6 +113,8 @@ class World:
         self.after(self.timing.heartbeat * self.random.uniform(0.9, 1.1), self._tick, host)
         if host.up and not host.is_paused():
             host.member.tick(host.clock())
+            if host.candidate is not None:
+                host.candidate.tick()
             host.settle()
 
     # What others ask.
@@ -157,6 +161,7 @@ class World:
         self.chaos = False
         self.network.blocked.clear()
         self.network.lossy = False
+        self.engine.away = set(range(len(self.hosts))) if self.config.engine_ends else set()
         self.checks.quiet_epoch = None
         for host in self.hosts:
             if host.up:

@@ -527,6 +527,12 @@ class Group:
         return self.is_in_office and perf_counter() < self.lease_ends
 
     @property
+    def hands_over(self) -> bool:
+        """Whether this node lets another one take over at this moment."""
+        leading = self.member.leading if self.has_begun else None
+        return leading is not None and leading.handover is not None
+
+    @property
     def leader(self) -> str | None:
         """The seat that this voter follows or is; None if it knows none."""
         return self.member.machine.leader if self.has_begun else None
