@@ -42,6 +42,7 @@ MOST_WORDS: Final = 1 << 24
 """Of one message."""
 _KINDS: Final = {Kind.WRITE: b"w", Kind.MARK: b"m", Kind.BEAT: b"b", Kind.VOTERS: b"v"}
 _KIND_OF: Final = {letter: kind for kind, letter in _KINDS.items()}
+_WRITE: Final = Kind.WRITE
 _NOTHING: Final = object()
 
 
@@ -245,7 +246,11 @@ def _to_append(words: list[Any]) -> Append:
     return Append(epoch, first, _entries_of(words), commit)
 
 
-_WRITE: Final = Kind.WRITE
+def _to_ack(words: list[Any]) -> Ack:
+    _, offset = words
+    if type(offset) is not int or offset < 0:
+        raise BadLink("an offset is none")
+    return Ack(offset)
 
 
 def _to_continue(words: list[Any]) -> Continue:
@@ -298,7 +303,7 @@ def _alone(message: Told) -> Callable[[list[Any]], Told]:
 
 _DECODERS: Final[dict[bytes, Callable[[list[Any]], Told]]] = {
     b"append": _to_append,
-    b"ack": lambda words: Ack(*_numbers(words, 1)),
+    b"ack": _to_ack,
     b"continue": _to_continue,
     b"image": _to_image,
     b"stand": lambda words: Stand(*_numbers(words, 1)),

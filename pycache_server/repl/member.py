@@ -198,6 +198,15 @@ class Member:
         """The leader is there, but busy with an image for this seat: the link is not silent. It promises nothing."""
         self._linked_at = now
 
+    def hear_part(self, now: float) -> None:
+        """A part of what the leader says has come, or a sign that it is alive, on the link to it: as good as a whole
+        message for who has followed it before. One large write may be on its way for longer than a leader may be
+        silent, and would otherwise depose it each time it is sent."""
+        self._linked_at = now
+        machine = self.machine
+        if self.link and machine.promise.leader == self.link.peer:
+            machine.hear_stream(self.link.peer, machine.promise.epoch, now)
+
     # Requests of clients.
 
     def admit(self, is_write: bool, level: int, now: float) -> Verdict:

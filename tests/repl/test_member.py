@@ -333,3 +333,29 @@ def test_entries_that_do_not_fit_break_the_link() -> None:
     entry = entries.write(leader.machine.epoch, b"SET k v")
     follower.step_link(follower.link, Append(leader.machine.epoch, follower.log.end + 3, (entry,), 0), trio.now)
     assert follower.link is None
+
+
+def test_a_large_message_that_comes_in_parts_keeps_its_leader() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    trio.cut = {leader.seat}
+    followers = [member for member in trio.members.values() if member is not leader]
+    for _ in range(50):
+        for member in followers:
+            member.hear_part(trio.now)
+        trio.pass_time(100)
+    assert all(member.machine.leader == leader.seat and member.link for member in followers)
+    trio.pass_time(4000)
+    assert trio.leader() is not leader
+
+
+def test_a_part_of_a_message_of_somebody_who_was_not_followed_promises_nothing() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    follower = trio.follower()
+    follower.machine.promise.release()
+    follower.hear_part(trio.now)
+    assert follower.machine.promise.leader is None
+    follower.unfollow()
+    follower.hear_part(trio.now)
+    assert leader.leading

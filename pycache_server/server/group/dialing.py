@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -72,7 +73,7 @@ class Dialer:
             except TimeoutError:
                 problem = OSError(f"{address} does not answer")
             except OSError as error:
-                problem = OSError(error.strerror or str(error))
+                problem = OSError(os.strerror(error.errno) if error.errno and error.errno > 0 else str(error))
         raise problem
 
     async def _look_up(self, host: str) -> list[str]:

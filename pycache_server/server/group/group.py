@@ -31,7 +31,7 @@ from pycache_server.election.wire import Wire
 from pycache_server.repl import actions as repl
 from pycache_server.repl.commit import ALL, parse_level
 from pycache_server.repl.entries import Kind, replication_id
-from pycache_server.repl.link_wire import Here, There
+from pycache_server.repl.link_wire import Here
 from pycache_server.repl.links import Ack, Image, Link
 from pycache_server.repl.member import Member, Saved, Settings
 from pycache_server.repl.replica import Replica, State
@@ -75,7 +75,7 @@ class Group:
         secret = settings["group-secret"].encode()
         self.post = Post(app, Wire(self.seat, secret), self.on_message)
         self.links = Links(
-            app, self.seat, secret, self.on_link_message, self.on_link_lost, self.hear_progress, self.post.note
+            app, self.seat, secret, self.on_link_message, self.on_link_lost, self.hear_part, self.post.note
         )
         stem = f"group-{address_of(self.seat)[1]}"
         self.journal = Journal(app, settings["group-voters"], stem)
@@ -203,8 +203,6 @@ class Group:
             self.links.close(link)
         elif type(message) is Here:
             self.hear_follower(link)
-        elif type(message) is There:
-            self.hear_progress(link)
         elif type(message) is Image:
             self.following.load(link, message, lambda image: self._has_loaded(link, image))
         else:
@@ -222,8 +220,13 @@ class Group:
             self.member.lose_link(link, now_ms())
             self.settle()
 
+    def hear_part(self, link: Link) -> None:
+        """Something long comes on a link, or its other end says that it is alive."""
+        if self.has_begun and link == self.member.link:
+            self.member.hear_part(now_ms())
+
     def hear_progress(self, link: Link) -> None:
-        """An image comes on a link, or is made, or is being loaded."""
+        """An image that has come on a link is being loaded."""
         if self.has_begun and link == self.member.link:
             self.member.hear_link(now_ms())
 

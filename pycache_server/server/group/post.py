@@ -36,6 +36,8 @@ LONGEST: Final = 64 * 1024
 """Bytes of an envelope."""
 QUIET: Final = 1.0
 """Seconds between two lines of the log about the same address."""
+MOST_NOTED: Final = 1000
+"""Addresses of which that is remembered."""
 
 
 class _Way(asyncio.Protocol):
@@ -49,9 +51,12 @@ class _Way(asyncio.Protocol):
         self._not_before = 0.0
         self._failures = 0
         self._first: list[bytes] = []  # what was said while it is being made
+        self._is_closed = False
 
     def send(self, data: bytes) -> None:
         transport = self._transport
+        if self._is_closed:
+            return
         if transport is not None:
             if not transport.is_closing() and transport.get_write_buffer_size() <= MOST_UNSENT:
                 transport.write(data)
@@ -82,6 +87,9 @@ class _Way(asyncio.Protocol):
         self._not_before = self._post.ticks() + longest * (0.5 + self._post.app.host.choose(500) / 1000)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._is_closed:
+            cast("asyncio.Transport", transport).abort()
+            return
         self._transport = cast("asyncio.Transport", transport)
         notice_silence(transport.get_extra_info("socket"), UNANSWERED)
         for data in self._first:
@@ -96,6 +104,7 @@ class _Way(asyncio.Protocol):
         self._rest()
 
     def close(self) -> None:
+        self._is_closed = True
         if self._dialling is not None:
             self._dialling.cancel()
         if self._transport is not None:
@@ -113,7 +122,7 @@ class Post:
         self._wire = wire
         self._on_message = on_message
         self._ways: dict[str, _Way] = {}
-        self._noted: dict[str, float] = {}
+        self._noted: dict[tuple[str, str], float] = {}
         self.refused = 0
         """How many envelopes were none for this voter."""
         self.senders: set[int] = set()
@@ -149,11 +158,11 @@ class Post:
 
     def note(self, about: str, text: str, level: str = "warning") -> None:
         """Tell the log, but not too often."""
-        now = self.ticks()
-        if now - self._noted.get(about, -QUIET) >= QUIET:
-            if len(self._noted) > 1000:
+        now, key = self.ticks(), (about, level)
+        if now - self._noted.get(key, -QUIET) >= QUIET:
+            if len(self._noted) >= MOST_NOTED:
                 self._noted.clear()
-            self._noted[about] = now
+            self._noted[key] = now
             self.app.log.write(level, text)
 
     def close(self) -> None:

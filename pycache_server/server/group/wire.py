@@ -425,7 +425,7 @@ class Wire(asyncio.Protocol):
         """End it: what was said is sent, and nobody wants to hear of it."""
         self._done = True
         self._take = _ignore
-        whole = not self._queue
+        whole, paused = not self._queue, self._is_loading
         self._release()
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -435,6 +435,8 @@ class Wire(asyncio.Protocol):
             return
         # What the other end is still saying is read: or the system would throw away what we have said.
         with contextlib.suppress(OSError, RuntimeError):
+            if paused:
+                transport.resume_reading()
             transport.write_eof()
         self._timer = self._owner.app.loop.call_later(LINGER, transport.abort)
 
