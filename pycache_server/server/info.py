@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pycache_server import REDIS_VERSION, __version__
 from pycache_server.acl.selector import DENIED_AUTH, DENIED_CHANNEL, DENIED_COMMAND, DENIED_KEY
 from pycache_server.evict.base import NO_EVICTION
+from pycache_server.server.group.report import info_of
 from pycache_server.store.limits import LimitedDatabase
 
 if TYPE_CHECKING:
@@ -303,7 +304,7 @@ def _replication(app: App) -> Fields:
     replicas = leading.leader.replicas
     if group is not None:  # learners are no replicas to those who look for the next leader
         learners, replicas = replicas, leading.leader.voters()
-        yield from group.info()
+        yield from info_of(group)
         for number, replica in enumerate(learners):
             yield f"learner{number}", replica.described(app.core.host.ticks())
     yield "connected_slaves", len(replicas) if group is not None else len(leading.links)

@@ -30,9 +30,15 @@ def append(first: int, data: bytes = b"x") -> Append:
 async def joined(a: Voter, b: Voter) -> tuple[Link, Link]:
     """A link that ``a`` has opened to ``b``, by its names at both ends."""
     link = a.link_to(b.seat)
+    before = len(synced(a, b))
     a.links.say(link, SYNC)
-    await until(lambda: b.said)
-    return link, b.incoming()
+    await until(lambda: len(synced(a, b)) > before)
+    return link, synced(a, b)[-1]
+
+
+def synced(a: Voter, b: Voter) -> list[Link]:
+    """The links on which ``a`` has asked ``b`` for its stream, as ``b`` names them."""
+    return [link for link, message in b.said if link.peer == a.seat and type(message) is Sync]
 
 
 async def proved(voter: Voter, seat: str = "127.0.0.1:1", nonce: bytes = NONCE) -> Raw:
@@ -434,7 +440,7 @@ def test_a_peer_that_does_not_answer_the_greeting_is_lost(tmp_path: Path, monkey
     monkeypatch.setattr(links_module, "PROOF_TIME", 0.05)
 
     async def program() -> None:
-        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        server = await asyncio.start_server(Raw, "127.0.0.1", 0)
         async with voters(tmp_path, 1) as (a,):
             link = a.link_to(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
             await until(lambda: a.lost == [link])

@@ -12,6 +12,7 @@ from pycache_server.commands.registry import ADMIN, ALLOW_BUSY, LOADING, NO_AUTH
 from pycache_server.election.machine import Refusal
 from pycache_server.errors import BadSyntax, RedisError, c_string
 from pycache_server.resp.encode import OK
+from pycache_server.server.group.report import info_of
 from pycache_server.server.loads import CannotLoad
 from pycache_server.session.clients import family as connection
 
@@ -65,7 +66,7 @@ def group_link(session: Session, argv: list[bytes]) -> Any:
 def group_info(session: Session, argv: list[bytes]) -> Any:
     """Return what is known of the group: names and values."""
     words: list[bytes] = []
-    for name, value in group_of(session).info():
+    for name, value in info_of(group_of(session)):
         words += (name.encode(), str(value).encode())
     return words
 
@@ -79,7 +80,7 @@ def group_voters(session: Session, argv: list[bytes]) -> Any:
 @command("GROUP FORCE", *_OPERATOR, since="7.0.0")
 def group_force(session: Session, argv: list[bytes]) -> Any:
     """Make this node lead without votes: acknowledged writes may be lost."""
-    return _obey(group_of(session).force)
+    return _obey(group_of(session).orders.force)
 
 
 @command("GROUP BOOTSTRAP [FROM seat]", *_OPERATOR, since="7.0.0")
@@ -92,7 +93,7 @@ def group_bootstrap(session: Session, argv: list[bytes]) -> Any:
         if _seat(argv[3]) != group.seat:
             raise RedisError(b"ERR This is " + group.seat.encode() + b": say it to the node whose data are meant")
     try:
-        return _obey(group.bootstrap)
+        return _obey(group.orders.bootstrap)
     except (CannotLoad, OSError) as error:
         raise RedisError(b"ERR " + str(error).encode()) from None
 
@@ -101,21 +102,21 @@ def group_bootstrap(session: Session, argv: list[bytes]) -> Any:
 def group_add(session: Session, argv: list[bytes]) -> Any:
     """Let another seat vote, which follows already."""
     group, seat = group_of(session), _seat(argv[2])
-    return _obey(lambda: group.change(lambda changes, epoch, now: changes.add(seat, epoch, now)))
+    return _obey(lambda: group.orders.change(lambda changes, epoch, now: changes.add(seat, epoch, now)))
 
 
 @command("GROUP REMOVE seat", *_OPERATOR, since="7.0.0")
 def group_remove(session: Session, argv: list[bytes]) -> Any:
     """Let a seat vote no more."""
     group, seat = group_of(session), _seat(argv[2])
-    return _obey(lambda: group.change(lambda changes, epoch, now: changes.remove(seat, epoch, now)))
+    return _obey(lambda: group.orders.change(lambda changes, epoch, now: changes.remove(seat, epoch, now)))
 
 
 @command("GROUP REPLACE old new", *_OPERATOR, since="7.0.0")
 def group_replace(session: Session, argv: list[bytes]) -> Any:
     """Remove a seat, and when that is committed add another."""
     group, old, new = group_of(session), _seat(argv[2]), _seat(argv[3])
-    return _obey(lambda: group.change(lambda changes, epoch, now: changes.replace(old, new, epoch, now)))
+    return _obey(lambda: group.orders.change(lambda changes, epoch, now: changes.replace(old, new, epoch, now)))
 
 
 @command("GROUP HANDOVER [seat]", *_OPERATOR, since="7.0.0", arity=-2)
@@ -124,7 +125,7 @@ def group_handover(session: Session, argv: list[bytes]) -> Any:
     if len(argv) > 3:
         raise BadSyntax
     group = group_of(session)
-    return _obey(lambda: group.hand_over(_seat(argv[2]) if len(argv) == 3 else None))
+    return _obey(lambda: group.orders.hand_over(_seat(argv[2]) if len(argv) == 3 else None))
 
 
 @connection.command("CLIENT ACK level", NOSCRIPT, LOADING, STALE, since="7.0.0")

@@ -47,9 +47,9 @@ def _ask_group(session: Session, argv: list[bytes], host: str) -> Any:
     group = session.core.owner.group
     try:
         if argv[1].upper() == b"NO" and argv[2].upper() == b"ONE":
-            group.nominate()
+            group.orders.nominate()
         else:
-            group.redirect(f"{host}:{integer_in(argv[2], 0, 65535, b'ERR Invalid master port')}")
+            group.orders.redirect(f"{host}:{integer_in(argv[2], 0, 65535, b'ERR Invalid master port')}")
     except Refusal as refusal:
         raise RedisError(b"ERR " + str(refusal).encode()) from None
     return OK

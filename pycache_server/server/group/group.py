@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pycache_server.election import actions as election
-from pycache_server.election.machine import Memory, Refusal, Role
+from pycache_server.election.machine import Memory, Role
 from pycache_server.election.messages import Message
 from pycache_server.election.state import BadState, Durable
 from pycache_server.election.timing import Timing
@@ -40,6 +39,7 @@ from pycache_server.server.group.dialing import address_of
 from pycache_server.server.group.following import GroupFollowing
 from pycache_server.server.group.journal import Journal
 from pycache_server.server.group.links import Links
+from pycache_server.server.group.orders import Orders
 from pycache_server.server.group.pictures import Pictures
 from pycache_server.server.group.post import Post
 from pycache_server.server.group.replies import Replies
@@ -84,6 +84,8 @@ class Group:
         self.following = GroupFollowing(self)
         self.replies = Replies(app, parse_level(settings["repl-ack"]))
         self.member: Member
+        self.orders = Orders(self)
+        self.now = now_ms
         self.is_in_office = False
         """Whether this server executes what clients change, as the leader of an epoch."""
         self.lease_ends = 0.0
@@ -95,7 +97,7 @@ class Group:
         self._undone: list[Any] = []
         self._settles = False
         self._timer: asyncio.TimerHandle | None = None
-        self._has_begun = False
+        self.has_begun = False
         self._has_said_why = False
         self._do: dict[type, Any] = {
             election.Persist: lambda action: self.state_file.write(action.state),
@@ -158,12 +160,12 @@ class Group:
         self.journal.stream_db = lambda: 0
         core.replication.leading.on_sealed = self._append
         core.replication.leading.leader.voters = self._voters
-        core.replication.hand_over = self.hand_over
+        core.replication.hand_over = self.orders.hand_over
         core.replication.isolated = lambda: None if self.leads else self.following.role()
         self.app.outbox.open(self._pass, first=True)
         self._bind_level()
         self.following.begin()
-        self._has_begun = True
+        self.has_begun = True
         self.app.log.write("notice", f"Group: this is the voter {self.seat} of {', '.join(wanted.voters)}")
         self.settle()
         self._tick()
@@ -173,8 +175,8 @@ class Group:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._has_begun:
-            self._has_begun = False
+        if self.has_begun:
+            self.has_begun = False
             self.journal.seal = lambda: None
             self.following.end()
             self.links.close_all()
@@ -183,7 +185,7 @@ class Group:
 
     def shut_down(self) -> None:
         """The data set has been saved for the last time: leave what the next start needs to know of it."""
-        if self._has_begun:
+        if self.has_begun:
             self.catch_up()
             self.journal.shutdown(self.member.shutdown())
 
@@ -191,13 +193,13 @@ class Group:
 
     def on_message(self, sender: str, message: Message) -> None:
         """A voter says something."""
-        if self._is_ready() and not self._keeps_out():
+        if self.is_ready() and not self._keeps_out():
             self.member.step(sender, message, now_ms())
             self.settle()
 
     def on_link_message(self, link: Link, message: Any) -> None:
         """Something is said on a link."""
-        if not self._is_ready():
+        if not self.is_ready():
             self.links.close(link)
         elif type(message) is Here:
             self.hear_follower(link)
@@ -213,7 +215,7 @@ class Group:
 
     def on_link_lost(self, link: Link) -> None:
         """A link is gone."""
-        if self._has_begun:
+        if self.has_begun:
             self.catch_up()
             if link == self.member.link:
                 self.following.give_up_image()
@@ -222,7 +224,7 @@ class Group:
 
     def hear_progress(self, link: Link) -> None:
         """An image comes on a link, or is made, or is being loaded."""
-        if self._has_begun and link == self.member.link:
+        if self.has_begun and link == self.member.link:
             self.member.hear_link(now_ms())
 
     def hear_follower(self, link: Link) -> None:
@@ -233,7 +235,7 @@ class Group:
             follower.heard = now_ms()
 
     def _has_loaded(self, link: Link, image: Image) -> None:
-        if self._is_ready():
+        if self.is_ready():
             self.member.step_link(link, image, now_ms())
             self.settle()
         self.links.go_on(link)
@@ -247,7 +249,7 @@ class Group:
     def _tick(self) -> None:
         self._timer = self.app.loop.call_later(self.timing.heartbeat / 1000, self._tick)
         try:
-            if self._is_ready() and not self._keeps_out():
+            if self.is_ready() and not self._keeps_out():
                 member = self.member
                 member.peers = sorted({*member.settings.voters, *member.voters} - {self.seat})
                 member.tick(now_ms())
@@ -272,9 +274,9 @@ class Group:
             )
         return True
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether the member may hear something: all that it wanted has been done."""
-        if not self._has_begun:
+        if not self.has_begun:
             return False
         if self._undone:
             self.settle()
@@ -498,108 +500,12 @@ class Group:
         session.ack_level = level
         self._let_pass(session, self.replies.passing(self.replies.level if level is None else level))
 
-    def operate(self, what: Any) -> None:
-        """Do something with the member that an operator or a sentinel wants.
-
-        Raises Refusal.
-        """
-        if not self._is_ready():
-            raise Refusal(self.problem or "this voter does nothing at present")
-        try:
-            what(self.member, now_ms())
-        finally:
-            self.settle()
-
-    def nominate(self) -> None:
-        """This voter shall lead, if the others want that, too. Raises Refusal."""
-        self.operate(lambda member, now: member.machine.nominate(now))
-
-    def redirect(self, seat: str) -> None:
-        """Another one is said to lead: it is asked."""
-        self.operate(lambda member, now: member.machine.redirect(seat, now))
-
-    def force(self) -> None:
-        """Lead without votes. Raises Refusal."""
-        self.operate(lambda member, now: member.machine.force(now))
-
-    def hand_over(self, target: str | None) -> None:
-        """Let a voter take over, or the one that has most. Raises Refusal."""
-
-        def go(member: Member, now: float) -> None:
-            leading = member.leading
-            if leading is None:
-                raise Refusal("this node does not lead")
-            found = target or self._best(leading)
-            if found is None:
-                raise Refusal("no voter follows that may lead")
-            leading.hand_over(found, now)
-
-        self.operate(go)
-
-    def change(self, what: Callable[[Any, int, float], None]) -> None:
-        """Change who votes. Raises Refusal."""
-
-        def go(member: Member, now: float) -> None:
-            leading = member.leading
-            if leading is None:
-                raise Refusal("this node does not lead")
-            what(leading.changes, leading.epoch, now)
-
-        self.operate(go)
-
-    def bootstrap(self) -> None:
-        """What this node holds is the data of the group from now on, with a history that no other node shares.
-
-        Raises Refusal, CannotLoad, OSError.
-        """
-        if not self._has_begun:
-            raise Refusal("the data set is being loaded")
-        member, history = self.member, self.core.replication.history
-        machine = member.machine
-        if machine.memory is Memory.WHOLE:
-            raise Refusal("this node has its memory; GROUP FORCE makes it lead")
-        epoch = max(machine.epoch, machine.highest) + 1
-        saved = Saved(((epoch, 0),), max(history.offset, 1), member.voters, ())
-        self.following.end()
-        member.unfollow()
-        member.begin_anew(saved)
-        self.journal.adopt(saved)
-        self.following.begin()
-        machine.bootstrap(now_ms())
-        self.settle()
-
-    def _best(self, leading: Any) -> str | None:
-        found = [
-            (follower.acknowledged, seat)
-            for seat, follower in leading.followers.items()
-            if seat in self.member.voters and not leading.is_deaf(follower, now_ms())
-        ]
-        return max(found)[1] if found else None
-
     # What is shown
 
     @property
     def voters(self) -> tuple[str, ...]:
         """The seats that vote."""
-        return self.member.voters if self._has_begun else tuple(self.app.settings["group-voters"])
-
-    def info(self) -> Iterator[tuple[str, Any]]:
-        """What INFO replication says of the group, and GROUP INFO."""
-        begun = self._has_begun
-        yield "sync_state", self.sync_state
-        yield "group_seat", self.seat
-        yield "group_voters", ",".join(self.voters)
-        yield "group_leader", self.leader or ""
-        yield "group_epoch", self.epoch
-        yield "group_commit_offset", self.member.log.commit if begun else 0
-        yield "group_end_offset", self.end
-        yield "group_ack_level", self.app.settings["repl-ack"]
-        yield "group_ack_latency_ms", f"{self.replies.waited * 1000:.3f}"
-        yield "group_replies_held", self.app.outbox.held()
-        yield "group_replies_cut_off", self.replies.cut_off
-        yield "group_refused_messages", self.post.refused
-        yield "group_refused_links", self.links.strangers
-        yield "group_problem", self.problem
+        return self.member.voters if self.has_begun else tuple(self.app.settings["group-voters"])
 
     def _voters(self) -> list[Replica]:
         """The followers that are voters, as those who count replicas see them."""
@@ -623,29 +529,29 @@ class Group:
     @property
     def leader(self) -> str | None:
         """The seat that this voter follows or is; None if it knows none."""
-        return self.member.machine.leader if self._has_begun else None
+        return self.member.machine.leader if self.has_begun else None
 
     @property
     def epoch(self) -> int:
         """The highest epoch that this voter has promised."""
-        return self.member.machine.epoch if self._has_begun else 0
+        return self.member.machine.epoch if self.has_begun else 0
 
     @property
     def end(self) -> int:
         """Where the history ends, committed or not."""
-        return self.member.log.end if self._has_begun else 0
+        return self.member.log.end if self.has_begun else 0
 
     @property
     def is_linked(self) -> bool:
         """Whether this voter follows a leader that it hears."""
-        if not self._has_begun or self.member.link is None or self.following.intake is not None:
+        if not self.has_begun or self.member.link is None or self.following.intake is not None:
             return False
         return self.member.machine.leader == self.member.link.peer and self.silence * 1000 < self.timing.down_after
 
     @property
     def silence(self) -> int:
         """For how many seconds nothing was heard of a leader."""
-        return int((now_ms() - self.member.machine.silent_since) / 1000) if self._has_begun else -1
+        return int((now_ms() - self.member.machine.silent_since) / 1000) if self.has_begun else -1
 
     @property
     def serves_followers(self) -> bool:
