@@ -423,7 +423,7 @@ class Group:
         closed = 0
         for session in list(core.sessions.values()):
             if session.kind() in ("normal", "pubsub") and session.id not in self.post.senders:
-                session.abort()
+                gates.part_with(session)
                 closed += 1
         self.app.log.write("notice", f"Group: this node leads no more; {closed} clients are disconnected")
 
