@@ -114,12 +114,20 @@ class Leading:
             self.handover = None
         if not self.handover:
             self.lease.sent(self.append(entries.beat(self.epoch), now), now)
+        self._member.failback.look(self, self._member.seat, now)
+        if self._member.leading is not self:  # handed over
+            return
         for seat in self._member.peers:
             if seat not in self.followers:
                 self._member.actions.append(Send(seat, Hello(self.epoch)))
         for held in self.held.take_late(now):
             self._member.actions.append(Hangup(held.client, held.token))
         self.changes.proceed(now)
+
+    @property
+    def stream_end(self) -> int:
+        """Where the history ends."""
+        return self._log.end
 
     def is_deaf(self, follower: Follower, now: float) -> bool:
         """Whether a follower has acknowledged nothing for too long."""

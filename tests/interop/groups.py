@@ -79,8 +79,12 @@ class Voter:
 class Group:
     """So many voters."""
 
-    def __init__(self, directory: Path, count: int = 3, *options: str, start: bool = True) -> None:
+    def __init__(
+        self, directory: Path, count: int = 3, *options: str, start: bool = True, preferred: int | None = None
+    ) -> None:
         ports = [free_port() for _ in range(count)]
+        if preferred is not None:
+            options = (*options, "--preferred-leader", f"127.0.0.1:{ports[preferred]}")
         common = (
             "--group-voters",
             *(f"127.0.0.1:{port}" for port in ports),

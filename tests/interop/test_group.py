@@ -308,6 +308,26 @@ def test_a_real_redis_follows_a_group_and_goes_on_at_the_next_leader(group: Grou
         redis.stop()
 
 
+# Failback.
+
+
+def test_the_preferred_leader_leads_again_by_itself_when_it_is_well(tmp_path: Path) -> None:
+    options = ("--failback-delay", "500", "--failback-interval", "2000")
+    with Group(tmp_path, 3, *options, preferred=0) as group:
+        preferred = group.voters[0]
+        wait_for(lambda: preferred.info().get("role") == "master", "the preferred leader")
+        group.wait_whole()
+        writer = Writer(group)
+        writer.start()
+        writer.wait_more()
+        preferred.end()
+        group.leader(but=preferred)
+        preferred.start()
+        wait_for(lambda: preferred.info().get("role") == "master", "the preferred leader, again")
+        ended(group, writer)
+        assert preferred.info()["group_preferred_leader"] == preferred.seat
+
+
 # Configurations that cannot be.
 
 

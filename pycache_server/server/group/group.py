@@ -150,6 +150,9 @@ class Group:
             settings["repl-ack-timeout"],
             settings["repl-backlog-size"],
             settings["replica-priority"],
+            settings["preferred-leader"],
+            settings["failback-delay"],
+            settings["failback-interval"],
         )
         self.pictures = Pictures(self.app, lambda: self.member.log, self.catch_up)
         start = core.host.token(16).decode()
