@@ -113,6 +113,8 @@ class App:
         replication.follow, replication.unfollow = self.follow.follow, self.follow.lead
         self.group: Group | None = None
         """The group of which this server is a voter, if there is one; made when the port is known."""
+        self.window: App | None = None
+        """What answers the clients of sentinels for the group."""
         self.relisten_values: dict[str, object] = {name: settings.values[name] for name in apply.RELISTEN}
         """``bind`` and ``port`` as they are in force."""
         self._listeners: list[asyncio.Server | Acceptor] = []
@@ -178,12 +180,17 @@ class App:
     async def load(self) -> None:
         """Load the data set, if there is one: what follows ``start``.
 
-        Raises loads.CannotLoad.
+        Raises loads.CannotLoad, and CannotListen for the port of a sentinel.
         """
         waits = bool(self.core.loading)
         if self.group is not None:
             await self.group.load()
             self.core.become_loading("")
+            if self.settings["sentinel-port"]:
+                from pycache_server.server.group.window import Window  # which is an App itself
+
+                self.window = Window(self.group, self.log)
+                await self.window.start()
             return
         if self.settings["appendonly"]:
             await self.aof.load_at_start()
@@ -232,6 +239,8 @@ class App:
         self.follow.stop()
         if self.group is not None:
             self.group.stop()
+        if self.window is not None:
+            await self.window.stop()
         await self.close_listeners()
         for session in list(self.core.sessions.values()):
             session.close()

@@ -162,7 +162,7 @@ class Group:
         self.journal.is_settled = lambda: not self._undone and not self._settles
         self.journal.stream_db = lambda: 0
         core.replication.leading.on_sealed = self._append
-        core.replication.leading.leader.voters = self._voters
+        core.replication.leading.leader.voters = self.voting_followers
         core.replication.hand_over = self.orders.hand_over
         core.replication.isolated = lambda: None if self.leads else self.following.role()
         self.app.outbox.open(self._pass, first=True)
@@ -513,7 +513,7 @@ class Group:
         """The seats that vote."""
         return self.member.voters if self.has_begun else tuple(self.app.settings["group-voters"])
 
-    def _voters(self) -> list[Replica]:
+    def voting_followers(self) -> list[Replica]:
         """The followers that are voters, as those who count replicas see them."""
         leading = self.member.leading
         if leading is None:
