@@ -34,6 +34,11 @@ class Lease:
         """From when a heartbeat counts that was sent then and acknowledged now."""
         return sent
 
+    @property
+    def ends(self) -> float:
+        """Until when the leader may answer, as far as is known."""
+        return self._from + self._timing.lease if self._from is not None else 0.0
+
     def holds(self, now: float) -> bool:
         """Whether the leader may answer."""
         return self._from is not None and now < self._from + self._timing.lease

@@ -4,7 +4,8 @@ What a leader says is a PUBLISH on a channel that clients may not publish to: a 
 it, and nobody has subscribed. It counts in offsets as all bytes do. A voter believes it only on a link whose handshake
 has proved that the other end leads.
 
-- ``mark`` opens an epoch: nothing is committed in it before this entry is
+- ``mark`` opens an epoch: nothing is committed in it before this entry is. It also tells the replication id under which
+  the stream goes on, so that real replicas of any voter may go on at another
 - ``beat`` is a heartbeat: what the lease runs from
 - ``voters`` changes who votes, from where it stands in the stream
 """
@@ -42,9 +43,9 @@ def write(epoch: int, data: bytes) -> Entry:
     return Entry(epoch, Kind.WRITE, data)
 
 
-def mark(epoch: int, leader: str) -> Entry:
+def mark(epoch: int, leader: str, replication_id: str) -> Entry:
     """The first entry of an epoch."""
-    return Entry(epoch, Kind.MARK, _publish(f"mark {epoch} {leader}"))
+    return Entry(epoch, Kind.MARK, _publish(f"mark {epoch} {leader} {replication_id}"))
 
 
 def beat(epoch: int) -> Entry:
@@ -60,13 +61,18 @@ def voters(epoch: int, seats: tuple[str, ...]) -> Entry:
 def parse_published(payload: bytes) -> Entry:
     """The entry whose PUBLISH had this payload; ValueError if it is none."""
     kind, epoch, *rest = payload.decode().split(" ")
-    if kind == "mark" and len(rest) == 1:
-        return mark(int(epoch), rest[0])
+    if kind == "mark" and len(rest) == 2:
+        return mark(int(epoch), rest[0], rest[1])
     if kind == "beat" and not rest:
         return beat(int(epoch))
     if kind == "voters" and len(rest) == 1:
         return voters(int(epoch), tuple(rest[0].split(",")))
     raise ValueError(f"not an entry of a group: {payload!r}")
+
+
+def replication_id(entry: Entry) -> bytes:
+    """The id that a MARK tells."""
+    return entry.data.rpartition(b" ")[2].strip()
 
 
 def _publish(payload: str) -> bytes:

@@ -8,7 +8,7 @@ Offsets are those of repl/history.py. What comes from a replica in PSYNC counts 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -61,6 +61,8 @@ class Leader:
         self._history = history
         self.limits = Limits()
         self.replicas: list[Replica] = []
+        self.voters: Callable[[], list[Replica]] = list
+        """The followers of a group's leader that are voters: they are no replicas, but count as such."""
         self.full = 0
         self.partial = 0
         self.refused = 0
@@ -128,7 +130,8 @@ class Leader:
 
     def acknowledged_by(self, offset: int) -> int:
         """How many replicas have the stream up to an offset."""
-        return sum(each.state is State.ONLINE and each.acknowledged >= offset for each in self.replicas)
+        found = (*self.replicas, *self.voters())
+        return sum(each.state is State.ONLINE and each.acknowledged >= offset for each in found)
 
     def durable_at(self, offset: int) -> int:
         """How many replicas have it on disk up to an offset."""
@@ -137,7 +140,8 @@ class Leader:
     def good(self, now: float) -> int:
         """How many replicas are online and have been heard of late."""
         longest = self.limits.max_lag
-        return sum(each.state is State.ONLINE and each.lag(now) <= longest for each in self.replicas)
+        found = (*self.replicas, *self.voters())
+        return sum(each.state is State.ONLINE and each.lag(now) <= longest for each in found)
 
     @property
     def in_step(self) -> bool:

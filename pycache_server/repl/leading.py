@@ -88,7 +88,7 @@ class Leading:
 
     def open(self, now: float) -> None:
         """Begin the epoch with its mark, which commits what was before it."""
-        self.append(entries.mark(self.epoch, self._member.seat), now)
+        self.append(entries.mark(self.epoch, self._member.seat, self._member.draw_id()), now)
         self.newest_write = self._log.end
         self.tick(now)
 
@@ -244,9 +244,13 @@ class Leading:
         live = [seat for seat, follower in self.followers.items() if not self.is_deaf(follower, now)]
         return sum(seat in self._log.voters for seat in live) >= wanted
 
+    def append_writes(self, data: bytes, now: float) -> None:
+        """What clients have written, which is executed."""
+        self.newest_write = self.append(entries.write(self.epoch, data), now)
+
     def write(self, data: bytes, level: int, client: Any, token: Any, now: float) -> None:
         """What a client has written, which is executed: append it, and answer when it is time (Reply)."""
-        self.newest_write = self.append(entries.write(self.epoch, data), now)
+        self.append_writes(data, now)
         self.hold(self.newest_write, level, client, token, now)
 
     def read(self, level: int, client: Any, token: Any, now: float) -> None:

@@ -105,6 +105,7 @@ class Member:
         self.timing = settings.timing
         self.ack_timeout = settings.ack_timeout
         self.pictures = pictures
+        self._random = random
         self.actions: list[Any] = []
         self.peers = [seat for seat in settings.voters if seat != self.seat]
         """Whom it would have as followers; seats that are no voters may be added."""
@@ -193,6 +194,10 @@ class Member:
             if follower and follower.link == link:
                 del self.leading.followers[link.peer]
 
+    def hear_link(self, now: float) -> None:
+        """The leader is there, but busy with an image for this seat: the link is not silent. It promises nothing."""
+        self._linked_at = now
+
     # Requests of clients.
 
     def admit(self, is_write: bool, level: int, now: float) -> Verdict:
@@ -259,6 +264,10 @@ class Member:
                 self.close(self.pulling)
             self._pulled_at = self.log.position
             self.pulling = self._open(seat, Pull(self.log.epochs.table, self.log.end, self.log.applied))
+
+    def draw_id(self) -> str:
+        """A replication id that nobody has."""
+        return f"{self._random.getrandbits(160):040x}"
 
     # Following.
 
@@ -366,6 +375,11 @@ class Member:
             machine.reach(message.position.epoch)
             self.cut(message.cut)
             self.keep(message.entries)
+
+    def begin_anew(self, saved: Saved) -> None:
+        """What the keyspace holds is the history of nobody else (GROUP BOOTSTRAP)."""
+        self.log.adopt(saved.table, saved.base, saved.voters)
+        self._persist_history()
 
     # Ends.
 

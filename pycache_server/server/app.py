@@ -29,6 +29,7 @@ from pycache_server.server.cron import Cron
 from pycache_server.server.ending import Ending
 from pycache_server.server.follow import Follow, master_of
 from pycache_server.server.gc import Collector
+from pycache_server.server.group.group import Group
 from pycache_server.server.host import RealHost
 from pycache_server.server.listener import Connection
 from pycache_server.server.loads import Loads
@@ -114,6 +115,8 @@ class App:
         replication = self.core.replication
         replication.leading.snapshots, replication.leading.on_tick = self.deliveries, self.deliveries.tick
         replication.follow, replication.unfollow = self.follow.follow, self.follow.lead
+        self.group: Group | None = None
+        """The group of which this server is a voter, if there is one; made when the port is known."""
         self.relisten_values: dict[str, object] = {name: settings.values[name] for name in apply.RELISTEN}
         """``bind`` and ``port`` as they are in force."""
         self._listeners: list[asyncio.Server | Acceptor] = []
@@ -139,6 +142,8 @@ class App:
             self.core.become_loading("sync")
         await self._listen_unix()
         await self.listen()
+        if self.settings["group-voters"]:
+            self._join_group()
         if self.collector is not None:
             self.core.keyspace.on_table = make_known
             self.collector.start()
@@ -146,6 +151,23 @@ class App:
         self.core.keyspace.wake()
         if not self.core.loading:
             self._begin_following()
+
+    def _join_group(self) -> None:
+        """Be a voter.
+
+        Raises CannotApply.
+        """
+        if self.settings["replicaof"]:
+            raise apply.CannotApply(
+                "replicaof and group-voters exclude each other: a voter follows whom it has elected"
+            )
+        if not self.settings["group-secret"]:
+            raise apply.CannotApply("group-voters needs a group-secret, the same for all voters")
+        try:
+            self.group = Group(self)
+        except ValueError as problem:
+            raise apply.CannotApply(str(problem)) from None
+        self.core.become_loading("sync")
 
     def _begin_following(self) -> None:
         """Follow the configured master, from where the RDB file stands in its stream that was loaded, if one was."""
@@ -160,6 +182,10 @@ class App:
         Raises loads.CannotLoad.
         """
         waits = bool(self.core.loading)
+        if self.group is not None:
+            await self.group.load()
+            self.core.become_loading("")
+            return
         if self.settings["appendonly"]:
             await self.aof.load_at_start()
         else:
@@ -189,6 +215,8 @@ class App:
             return False
         if not self.saves.last(save and not self.core.loading, "force" in options):
             return False
+        if self.group is not None:
+            self.group.shut_down()
         self.is_saved = True
         self.stop_requested()
         return True
@@ -203,6 +231,8 @@ class App:
         self.upkeep.stop()
         self.migrations.close()
         self.follow.stop()
+        if self.group is not None:
+            self.group.stop()
         await self.close_listeners()
         for session in list(self.core.sessions.values()):
             session.close()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pycache_server import REDIS_VERSION, __version__
 from pycache_server.acl.selector import DENIED_AUTH, DENIED_CHANNEL, DENIED_COMMAND, DENIED_KEY
 from pycache_server.evict.base import NO_EVICTION
+from pycache_server.server.group.report import info_of
 from pycache_server.store.limits import LimitedDatabase
 
 if TYPE_CHECKING:
@@ -290,15 +291,25 @@ def _stats(app: App) -> Fields:
 def _replication(app: App) -> Fields:
     replication = app.core.replication
     history, backlog, following = replication.history, replication.backlog, replication.following
-    yield "role", "master" if following is None else "slave"
-    if following is not None:
+    isolated = app.group is not None and following is None and not app.group.leads
+    yield "role", "master" if following is None and not isolated else "slave"
+    if app.group is not None and isolated:  # others must look for another leader
+        yield from app.group.following.info()
+    elif following is not None:
         yield from following.info()
     leading = replication.leading
-    yield "connected_slaves", len(leading.links)
+    group = app.group
+    replicas = leading.leader.replicas
+    if group is not None:  # learners are no replicas to those who look for the next leader
+        learners, replicas = replicas, leading.leader.voters()
+        yield from info_of(group)
+        for number, replica in enumerate(learners):
+            yield f"learner{number}", replica.described(app.core.host.ticks())
+    yield "connected_slaves", len(replicas) if group is not None else len(leading.links)
     if leading.leader.limits.least_good and leading.leader.limits.max_lag:
         yield "min_slaves_good_slaves", leading.good
     now = app.core.host.ticks()
-    for number, replica in enumerate(leading.leader.replicas):
+    for number, replica in enumerate(replicas):
         yield f"slave{number}", replica.described(now)
     yield "master_failover_state", replication.failover.shown
     yield "master_replid", history.id.decode()

@@ -133,6 +133,11 @@ class Connection(asyncio.Protocol):
             self._line = None
             self.write = self._transport.write
 
+    @property
+    def line(self) -> Line | None:
+        """The line of the outbox, while there is one in force."""
+        return self._line
+
     def on_full(self) -> None:
         """See outbox.py."""
         self._stick(_LINE)
@@ -154,6 +159,14 @@ class Connection(asyncio.Protocol):
         if self._line is not None:
             self._line.send = connected.write
         self.bind()
+
+    def release(self) -> asyncio.Transport:
+        """Give the transport to another protocol: the session ends, the connection goes on as something else."""
+        transport = self._transport
+        assert transport is not None
+        self._transport = None
+        self.connection_lost(None)
+        return transport
 
     def write_at_once(self, wanted: bool) -> None:
         """Let the transport try to send whatever it is given in the same moment, or when it likes to."""

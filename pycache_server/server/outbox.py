@@ -6,6 +6,9 @@ are asked, which is when they do their work: one write(2) for all that the round
 reply tells of nothing that could still be lost, in the order of its connection, and the cost of the file is shared by
 all clients of the round.
 
+In a group (server/group/) it also depends on the client how far a change must have come: each Line passes by a
+``Passing``, and those of a group have a limit beside the gates: up to where enough voters hold what was changed.
+
 Three rules.
 
 1. *What nothing precedes does not wait.* A reply that is behind no change which is still held goes out at once, as
@@ -53,13 +56,28 @@ class Owner(Protocol):
         """Everything has been sent that was held when the line was to end: end the connection."""
 
 
+class Passing:
+    """Up to which position of the feed replies may leave that wait for the same."""
+
+    __slots__ = ("limit", "position", "released")
+
+    def __init__(self, limit: float = ANY_POSITION) -> None:
+        self.limit = limit
+        """Up to which they might, if the gates let them."""
+        self.position: float = 0
+        """What is sent at this position or an earlier one does not wait."""
+        self.released: float = 0
+        """What is held up to this position leaves."""
+
+
 class Line:
     """What is held of one connection. ``write`` takes the place of the transport's."""
 
-    __slots__ = ("_outbox", "ending", "full", "held", "owner", "send", "size")
+    __slots__ = ("_outbox", "_wanted", "ending", "full", "held", "owner", "passing", "send", "size")
 
     def __init__(self, outbox: Outbox, owner: Owner, send: Callable[[bytes], object]) -> None:
         self._outbox = outbox
+        self.passing = self._wanted = outbox.usual
         self.owner = owner
         self.send = send
         self.held: deque[tuple[int, bytes]] = deque()
@@ -73,7 +91,7 @@ class Line:
         """Send, or hold until everything has passed that was changed before."""
         outbox, held = self._outbox, self.held
         position = outbox.feed.position
-        if position <= outbox.passing and not held:
+        if position <= self.passing.position and not held:
             self.send(data)
             return
         if not held:
@@ -86,9 +104,15 @@ class Line:
             self.full = True
             self.owner.on_full()
 
-    def release(self, position: float) -> None:
-        """Send what was held up to a position."""
-        held = self.held
+    def pass_by(self, passing: Passing) -> None:
+        """Let replies wait for something else from now on: behind those that wait already, for what they wait for."""
+        self._wanted = passing
+        if not self.held:
+            self.passing = passing
+
+    def release(self) -> None:
+        """Send what may leave."""
+        held, position = self.held, self.passing.released
         if len(held) == 1 and held[0][0] <= position:  # nearly always
             data = held.popleft()[1]
             self.size = 0
@@ -101,8 +125,10 @@ class Line:
             data = b"".join(parts)
             self.size -= len(data)
         self.send(data)
-        if not held and self.ending:
-            self.owner.on_end()
+        if not held:
+            self.passing = self._wanted
+            if self.ending:
+                self.owner.on_end()
 
     def drop(self) -> None:
         """Forget what is held: the connection has ended."""
@@ -122,10 +148,11 @@ class Outbox:
         self._on_change = on_change
         self._gates: list[Gate] = []
         self._lenient = False
-        self.passing: float = 0
-        """What is sent at this position or an earlier one does not wait."""
-        self.released: float = 0
-        """Up to which position the gates have let pass."""
+        self.common = Passing()
+        """By what lines pass that nobody has told otherwise."""
+        self.usual = self.common
+        """By what new lines pass."""
+        self.passings = [self.common]
         self.lines: list[Line] = []
         """Those that hold something, in the order of its coming."""
         self.planned = False
@@ -136,12 +163,19 @@ class Outbox:
         """Whether a gate is open."""
         return bool(self._gates)
 
-    def open(self, gate: Gate) -> None:
-        """Ask this gate, too, from now on: what has been changed until now has passed it."""
-        self._gates.append(gate)
+    def open(self, gate: Gate, first: bool = False) -> None:
+        """Ask this gate, too, from now on: what has been changed until now has passed it. ``first``: before those that
+        are there, because what it does makes work for them."""
+        self._gates.insert(0 if first else len(self._gates), gate)
         if len(self._gates) == 1:
-            self.passing = self.released = self.feed.position
+            for passing in self.passings:
+                passing.position = passing.released = min(self.feed.position, passing.limit)
             self._on_change()
+
+    def add(self, passing: Passing) -> None:
+        """Let lines pass by this, too."""
+        self.passings.append(passing)
+        passing.position = passing.released = min(self.common.released, passing.limit)
 
     def close(self, gate: Gate) -> None:
         """Ask a gate no more: nothing waits for it any longer."""
@@ -174,13 +208,14 @@ class Outbox:
             self._let_pass(min([gate() for gate in self._gates]))
 
     def _let_pass(self, position: float) -> None:
-        self.released = position
-        if not self._lenient:
-            self.passing = position
+        for passing in self.passings:
+            passing.released = released = min(position, passing.limit)
+            if not self._lenient or passing.limit != ANY_POSITION:
+                passing.position = released
         lines, self.lines = self.lines, []
         relieved = []
         for line in lines:
-            line.release(position)
+            line.release()
             if line.held:
                 self.lines.append(line)
             if line.full and line.size <= HIGH_WATER:
@@ -193,7 +228,9 @@ class Outbox:
         """Let those pass of whom nothing is held, whatever the position: nothing can be changed any more by clients,
         as while the disk is full, so that what they are told are errors, and what they read."""
         self._lenient = wanted
-        self.passing = ANY_POSITION if wanted else self.released
+        for passing in self.passings:
+            if passing.limit == ANY_POSITION:
+                passing.position = ANY_POSITION if wanted else passing.released
 
     def waiting(self) -> list[Line]:
         """The lines that hold something."""

@@ -140,6 +140,9 @@ def failover(session: Session, argv: list[bytes]) -> Any:
         found.abort("Failover manually aborted")
         return OK
     target, milliseconds, force = _options(argv)
+    if replication.hand_over is not None:
+        replication.hand_over(f"{target[0]}:{target[1]}" if target is not None else None)
+        return OK
     if found.state:
         raise RedisError(b"ERR FAILOVER already in progress.")
     if not replication.leads:

@@ -147,6 +147,10 @@ class Leading:
         self.stream = CommandStream()
         self.take: Callable[[list[Told]], None] = _take_nothing
         """See Sink; made anew with the backlog."""
+        self.on_sealed: Callable[[bytes], None] | None = None
+        """Called with all that is new in the stream, once a round; set by a group."""
+        self.counts = False
+        """Whether replies wait for what is in the stream, so that its units are positions of the feed."""
         self.good = 0
         """How many replicas are online and do not lag, as of the last look."""
         self._replication = replication
@@ -161,6 +165,8 @@ class Leading:
     def taker(self, backlog: Backlog) -> Callable[[list[Told]], None]:
         """What takes units from the feed, for a backlog."""
         stream, history, add = self.stream, backlog.history, backlog.fresh.append
+        if self.counts:
+            return self._counting(backlog)
 
         def take(unit: list[Told]) -> None:
             # hot: every write comes here, so what it would call stands in it (bench/replication.py)
@@ -168,6 +174,21 @@ class Leading:
             data = encode_command(argv) if index == stream.selected and len(unit) == 1 else stream.encode(unit)
             add(data)
             history.offset += len(data)
+            if not self._planned:
+                self.plan_flush()
+
+        return take
+
+    def _counting(self, backlog: Backlog) -> Callable[[list[Told]], None]:
+        """The same in a group: replies wait for the followers."""
+        stream, history, add, feed = self.stream, backlog.history, backlog.fresh.append, self.core.feed
+
+        def take(unit: list[Told]) -> None:
+            index, argv = unit[0]
+            data = encode_command(argv) if index == stream.selected and len(unit) == 1 else stream.encode(unit)
+            add(data)
+            history.offset += len(data)
+            feed.position += 1
             if not self._planned:
                 self.plan_flush()
 
@@ -188,6 +209,8 @@ class Leading:
             return
         begin = backlog.sealed
         fresh = backlog.seal()
+        if self.on_sealed is not None and fresh:
+            self.on_sealed(fresh)
         size = len(fresh)
         for link in self.links:
             replica = link.replica

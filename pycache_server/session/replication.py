@@ -75,6 +75,10 @@ class Replication:
         agrees. Set by the server."""
         self.unfollow: Callable[[], None] = self.become_leader
         """Lets the node follow nobody any more. Set by the server."""
+        self.hand_over: Callable[[str | None], None] | None = None
+        """In a group: lets the voter at a host:port take over, or the best one. Set by the server."""
+        self.isolated: Callable[[], list[Any] | None] | None = None
+        """In a group: the reply to ROLE of a leader that may not answer as one; None while it may."""
         self._listens = False
 
     # The role
@@ -91,10 +95,10 @@ class Replication:
         self.keep_backlog()
         self._change_role()
 
-    def become_leader(self) -> None:
+    def become_leader(self, replication_id: bytes = b"") -> None:
         """Lead from now on, with a history of one's own that continues the present one."""
         self.following = None
-        self.history.rotate(self._core.host.token(40))
+        self.history.rotate(replication_id or self._core.host.token(40))
         self.leading.leader.alone_since = self._core.host.ticks()
         self._change_role()
 
@@ -118,9 +122,12 @@ class Replication:
         """The reply to ROLE."""
         if self.following is not None:
             return self.following.role()
+        if self.isolated is not None and (role := self.isolated()) is not None:
+            return role
+        found = self.leading.leader.voters() if self.leading.counts else self.leading.leader.replicas
         online = [
             [(each.address or each.host).encode(), b"%d" % each.port, b"%d" % each.acknowledged]
-            for each in self.leading.leader.replicas
+            for each in found
             if each.state is State.ONLINE
         ]
         return [b"master", self.history.offset, online]

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 class Standing(Identity):
     """The part of a session that knows its kind."""
 
-    __slots__ = ("flags", "patterns", "replica", "shard_subscriptions", "subscriptions", "waiter")
+    __slots__ = ("ack_level", "flags", "patterns", "replica", "shard_subscriptions", "subscriptions", "waiter")
 
     def __init__(self, core: Core, link: Link) -> None:
         super().__init__(core, link)
         self.flags: set[str] = set()
         """States that only change what CLIENT LIST shows or what happens outside of commands: monitor, no-evict,
         no-touch."""
+        self.ack_level: int | None = None
+        """At which level of acknowledgement replies leave (repl/commit.py); None: as configured."""
         self.subscriptions: dict[bytes, None] = {}
         self.patterns: dict[bytes, None] = {}
         self.shard_subscriptions: dict[bytes, None] = {}

@@ -174,6 +174,20 @@ class Words(Kind):
         return [" ".join(map(quoted, value)) or '""']
 
 
+class Voters(Words):
+    """The seats of a group: host:port, each once."""
+
+    def parse(self, words: Sequence[str]) -> Any:
+        found = super().parse(words)
+        for seat in found:
+            host, _, port = seat.rpartition(":")
+            if not host or "," in seat or not port.isdecimal() or not 0 < int(port) < 65536:
+                raise Invalid(f"'{seat}' is not host:port")
+        if len(set(found)) < len(found):
+            raise Invalid("a voter is named twice")
+        return found
+
+
 class Master(Kind):
     """The host and port of a master; nothing for ``no one``."""
 

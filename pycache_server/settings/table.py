@@ -26,6 +26,7 @@ from pycache_server.settings.kinds import (
     SavePoints,
     Text,
     Times,
+    Voters,
     Words,
     YesNo,
 )
@@ -71,6 +72,12 @@ def _check_append_directory(word: str) -> str | None:
     if not word:
         return "appenddirname can't be empty"
     return "appenddirname can't be a path, just a dirname" if "/" in word or "\\" in word else None
+
+
+def _check_level(word: str) -> str | None:
+    if word in ("async", "one", "quorum", "all") or (word.isdecimal() and int(word) > 0):
+        return None
+    return "repl-ack must be async, one, a number of followers, quorum or all"
 
 
 def _refuses(wanted: Callable[[Any], bool], why: str) -> Callable[[Any], str | None]:
@@ -216,6 +223,15 @@ def _acting() -> list[Directive]:
         Directive("repl-diskless-load", Choice(("disabled", "on-empty-db", "swapdb")), "disabled", acts=True),
         Directive("rdb-del-sync-files", YES_NO, False, acts=True),
         Directive("bind-source-addr", TEXT, "", acts=True),
+        # a group of voters
+        Directive("group-voters", Voters(), (), acts=True, fixed=True),
+        Directive("group-seat", TEXT, "", acts=True, fixed=True),
+        Directive("group-secret", TEXT, "", acts=True, fixed=True),
+        Directive("group-state-file", TEXT, "", acts=True, fixed=True),
+        Directive("group-lease", Number(50, 60_000), 1000, acts=True, fixed=True),
+        Directive("group-down-after", Number(100, 120_000), 1500, acts=True, fixed=True),
+        Directive("repl-ack", Checked(_check_level), "quorum", acts=True),
+        Directive("repl-ack-timeout", Number(1, 2**31 - 1), 5000, acts=True, fixed=True),
         # snapshots
         Directive("save", SavePoints(), (), acts=True, repeated=True),
         Directive("dbfilename", Checked(_check_file_name), "dump.rdb", acts=True, protected=True),

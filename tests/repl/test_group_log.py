@@ -122,7 +122,9 @@ def test_a_log_agrees_with_a_plain_list(seed: int) -> None:
         assert log.voters == (changes[-1] if changes else VOTERS)
 
 
-@pytest.mark.parametrize("entry", [entries.mark(4, "a:1"), entries.beat(4), entries.voters(4, ("a:1", "b:2"))])
+@pytest.mark.parametrize(
+    "entry", [entries.mark(4, "a:1", "0" * 40), entries.beat(4), entries.voters(4, ("a:1", "b:2"))]
+)
 def test_what_a_leader_says_in_the_stream_is_a_publish_that_can_be_read_back(entry: entries.Entry) -> None:
     words = entry.data.split(b"\r\n")
     assert words[2] == b"PUBLISH"

@@ -97,7 +97,7 @@ class Voter:
         self.promise(True)
         self.app.outbox.open(self.pass_)
         self.app.core.feed.open(self)
-        self.keep(mark(self.epoch, SEAT))
+        self.keep(mark(self.epoch, SEAT, "0" * 40))
         self.execute()
 
     def take(self, unit: list[Told]) -> None:

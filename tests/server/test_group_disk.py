@@ -149,7 +149,7 @@ def test_what_a_busy_disk_has_not_taken_can_be_cut(play: Callable[..., VoterApp]
         voter.keep(commands(1, "SET k 4"))
         disk.may_sync.set()
         voter.cut(end)
-        voter.keep(mark(2, SEAT), commands(2, "SET j 1"))
+        voter.keep(mark(2, SEAT, "0" * 40), commands(2, "SET j 1"))
         await until(lambda: not app.aof.appending._writer.pending)
         voter.journal.file._check()
 

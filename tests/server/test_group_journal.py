@@ -107,7 +107,7 @@ def test_a_voter_goes_on_after_several_kills(tmp_path: Path) -> None:
             app = await again(app, **ALWAYS)
             epoch = app.voter.epoch
             assert epoch == number + 2
-            app.voter.keep(mark(epoch, SEAT), commands(epoch, f"SET n {number}"))
+            app.voter.keep(mark(epoch, SEAT, "0" * 40), commands(epoch, f"SET n {number}"))
         old, app = app, await again(app, **ALWAYS)
         assert is_whole(app, old)
         assert [epoch for epoch, _ in app.voter.log.epochs.table] == [1, 2, 3, 4, 5]
@@ -125,7 +125,7 @@ def test_what_was_cut_is_gone_and_what_follows_is_there(tmp_path: Path) -> None:
         voter.keep(commands(1, "SET d wrong"), commands(1, "SET e wrong"), beat(1))
         voter.cut(end)
         voter.journal.file._check()
-        voter.keep(mark(2, SEAT), commands(2, "SET f right"))
+        voter.keep(mark(2, SEAT, "0" * 40), commands(2, "SET f right"))
         app = await again(old, **ALWAYS)
         assert is_whole(app, old)
         assert get(app, "e", 3) is None and get(app, "f", 3) == b"right"
@@ -176,7 +176,7 @@ def test_what_is_not_executed_can_be_cut_after_a_rewrite(tmp_path: Path) -> None
         old.aof.rewrite()
         old.voter.cut(old.voter.log.applied)
         await settled(old)
-        old.voter.keep(mark(2, SEAT))
+        old.voter.keep(mark(2, SEAT, "0" * 40))
         app = await again(old, **ALWAYS)
         assert app.voter.saved is not None and app.voter.saved.table == old.voter.log.epochs.table
         assert get(app, "c", 3) == b"3" and get(app, "d", 3) is None
@@ -383,7 +383,7 @@ def test_the_history_begins_anew_after_a_loss(tmp_path: Path) -> None:
     async def test() -> None:
         app = await again(await led(tmp_path, **EVERYSEC), **ALWAYS)
         assert app.voter.saved is None and get(app, "a") == b"1"
-        app.voter.keep(mark(5, SEAT), commands(5, "SELECT 0", "SET z 1"))
+        app.voter.keep(mark(5, SEAT, "0" * 40), commands(5, "SELECT 0", "SET z 1"))
         assert get(app, "a") is None
         app.voter.execute()
         old, app = app, await again(app, **ALWAYS)
@@ -403,7 +403,7 @@ def test_an_operators_word_makes_what_remains_the_groups(tmp_path: Path) -> None
         assert remains is not None
         app.voter.begin(remains)
         app.voter.journal.adopt(remains)
-        app.voter.keep(mark(9, SEAT))
+        app.voter.keep(mark(9, SEAT, "0" * 40))
         app.voter.promise(True)
         last = await again(app, **ALWAYS)
         assert last.voter.saved is not None and last.voter.log.end == app.voter.log.end
@@ -429,7 +429,7 @@ def test_files_that_are_older_than_the_state_file_are_not_believed(tmp_path: Pat
         app = await led(tmp_path, **ALWAYS)
         shutil.copytree(tmp_path / "appendonlydir", tmp_path / "backup")
         app.voter.keep(commands(1, "SET e 1"))
-        app.voter.keep(mark(2, SEAT))
+        app.voter.keep(mark(2, SEAT, "0" * 40))
         app.voter.promise(True)
         await kill(app)
         shutil.rmtree(tmp_path / "appendonlydir")

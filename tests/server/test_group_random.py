@@ -81,9 +81,9 @@ class Life:
         if saved is None:
             self.losses += 1
             self.base, self.entries, self.epoch = {}, [], self.epoch + 1
-            self.app.voter.keep(mark(self.epoch, SEAT))
+            self.app.voter.keep(mark(self.epoch, SEAT, "0" * 40))
             self.app.voter.execute()
-            self.entries.append((mark(self.epoch, SEAT), {}))
+            self.entries.append((mark(self.epoch, SEAT, "0" * 40), {}))
             self.app.voter.promise(True)
             assert lists_of(self.app) == {}
             return
@@ -147,8 +147,8 @@ class Life:
         self.stream.reset()
         self.app.voter.epoch = self.epoch
         self.app.voter.promise(True)
-        self.app.voter.keep(mark(self.epoch, SEAT))
-        self.entries.append((mark(self.epoch, SEAT), {}))
+        self.app.voter.keep(mark(self.epoch, SEAT, "0" * 40))
+        self.entries.append((mark(self.epoch, SEAT, "0" * 40), {}))
 
     async def lead(self) -> None:
         """Everything is executed, and so is what follows at once."""

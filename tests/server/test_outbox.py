@@ -247,5 +247,5 @@ def test_every_connection_gets_its_bytes_in_order_and_none_too_early(seed: int) 
         for client, entries in zip(clients, written, strict=True):
             sent = b"".join(client.sent)
             assert b"".join(data for _, data in entries).startswith(sent)
-            due = b"".join(data for position, data in entries if position <= setting.outbox.released)
+            due = b"".join(data for position, data in entries if position <= setting.outbox.common.released)
             assert sent == due

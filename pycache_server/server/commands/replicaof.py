@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.args import integer_in
 from pycache_server.commands.registry import ADMIN, NO_ASYNC_LOADING, NOSCRIPT, STALE, Family
-from pycache_server.errors import c_string
+from pycache_server.election.machine import Refusal
+from pycache_server.errors import RedisError, c_string
 from pycache_server.resp.encode import OK, Wire
 from pycache_server.session.describe import describe
 
@@ -22,6 +23,8 @@ def replicaof(session: Session, argv: list[bytes]) -> Any:
     """Follow another server, or nobody any more."""
     follow = session.core.owner.follow
     host = c_string(argv[1]).decode("utf-8", "surrogateescape")
+    if session.core.owner.group is not None:
+        return _ask_group(session, argv, host)
     if argv[1].upper() == b"NO" and argv[2].upper() == b"ONE":
         if not session.core.replication.leads:
             follow.lead()
@@ -36,6 +39,19 @@ def replicaof(session: Session, argv: list[bytes]) -> Any:
         return _ALREADY
     follow.follow(host, port)
     session.core.host.log("notice", f"REPLICAOF {host}:{port} enabled (user request from '{describe(session)}')")
+    return OK
+
+
+def _ask_group(session: Session, argv: list[bytes], host: str) -> Any:
+    """A voter is nobody's to order about: it is nominated, or asks whether the other one leads."""
+    group = session.core.owner.group
+    try:
+        if argv[1].upper() == b"NO" and argv[2].upper() == b"ONE":
+            group.orders.nominate()
+        else:
+            group.orders.redirect(f"{host}:{integer_in(argv[2], 0, 65535, b'ERR Invalid master port')}")
+    except Refusal as refusal:
+        raise RedisError(b"ERR " + str(refusal).encode()) from None
     return OK
 
 

@@ -112,6 +112,11 @@ class Journal:
         app.snapshots.on_moment = self._describe
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether the keyspace holds what was never a group's."""
+        return self._is_foreign
+
+    @property
     def end(self) -> int:
         """The offset of the history up to which entries have been given."""
         return self.file.end

@@ -1,0 +1,102 @@
+"""What operators and sentinels want of a voter: to lead, to hand over, another set of voters, a new beginning.
+
+Nobody orders a voter about: each of these is a wish that the member fulfils as its rules allow, or refuses in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pycache_server.election.machine import Memory, Refusal
+from pycache_server.repl.member import Member, Saved
+
+if TYPE_CHECKING:
+    from pycache_server.server.group.group import Group
+
+
+class Orders:
+    """The wishes to one voter."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+
+    def operate(self, what: Any) -> None:
+        """Do something with the member that an operator or a sentinel wants.
+
+        Raises Refusal.
+        """
+        group = self._group
+        if not group.is_ready():
+            raise Refusal(group.problem or "this voter does nothing at present")
+        try:
+            what(group.member, group.now())
+        finally:
+            group.settle()
+
+    def nominate(self) -> None:
+        """This voter shall lead, if the others want that, too. Raises Refusal."""
+        self.operate(lambda member, now: member.machine.nominate(now))
+
+    def redirect(self, seat: str) -> None:
+        """Another one is said to lead: it is asked."""
+        self.operate(lambda member, now: member.machine.redirect(seat, now))
+
+    def force(self) -> None:
+        """Lead without votes. Raises Refusal."""
+        self.operate(lambda member, now: member.machine.force(now))
+
+    def hand_over(self, target: str | None) -> None:
+        """Let a voter take over, or the one that has most. Raises Refusal."""
+
+        def go(member: Member, now: float) -> None:
+            leading = member.leading
+            if leading is None:
+                raise Refusal("this node does not lead")
+            found = target or self._best(leading)
+            if found is None:
+                raise Refusal("no voter follows that may lead")
+            leading.hand_over(found, now)
+
+        self.operate(go)
+
+    def change(self, what: Callable[[Any, int, float], None]) -> None:
+        """Change who votes. Raises Refusal."""
+
+        def go(member: Member, now: float) -> None:
+            leading = member.leading
+            if leading is None:
+                raise Refusal("this node does not lead")
+            what(leading.changes, leading.epoch, now)
+
+        self.operate(go)
+
+    def bootstrap(self) -> None:
+        """What this node holds is the data of the group from now on, with a history that no other node shares.
+
+        Raises Refusal, CannotLoad, OSError.
+        """
+        group = self._group
+        if not group.has_begun:
+            raise Refusal("the data set is being loaded")
+        member, history = group.member, group.core.replication.history
+        machine = member.machine
+        if machine.memory is Memory.WHOLE:
+            raise Refusal("this node has its memory; GROUP FORCE makes it lead")
+        epoch = max(machine.epoch, machine.highest) + 1
+        saved = Saved(((epoch, 0),), max(history.offset, 1), member.voters, ())
+        group.following.end()
+        member.unfollow()
+        member.begin_anew(saved)
+        group.journal.adopt(saved)
+        group.following.begin()
+        machine.bootstrap(group.now())
+        group.settle()
+
+    def _best(self, leading: Any) -> str | None:
+        found = [
+            (follower.acknowledged, seat)
+            for seat, follower in leading.followers.items()
+            if seat in self._group.member.voters and not leading.is_deaf(follower, self._group.now())
+        ]
+        return max(found)[1] if found else None
