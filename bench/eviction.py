@@ -7,7 +7,9 @@
 Both servers get the maxmemory at which 70 % of the keys fit. "cpu" is redis-benchmark's GET and SET over all keys:
 three reads in ten miss, and three writes in ten put in a key for which another has to go. "late" sends SETs at a fixed
 rate, all of keys that are new, so each evicts; they are timed from when they were due (bench/latency.py). "change" goes
-from one engine to the next and back to none while a probe sends a PING every millisecond (bench/pauses.py).
+from one engine to the next and back to none while a probe sends a PING every millisecond (bench/pauses.py). How long an
+answer takes says on a shared machine more about the machine; so it is told as well how much CPU time the server used
+between the PING and the answer, on whatever kept it from answering.
 """
 
 from __future__ import annotations
@@ -97,12 +99,51 @@ def late(servers: list[ServerProcess], policies: list[str], arguments: argparse.
     return rows
 
 
+class Stops(Probe):
+    """Keeps for each PING how much CPU time the server used until the answer, in ms, instead of how long it took, which
+    is kept in ``waits``."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        super().__init__(server)
+        self._clock = ~server.process.pid << 3 | 2  # CPUCLOCK_SCHED of a process, see clock_getcpuclockid(3)
+        self.waits: list[float] = []
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            begin, used_before = time.perf_counter(), time.clock_gettime(self._clock)
+            self._connection.sendall(self.command)
+            self._connection.recv(256)
+            self._times.append((time.clock_gettime(self._clock) - used_before) * 1000)
+            self.waits.append((time.perf_counter() - begin) * 1000)
+            time.sleep(0.001)
+
+    def row(self, name: str) -> dict[str, Any]:
+        """What was found while something happened."""
+        waits = sorted(self.waits)
+        return {
+            "change": name,
+            "cpu p99.9": self.percentile(99.9),
+            "cpu longest": self.longest,
+            "wait p99.9": waits[len(waits) * 999 // 1000],
+            "wait longest": waits[-1],
+            "pings": len(waits),
+        }
+
+
+def settle(server: ServerProcess, most: float = 60.0) -> None:
+    """Wait until a change of engine has come to its end, or so many seconds."""
+    until = time.monotonic() + most
+    while b"pycache_eviction_changing:0" not in server.call("INFO", "pycache") and time.monotonic() < until:
+        time.sleep(0.25)
+
+
 def change(servers: list[ServerProcess], policies: list[str], arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """The longest answer in ms while one policy changes to the next, with all keys in memory."""
+    """Answers while one policy changes to the next, with all keys in memory."""
     ours = servers[1]
     rows = []
     make_full(ours, "noeviction", arguments.keys)
     ours.call("CONFIG", "SET", "maxmemory", 0)
+    settle(ours)
     steps: list[tuple[str, str | int]] = [
         ("maxmemory", 1 << 40),
         *(("maxmemory-policy", policy) for policy in policies),
@@ -110,14 +151,15 @@ def change(servers: list[ServerProcess], policies: list[str], arguments: argpars
     ]
     fill(ours, (pack([b"SET", b"key:%012d" % number, VALUE]) for number in range(arguments.keys)), "keys loaded")
     time.sleep(2)
-    with Probe(ours) as quiet:
+    with Stops(ours) as quiet:
         time.sleep(3)
-    rows.append({"change": "nothing", "p99.9": quiet.percentile(99.9), "longest": quiet.longest})
+    rows.append(quiet.row("nothing"))
     for name, value in steps:
-        with Probe(ours) as probe:
+        with Stops(ours) as probe:
             ours.call("CONFIG", "SET", name, value)
-            time.sleep(3 + arguments.keys / 250_000)
-        rows.append({"change": f"{name} {value}", "p99.9": probe.percentile(99.9), "longest": probe.longest})
+            time.sleep(0.25)
+            settle(ours)
+        rows.append(probe.row(f"{name} {value}"))
     return rows
 
 

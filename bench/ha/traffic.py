@@ -176,6 +176,14 @@ class Traffic:
             if each.ident is not None:
                 each.join(10)
 
+    def of(self, side: str) -> list[Writer]:
+        """The writers of a kind: ``stuck``, ``near`` or ``far``."""
+        return [each for each in self.writers if each.name.startswith(side)]
+
+    def last_ack(self, side: str) -> float:
+        """When a write of these was acknowledged last."""
+        return max((each.acks[-1].at for each in self.of(side) if each.acks), default=0.0)
+
     def first_ack(self, which: Callable[[Writer, Ack], bool]) -> float | None:
         """When the first write of a kind was acknowledged."""
         return min((ack.at for each in self.writers for ack in each.acks if which(each, ack)), default=None)

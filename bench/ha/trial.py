@@ -108,6 +108,8 @@ def _play(deployment: Deployment, fault_name: str, hold: float, rate: float, ver
             verdict.whole = until(deployment.is_whole, SETTLE, "a whole deployment")
         whole_at = time.monotonic()
         time.sleep(AFTER)
+        with suppress(Never):
+            until(lambda: clients.last_ack("far") > whole_at, SETTLE, "an acknowledgement")
         if deployment.kind.group and verdict.whole is None:
             _take_word(deployment, verdict)
     finally:
@@ -136,10 +138,10 @@ def _judge_times(scene: Scene, clients: Traffic, roles: Roles, whole_at: float, 
 
     first = clients.first_ack(elsewhere)
     verdict.lead = first - begun if first is not None else None
-    far = sorted(ack.at for each in clients.writers if each.name.startswith("far") for ack in each.acks)
+    far = sorted(ack.at for each in clients.of("far") for ack in each.acks)
     after = [begun, *(at for at in far if at > begun)]
     verdict.gap = max((later - one for one, later in pairwise(after)), default=0.0)
-    verdict.leads_again = bool(far) and far[-1] > whole_at
+    verdict.leads_again = clients.last_ack("far") > whole_at
     verdict.two_leaders = roles.shared()
     verdict.leaders = [(round(at - begun, 2), name) for at, name in roles.changes()]
     verdict.reads = sum(each.reads for each in clients.readers)

@@ -141,8 +141,7 @@ def xadd(session: Context, argv: list[bytes]) -> bytes | None:
     if type(stream) is not Stream or len(words) & 1:
         return _add(session, argv, _BY_TIME, words)
     keyspace = session.keyspace
-    number = stream.next_id(keyspace.clock.today())
-    stream.append(number, words, keyspace.encodings)
+    number = stream.append(keyspace.clock.today() << SEQ_BITS, words, keyspace.encodings, True)
     db.touched(key, XADD)
     return format_id(number)
 

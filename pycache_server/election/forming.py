@@ -48,6 +48,10 @@ class Forming:
             self._answers.clear()
         return Who(self._state.birth, self._round, self.known)
 
+    def alone(self) -> Durable | None:
+        """The founder of a group of one; None where there are others."""
+        return None if self._others else replace(self._state, epoch=0, whole=True, founders=self.known)
+
     def asked_by(self, sender: str, who: Who) -> Iam:
         """Another that may be in no group has asked."""
         self._note(sender, who.birth)

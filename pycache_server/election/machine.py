@@ -161,7 +161,9 @@ class Machine:
 
     def tick(self, now: float) -> None:
         """Time has passed; to be called about once a heartbeat."""
-        if self.memory is Memory.NONE:
+        if self.memory is Memory.NONE and (founder := self._forming.alone()) is not None:
+            self._belong(founder)
+        elif self.memory is Memory.NONE:
             question = self._forming.question(now)
             for seat in self.configured:
                 self._send(seat, question)
@@ -466,9 +468,12 @@ class Machine:
             return
         found = self._forming.answered(sender, message)
         if found is not None:
-            self.persist(found)
-            self.memory = Memory.WHOLE if found.whole else Memory.RECOVERING
-            self._actions.append(Log("The group has formed" if found.whole else "Promises recovered from all others"))
+            self._belong(found)
+
+    def _belong(self, found: Durable) -> None:
+        self.persist(found)
+        self.memory = Memory.WHOLE if found.whole else Memory.RECOVERING
+        self._actions.append(Log("The group has formed" if found.whole else "Promises recovered from all others"))
 
     def become_recovering(self) -> None:
         """Data that was acknowledged is lost, or about to be replaced by older: on disk before that."""

@@ -100,6 +100,14 @@ class Backlog:
             begin = offset - self._starts[place]
         return data if not begin and len(data) <= most else data[begin : begin + most]
 
+    def whole(self, offset: int) -> tuple[int, bytes]:
+        """The offset of the block in which a sealed offset lies, and all of its bytes so far: whole commands, since a
+        round appends whole ones."""
+        if offset >= self._open_start:
+            return self._open_start, b"".join(self._open)
+        place = bisect_right(self._starts, offset) - 1
+        return self._starts[place], self._blocks[place]
+
     def __len__(self) -> int:
         """How many bytes are kept."""
         return self.history.offset - self.start

@@ -114,12 +114,20 @@ class Leading:
             self.handover = None
         if not self.handover:
             self.lease.sent(self.append(entries.beat(self.epoch), now), now)
+        self._member.failback.look(self, self._member.seat, now)
+        if self._member.leading is not self:  # handed over
+            return
         for seat in self._member.peers:
             if seat not in self.followers:
                 self._member.actions.append(Send(seat, Hello(self.epoch)))
         for held in self.held.take_late(now):
             self._member.actions.append(Hangup(held.client, held.token))
         self.changes.proceed(now)
+
+    @property
+    def stream_end(self) -> int:
+        """Where the history ends."""
+        return self._log.end
 
     def is_deaf(self, follower: Follower, now: float) -> bool:
         """Whether a follower has acknowledged nothing for too long."""
@@ -270,13 +278,16 @@ class Leading:
 
     def hand_over(self, target: str, now: float) -> None:
         """Let a voter take over that is nearly up to date; Refusal if it is not, or something else is going on."""
-        follower = self.followers.get(target)
-        if follower is None or target not in self._log.voters:
+        self.check_handover(target)
+        self.handover = Handover(target, now)
+        self.maybe_give_up(now)
+
+    def check_handover(self, target: str) -> None:
+        """Refusal if a voter cannot take over now."""
+        if target not in self.followers or target not in self._log.voters:
             raise Refusal(f"{target} is no voter that follows")
         if self.handover or self.changes.pending:
             raise Refusal("another change is going on")
-        self.handover = Handover(target, now)
-        self.maybe_give_up(now)
 
     def is_overdue(self, handover: Handover, now: float) -> bool:
         """Whether a handover has held writes for too long."""

@@ -24,6 +24,7 @@ from pycache_server.election.timing import Timing
 from pycache_server.repl.actions import Close, Connect, Cut, Execute, Install, Keep, Say
 from pycache_server.repl.entries import Entry, Kind
 from pycache_server.repl.epochs import Epochs, common_end
+from pycache_server.repl.failback import Failback
 from pycache_server.repl.group_log import GroupLog
 from pycache_server.repl.leading import Leading, Verdict
 from pycache_server.repl.links import (
@@ -81,6 +82,12 @@ class Settings(NamedTuple):
     keep: int = 1 << 20
     """How many bytes of the history are kept for others."""
     priority: int = PRIORITY
+    preferred: str = ""
+    """The seat that leads when it can (preferred-leader); any, if it is empty."""
+    failback_delay: float = 5000.0
+    """For how long it must have been in step before it gets the lead back, in milliseconds."""
+    failback_interval: float = 60_000.0
+    """Between two such handovers, at least."""
 
 
 class Member:
@@ -113,6 +120,7 @@ class Member:
         self.machine = self.machine_class(
             state, settings.voters, self, self.timing, random, start, now, self.actions, settings.priority
         )
+        self.failback = Failback(settings.preferred, settings.failback_delay, settings.failback_interval)
         self.leading: Leading | None = None
         self.link: Link | None = None
         """The link to a leader."""
@@ -158,6 +166,7 @@ class Member:
         if self.link and now - max(self.machine.silent_since, self._linked_at) > self.timing.silent_link:
             self.unfollow()
         self.machine.tick(now)
+        self.failback.note_leader(self.machine.leader)
         if self.leading:
             self.leading.tick(now)
         self.log.trim(self.settings.keep)

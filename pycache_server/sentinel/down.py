@@ -75,7 +75,8 @@ def ask_others(sentinel: Sentinel, master: Master, now: int, forced: bool = Fals
         if age > 5 * sentinel.timing.ask_period:
             peer.says_down = False
             peer.leader = ""
-        if not master.s_down or not peer.connected or (age < sentinel.timing.ask_period and not forced):
+        asks = master.s_down or (master.failing_over and not master.forced)
+        if not asks or not peer.connected or (age < sentinel.timing.ask_period and not forced):
             continue
         candidate = sentinel.my_id if master.failing_over else "*"
         argv = ("SENTINEL", "is-master-down-by-addr", master.host, str(master.port), str(sentinel.epoch), candidate)

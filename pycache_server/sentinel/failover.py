@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pycache_server.sentinel import voting
+from pycache_server.sentinel import groups, voting
 from pycache_server.sentinel.actions import Persist, Run, Send
 from pycache_server.sentinel.instance import Master, Replica
 from pycache_server.sentinel.timing import MAX_DESYNC
@@ -33,8 +33,14 @@ def start(sentinel: Sentinel, master: Master, now: int) -> None:
 
 
 def start_if_needed(sentinel: Sentinel, master: Master, now: int) -> bool:
-    """Begin one where the master is objectively down and none has been tried lately. Whether it has begun."""
-    if not master.o_down or master.failing_over or not sentinel.may_nominate(master):
+    """Begin one where the master is objectively down and none has been tried lately, or where its group has another
+    leader already. Whether it has begun."""
+    if master.failing_over or not sentinel.may_nominate(master):
+        return False
+    if groups.has_moved(sentinel, master, now):
+        start(sentinel, master, now)
+        return True
+    if not master.o_down:
         return False
     if now - master.failover_started_at < 2 * master.failover_timeout:
         if master.failover_delay_logged != master.failover_started_at:
@@ -100,6 +106,8 @@ def _wait_start(sentinel: Sentinel, master: Master, now: int) -> None:
 
 
 def _select(sentinel: Sentinel, master: Master, now: int) -> None:
+    if _adopt(sentinel, master, now):
+        return
     found = candidates(sentinel, master, now)
     if not found:
         sentinel.event("warning", "-failover-abort-no-good-slave", master)
@@ -113,8 +121,25 @@ def _select(sentinel: Sentinel, master: Master, now: int) -> None:
     sentinel.event("notice", "+failover-state-send-slaveof-noone", chosen)
 
 
+def _adopt(sentinel: Sentinel, master: Master, now: int) -> bool:
+    """Let the leader that a group has elected be the promoted follower, whoever was chosen. Whether there is one."""
+    leader = groups.leader_of(master, now)
+    if leader is None:
+        return False
+    if master.promoted is not leader:
+        if master.promoted is not None:
+            master.promoted.promoted = False
+        sentinel.event("warning", "+selected-slave", leader)
+        leader.promoted = True
+        master.promoted = leader
+    promoted(sentinel, master, leader, now)
+    return True
+
+
 def _send_noone(sentinel: Sentinel, master: Master, now: int) -> None:
     assert master.promoted is not None
+    if _adopt(sentinel, master, now):
+        return
     if not master.promoted.connected:
         _abort_if_late(sentinel, master, now)
         return
@@ -148,6 +173,8 @@ def handover_refused(sentinel: Sentinel, master: Master, now: int) -> None:
 
 
 def _wait_promotion(sentinel: Sentinel, master: Master, now: int) -> None:
+    if _adopt(sentinel, master, now):
+        return
     if master.handover_at and now - master.handover_at > 2 * _handover_time(master):
         handover_refused(sentinel, master, now)
     _abort_if_late(sentinel, master, now)
@@ -168,7 +195,7 @@ def promoted(sentinel: Sentinel, master: Master, replica: Replica, now: int) -> 
     sentinel.event("warning", "+failover-state-reconf-slaves", master)
     run_reconfig(sentinel, master, "leader", "start", master.address, replica.address)
     sentinel.hello_soon(master)
-    if master.connected:  # it need not be found out that it still leads: what it acknowledges is lost from here on
+    if master.connected and not replica.in_group:  # at once: what it acknowledges from here on is lost
         order_to_follow(sentinel, master, replica.address)
 
 
@@ -176,6 +203,8 @@ def _reconf(sentinel: Sentinel, master: Master, now: int) -> None:
     assert master.promoted is not None
     busy = sum(replica.reconf in ("sent", "inprog") for replica in master.replicas.values())
     for replica in master.replicas.values():
+        if replica.in_group and not replica.promoted:
+            replica.reconf = "done"  # it follows whom it has elected
         if replica.reconf == "sent" and now - replica.reconf_at > sentinel.timing.slave_reconf_timeout:
             sentinel.event("notice", "-slave-reconf-sent-timeout", replica)
             replica.reconf = "done"

@@ -51,6 +51,10 @@ class Instance:
         self.role_reported = self.kind
         self.role_reported_at = now
         self.last_hello_at = now
+        self.in_group = False
+        """Whether it says that it is a voter of a group (groups.py)."""
+        self.led_epoch = 0
+        """The highest epoch of its group that it has said to lead."""
 
     @property
     def address(self) -> tuple[str, int]:

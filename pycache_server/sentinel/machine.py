@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
-from pycache_server.sentinel import down, failover, hello, roles, voting
+from pycache_server.sentinel import down, failover, groups, hello, roles, voting
 from pycache_server.sentinel.actions import Action, Connect, Event, Forget, Persist, Run, Send
 from pycache_server.sentinel.instance import MASTER, SENTINEL, SLAVE, Instance, Master, Peer, Replica
 from pycache_server.sentinel.timing import MAX_PENDING, TICK, Timing
@@ -147,11 +147,12 @@ class Sentinel:
     def _info_period(self, instance: Instance) -> int:
         if isinstance(instance, Replica):
             master = instance.master
-            if instance.promoted and master.failover_state == "wait_promotion":
+            awaited = instance.promoted or (instance.in_group and not instance.s_down)
+            if awaited and master.failover_state in ("select_slave", "send_slaveof_noone", "wait_promotion"):
                 return TICK // 2  # clients wait for it: at every tick
             if master.o_down or master.failing_over or instance.link_down_ms or instance.deposed:
                 return self.timing.fast_info_period
-        return self.timing.info_period
+        return min(groups.INFO_PERIOD, self.timing.info_period) if instance.in_group else self.timing.info_period
 
     def send(self, instance: Instance, argv: tuple[str, ...], tag: str = "") -> None:
         """Send a command, under the name that it has there."""
@@ -279,8 +280,10 @@ class Sentinel:
         """A master is at another address from now on: who was at the old one follows."""
         old, led = master.address, master.current_address()
         known = [each.address for each in master.replicas.values()]
+        epochs = {each.address: each.led_epoch for each in master.replicas.values()}
         self.reset(master, now, keep_peers=True)
         master.host, master.port = host, port
+        master.led_epoch = epochs.get((host, port), 0)
         for address in [*known, old]:
             if not self.same_address(address, (host, port)):
                 self.find_replica(master, *address, now).deposed = address in (old, led)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pycache_server.sentinel import failover, hello
+from pycache_server.sentinel import failover, groups, hello
 from pycache_server.sentinel.instance import MASTER, SLAVE, Instance, Master, Replica
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def learn(sentinel: Sentinel, instance: Instance, info: bytes, now: int) -> None
     instance.info_at = now
     instance.info = info
     _learn_run_id(sentinel, instance, fields, now)
+    groups.learn(instance, fields)
     role = fields.get("role", instance.role_reported)
     if isinstance(instance, Master) and role == MASTER:
         _learn_replicas(sentinel, instance, fields, now)
@@ -99,7 +100,7 @@ def _leads(sentinel: Sentinel, replica: Replica, now: int) -> None:
     if replica.promoted and master.failover_state == "wait_promotion":
         failover.promoted(sentinel, master, replica, now)
         return
-    if replica.promoted or not _looks_sane(sentinel, master, now):
+    if replica.promoted or replica.in_group or not _looks_sane(sentinel, master, now):
         return
     patience = 4 * sentinel.timing.publish_period  # that others may tell of a failover
     patient = _up_for(replica, patience, now) and now - replica.role_reported_at > patience
@@ -114,6 +115,7 @@ def _follows(sentinel: Sentinel, replica: Replica, now: int) -> None:
     master = replica.master
     if (
         not replica.reconf
+        and not replica.in_group
         and not master.failing_over
         and replica.role_reported == SLAVE
         and (replica.master_host, replica.master_port) != master.address

@@ -5,8 +5,8 @@ entries in the keyspace one full collection stops the world for 160 to 270 ms, a
 cache allocates is freed by reference counts, and no code of ours leaves a reference cycle behind in normal service, so:
 
 - automatic collection is off;
-- what is young is collected in small steps from cron, while it is little (a few ms at most), which catches the cycles
-  that libraries leave;
+- what is young is collected in small steps from cron, while it is little (a millisecond at most), which catches the
+  cycles that libraries leave;
 - then everything is frozen: moved, in a microsecond, to a generation that is never walked. Frozen objects are still
   freed by their counts.
 
@@ -21,10 +21,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 
-YOUNG_FROM = 2000
+YOUNG_FROM = 1000
 """Fewer new objects than this are left for the next step."""
-YOUNG_LIMIT = 20000
-"""More new objects than this are frozen without a look: walking them would take more than a few ms."""
+YOUNG_LIMIT = 2500
+"""More new objects than this are frozen without a look: where each is a miss of the processor's cache, walking them
+would take more than a millisecond. (A change of the eviction engine makes an entry for each key, 100,000 a second.)"""
 
 
 class Collector:

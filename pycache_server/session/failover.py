@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.args import integer
 from pycache_server.commands.registry import ADMIN, NOSCRIPT, STALE, Family
+from pycache_server.election.machine import Refusal
 from pycache_server.errors import BadSyntax, RedisError
 from pycache_server.repl.replica import State
 from pycache_server.resp.encode import OK
@@ -146,7 +147,10 @@ def failover(session: Session, argv: list[bytes]) -> Any:
         return OK
     target, milliseconds, force = _options(argv)
     if replication.hand_over is not None:
-        replication.hand_over(f"{target[0]}:{target[1]}" if target is not None else None)
+        try:
+            replication.hand_over(f"{target[0]}:{target[1]}" if target is not None else None)
+        except Refusal as refusal:
+            raise RedisError(b"ERR " + str(refusal).encode()) from None
         return OK
     if found.state:
         raise RedisError(b"ERR FAILOVER already in progress.")

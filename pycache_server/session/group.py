@@ -124,3 +124,13 @@ def _read_only(session: Session, row: Row, argv: list[bytes]) -> Any:
 
 def _no_exec(session: Session, row: Row, argv: list[bytes]) -> Any:
     raise ReadOnlyReplica if _writes(session) else MasterDown
+
+
+def part_with(session: Session) -> None:
+    """Disconnect a client at once; but who has asked for that (GROUP HANDOVER) gets its answer, unless something waits
+    before it."""
+    line = getattr(session.link, "line", None)
+    if session.is_executing and not (line is not None and line.held):
+        session.close()
+    else:
+        session.abort()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pycache_server.commands.registry import Handler
 from pycache_server.repl.backlog import Backlog
+from pycache_server.repl.field_times import lasting
 from pycache_server.repl.leader import Leader
 from pycache_server.repl.replica import Replica, State
 from pycache_server.resp.encode import HALT, NO_REPLY
@@ -61,12 +62,35 @@ class Snapshots(Protocol):
 class ReplicaLink:
     """A session that is a replica, or says that it will be."""
 
-    __slots__ = ("replica", "session", "transfer")
+    __slots__ = ("pass_on", "replica", "session", "transfer", "warned")
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.replica = Replica(_host_of(session), session.id)
         self.transfer: Transfer | None = None
+        self.pass_on: Callable[[bytes], None] = self.write
+        """Sends it whole commands of the stream, in words that it knows."""
+        self.warned = False
+
+    def suit(self) -> None:
+        """It has said what it knows, and is a replica from now on."""
+        if not self.replica.keeps_field_times:
+            self.pass_on = self._pass_on_lasting
+
+    def _pass_on_lasting(self, data: bytes) -> None:
+        self.write(self._lasting(data))
+
+    def _lasting(self, data: bytes) -> bytes:
+        """Whole commands as they are for who does not know of fields that expire."""
+        found = lasting(data)
+        if found is not data and not self.warned:
+            self.warned = True
+            self.session.core.host.log(
+                "warning",
+                f"Replica {self.replica.name} does not tell of version 7.4: it is not sent the times to live of fields "
+                "of hashes, which go from it when they are due",
+            )
+        return found
 
     def write(self, data: bytes) -> None:
         """Send it something."""
@@ -86,6 +110,10 @@ class ReplicaLink:
         backlog, replica = self.session.core.replication.backlog, self.replica
         assert backlog is not None
         while not self.session.congested and (data := backlog.since(replica.position, BITE)):
+            if not replica.keeps_field_times:
+                start, block = backlog.whole(replica.position)
+                begin = replica.position - start
+                data = self._lasting(block)[begin : begin + len(data)]
             replica.position += len(data)
             self.write(data)
 
@@ -217,7 +245,7 @@ class Leading:
             if replica.streams and not link.session.congested:
                 if replica.position == begin and size <= BITE:
                     replica.position += size
-                    link.write(fresh)
+                    link.pass_on(fresh)
                 else:
                     link.pump()
             elif replica.reads:
@@ -242,6 +270,7 @@ class Leading:
     def come(self, link: ReplicaLink, offset: int | None) -> None:
         """A session has become a replica: its stream goes on from an offset, or it needs a snapshot."""
         now = self.core.host.ticks()
+        link.suit()
         self.links.append(link)
         self.leader.add(link.replica, now, offset)
         self.core.pubsub.forget(link.session)

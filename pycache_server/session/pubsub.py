@@ -21,6 +21,7 @@ from pycache_server.commands.registry import (
 )
 from pycache_server.commands.syntax import KeySpec
 from pycache_server.errors import RedisError, bad_subcommand
+from pycache_server.repl.entries import CHANNEL
 from pycache_server.resp.encode import NO_REPLY, Push, encode2, encode3
 from pycache_server.store.glob import Matcher, compile_glob
 
@@ -207,6 +208,8 @@ def punsubscribe(session: Session, argv: list[bytes]) -> Any:
 )
 def publish(session: Session, argv: list[bytes]) -> int:
     """Send a message to a channel; return how many received it."""
+    if argv[1] == CHANNEL and not session.obeys:
+        raise RedisError(b"ERR No client may publish on the channel of the group's leaders")
     return session.core.pubsub.publish(argv[1], argv[2])
 
 

@@ -541,6 +541,11 @@ class Session(Standing):
         self.closing = True
         return HALT
 
+    @property
+    def is_executing(self) -> bool:
+        """Whether the client's commands are being executed at this moment."""
+        return self._out is not None
+
     def close(self) -> None:
         """End the connection when everything has been sent."""
         if self._out is None:

@@ -240,6 +240,9 @@ def _acting() -> list[Directive]:
         Directive("group-state-file", TEXT, "", acts=True, fixed=True),
         Directive("group-lease", Number(50, 60_000), 1000, acts=True, fixed=True),
         Directive("group-down-after", Number(100, 120_000), 1500, acts=True, fixed=True),
+        Directive("preferred-leader", TEXT, "", acts=True, fixed=True),
+        Directive("failback-delay", INT, 5000, acts=True, fixed=True),
+        Directive("failback-interval", INT, 60_000, acts=True, fixed=True),
         Directive("repl-ack", Checked(_check_level), "quorum", acts=True),
         Directive("repl-ack-timeout", Number(1, 2**31 - 1), 5000, acts=True, fixed=True),
         # who is nominated to lead a group

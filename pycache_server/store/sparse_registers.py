@@ -225,9 +225,9 @@ def expand(text: Text) -> bytes:
     Raises CorruptedHyperLogLog.
     """
     found = expand_all(text)
-    if len(found) != COUNT and not _has_end(text):
+    if len(found) != COUNT:
         raise CorruptedHyperLogLog
-    return found[:COUNT]
+    return found
 
 
 def expand_all(text: Text) -> bytes:
@@ -255,14 +255,3 @@ def runs(text: Text) -> Iterator[tuple[bytes, int, int]]:
         else:
             for byte in token[1]:
                 yield b"v" if byte & 0x80 else b"z", _value(byte), _length(byte)
-
-
-def _has_end(text: Text) -> bool:
-    """Whether the last register is the end of a run, with nothing behind it but runs of values, which Redis does not
-    look at."""
-    total = 0
-    for _, value, length in runs(text):
-        if total > COUNT or (value and total + length > COUNT):
-            break
-        total += length
-    return total == COUNT

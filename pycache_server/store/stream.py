@@ -155,13 +155,19 @@ class Stream:
             raise IdTooSmall
         return self.last_id + 1
 
-    def append(self, number: int, words: list[bytes], limits: Encodings) -> None:
-        """Add an entry with the id ``number``; ``words`` are fields and values alternately.
+    def append(self, number: int, words: list[bytes], limits: Encodings, or_next: bool = False) -> int:
+        """Add an entry with the id ``number``, or ``or_next`` the first one that is free; ``words`` are fields and
+        values alternately. Returns the id.
 
-        Raises IdTooSmall where the id is not greater than all before, EntryTooLarge.
+        Raises IdTooSmall where the id is not greater than all before, NoIdLeft, EntryTooLarge.
         """
-        if number <= self.last_id:
-            raise IdTooSmall
+        last = self.last_id
+        if number <= last:
+            if not or_next:
+                raise IdTooSmall
+            if last == LARGEST_ID:
+                raise NoIdLeft
+            number = last + 1
         if len(words) == 2:  # most entries
             field, text = words
             if field == self._field:
@@ -178,7 +184,7 @@ class Stream:
                     self.length += 1
                     self.added += 1
                     self.last_id = number
-                    return
+                    return number
             fields: tuple[bytes, ...] = (field,)
             values, size = [text], len(field) + len(text)
         else:
@@ -199,6 +205,7 @@ class Stream:
             self._field = field = node.fields[0]
             self._bound = node.body + len(field) + _COUNTS
             self._packed = len(node.ms)
+        return number
 
     @property
     def nodes(self) -> list[Node]:

@@ -145,3 +145,25 @@ def test_what_is_wrong_otherwise(client: AnyClient, words: list[str], error: str
 
 def test_the_self_test_is_passed(our_client: Client) -> None:
     assert our_client.call("PFSELFTEST") == "OK"
+
+
+@pytest.mark.parametrize("behind", [b"\x80", b"\x00", b"\x40\x00", b"\x40", b"\xff\xfd\x83"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["PFCOUNT", "k"],
+        ["PFCOUNT", "k", "none"],
+        ["PFMERGE", "k"],
+        ["PFMERGE", "d", "k"],
+        ["PFDEBUG", "GETREG", "k"],
+        ["PFDEBUG", "TODENSE", "k"],
+    ],
+)
+def test_runs_behind_the_last_register_are_refused(client: AnyClient, words: list[str], behind: bytes) -> None:
+    """Since the releases of July 2025, which check each run (Debian's 7.0.15 has that, 7.4 from 7.4.5 on); before them
+    runs of values were not looked at."""
+    value = b"HYLL\x01" + bytes(10) + b"\x80\x7f\xff" + behind
+    client.call("SET", "k", value)
+    assert error_of(client.call(*words)) == CORRUPTED
+    assert client.call("DUMP", "d") is None
+    assert client.call("STRLEN", "k") == len(value)

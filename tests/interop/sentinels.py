@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import RealRedis, free_port, require_program
+from tests.server.group_processes import Voters
 from tests.server.running import ROOT, Running, Wire
 
 NAME = "crm"
@@ -84,13 +85,21 @@ class Deployment:
 
     def __init__(self, directory: Path, nodes: list[str], sentinels: list[str], quorum: int = 2) -> None:
         self.nodes: list[Running | RealRedis] = []
+        self._start_nodes(directory, nodes)
+        first = self._first()
+        self.sentinels = [SentinelProcess(directory, kind, first, quorum) for kind in sentinels]
+        until(self.is_whole)
+
+    def _start_nodes(self, directory: Path, nodes: list[str]) -> None:
         for number, kind in enumerate(nodes):
             place = directory / f"node{number}"
             place.mkdir()
             options = self.options(number)
             self.nodes.append(Running(place, *options) if kind == "ours" else RealRedis(place, *options))
-        self.sentinels = [SentinelProcess(directory, kind, self.nodes[0].port, quorum) for kind in sentinels]
-        until(self.is_whole)
+
+    def _first(self) -> int:
+        """The port of who leads in the beginning."""
+        return self.nodes[0].port
 
     def is_whole(self) -> bool:
         """Whether all sentinels know everybody, and every follower follows."""
@@ -135,3 +144,19 @@ class Deployment:
     def stop(self) -> None:
         for each in (*self.sentinels, *self.nodes):
             each.stop()
+
+
+class GroupDeployment(Deployment):
+    """A group of our nodes, whose leader they elect, and sentinels that watch it."""
+
+    def _start_nodes(self, directory: Path, nodes: list[str]) -> None:
+        self.voters = Voters(directory, "--repl-diskless-sync-delay", "0", count=len(nodes))
+        self.nodes = list(self.voters.nodes)
+
+    def _first(self) -> int:
+        return self.voters.ports[self.voters.wait_whole()]
+
+    def restart(self, number: int) -> None:
+        """See Deployment."""
+        self.voters.restart(number)
+        self.nodes[number] = self.voters.nodes[number]

@@ -17,7 +17,7 @@ from redis.sentinel import Sentinel
 from pycache_server.cli.haproxy import Node, configuration
 from tests.conftest import free_port, require_program, some_slow
 from tests.interop.conftest import NODE
-from tests.interop.sentinels import NAME, Deployment, ask, until
+from tests.interop.sentinels import NAME, Deployment, GroupDeployment, ask, until
 
 PATIENCE = 90
 """Seconds that a failover and everything around it may take on a machine that is busy with other tests."""
@@ -121,9 +121,11 @@ def places(tmp_path: Path) -> Iterator[list[Any]]:
         each.stop()
 
 
-def begin(tmp_path: Path, places: list[Any]) -> tuple[Deployment, list[Application]]:
+def begin(
+    tmp_path: Path, places: list[Any], kind: type[Deployment] = Deployment
+) -> tuple[Deployment, list[Application]]:
     """A deployment of ours, and three applications."""
-    deployment = Deployment(tmp_path, ["ours"] * 3, ["ours"] * 3)
+    deployment = kind(tmp_path, ["ours"] * 3, ["ours"] * 3)
     places.append(deployment)
     balanced = Balanced(tmp_path, [each.port for each in deployment.nodes])
     places.append(balanced)
@@ -191,6 +193,20 @@ def test_clients_ride_through_the_deaths_of_one_leader_after_another(
 def test_planned_failovers_lose_nothing_that_was_acknowledged(tmp_path: Path, places: list[Any], times: int) -> None:
     deployment, applications = begin(tmp_path, places)
     port = ride(deployment, applications, hand_over, times)
+    for each in applications:
+        each.stop()
+        kept = [int(number) for number in ask(port, "LRANGE", each.name, "0", "-1")]
+        assert set(each.acknowledged) <= set(kept), each.name
+        assert len(kept) == len(set(kept)), each.name
+
+
+@pytest.mark.parametrize("times", some_slow([3, 20], 1))
+@pytest.mark.parametrize("failover", [kill, hand_over])
+def test_a_group_loses_nothing_that_was_acknowledged_whatever_happens_to_its_leaders(
+    tmp_path: Path, places: list[Any], failover: Callable[[Deployment, int], None], times: int
+) -> None:
+    deployment, applications = begin(tmp_path, places, GroupDeployment)
+    port = ride(deployment, applications, failover, times)
     for each in applications:
         each.stop()
         kept = [int(number) for number in ask(port, "LRANGE", each.name, "0", "-1")]

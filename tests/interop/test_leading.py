@@ -126,3 +126,22 @@ def test_a_snapshot_by_way_of_the_disk_serves_as_well(leader: Running, real: Rea
             head.call("SET", f"k{number}", "x" * 100)
         follow(follower, leader.port)
         wait_same(head, follower)
+
+
+def test_a_follower_that_knows_no_times_of_fields_hears_of_none(
+    leader: Running, real: RealRedis, tmp_path: Path
+) -> None:
+    with leader.connect() as head, wire_of(real) as follower:
+        follow(follower, leader.port)
+        head.call("HSET", "h", "f", "v", "g", "w", "rest", "x")
+        head.call("HPEXPIRE", "h", 100_000, "FIELDS", 1, "f")
+        head.call("HPERSIST", "h", "FIELDS", 1, "f")
+        for words in (("MULTI",), ("INCR", "n"), ("HPEXPIRE", "h", 300, "FIELDS", 2, "f", "g"), ("EXEC",)):
+            head.call(*words)
+        wait_for(lambda: info(follower)["master_repl_offset"] == info(head)["master_repl_offset"], "in step")
+        assert follower.call("GET", "n") == "1"
+        wait_for(lambda: follower.call("HKEYS", "h") == ["rest"], "the fields go")
+        wait_same(head, follower)
+        assert info(follower, "stats").get("unexpected_error_replies", "0") == "0"
+    assert "to its master" not in (tmp_path / "real" / "redis.log").read_text(errors="replace")
+    assert leader.log().count("is not sent the times to live of fields of hashes") == 1

@@ -154,6 +154,45 @@ def test_without_a_follower_that_could_lead_a_failover_is_given_up() -> None:
     town.until(town.settled, 40_000)
 
 
+def elect(town: Town, leader: int, epoch: int) -> None:
+    """The group of all servers that live has another leader."""
+    for address, server in town.servers.items():
+        if server.alive:
+            server.group_epoch = epoch
+            server.leader = None if address == ("node", leader) else ("node", leader)
+
+
+def test_a_leader_that_its_group_has_elected_is_adopted_soon_and_nobody_is_told_to_follow() -> None:
+    town = Town(2)
+    elect(town, 1, 1)
+    town.until(town.met, 20_000)
+    for epoch, leader in ((2, 3), (3, 1), (4, 2)):
+        town.events.clear()
+        elect(town, leader, epoch)
+        town.until(lambda leader=leader: town.names() == {("node", leader)}, 4000)  # type: ignore[misc]
+        town.run(500)
+        assert len(heard(town, "+switch-master")) == 3
+    town.run(30_000)
+    assert town.names() == {("node", 2)}
+    assert not any(server.told for server in town.servers.values())
+
+
+def test_where_a_group_elects_another_one_than_was_nominated_that_one_is_adopted() -> None:
+    town = Town(3)
+    elect(town, 1, 1)
+    town.until(town.met, 20_000)
+    town.servers["node", 2].priority = 1
+    town.run(2000)
+    town.servers["node", 1].alive = False
+    town.until(lambda: bool(town.servers["node", 2].told), 10_000)
+    assert town.servers["node", 2].told == [("NO", "ONE")]
+    elect(town, 3, 2)
+    town.until(lambda: town.names() == {("node", 3)}, 2000)
+    town.servers["node", 1].alive, town.servers["node", 1].leader = True, ("node", 3)
+    town.until(town.settled, 10_000)
+    assert not town.servers["node", 3].told
+
+
 def test_a_clock_that_jumps_stops_all_decisions_for_a_while() -> None:
     town = met()
     watch = town.watches["sentinel", 101]

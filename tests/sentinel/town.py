@@ -34,10 +34,18 @@ class Server:
         self.alive = True
         self.hands_over = True
         """Whether it knows FAILOVER."""
+        self.group_epoch = 0
+        """Of a group that it belongs to: what it has promised."""
+        self.told: list[tuple[str, ...]] = []
+        """What it was told to follow."""
         self.listeners: list[tuple[Watch, Instance]] = []
 
     def info(self, town: Town) -> bytes:
         """Its INFO."""
+        group = f"\r\ngroup_epoch:{self.group_epoch}" if self.group_epoch else ""
+        return self._role(town) + group.encode()
+
+    def _role(self, town: Town) -> bytes:
         if self.leader is None:
             replicas = [each for each in town.servers.values() if each.leader == self.address and each.alive]
             lines = [f"slave{n}:ip={r.address[0]},port={r.address[1]},state=online" for n, r in enumerate(replicas)]
@@ -223,6 +231,8 @@ class Town:
             self._publish(watch, server, action.to)
             return 1
         if name == "SLAVEOF":
+            server.told.append(action.argv[1:])
+        if name == "SLAVEOF" and not server.group_epoch:
             leader = None if action.argv[1] == "NO" else (action.argv[1], int(action.argv[2]))
             server.leader = None if leader == server.address else leader
         if name == "FAILOVER":

@@ -157,6 +157,20 @@ def test_what_a_busy_disk_has_not_taken_can_be_cut(play: Callable[..., VoterApp]
     assert get(found, "k") == b"1" and get(found, "j") == b"1"
 
 
+def test_after_a_cut_the_file_says_at_once_that_not_all_of_it_is_synced(play: Callable[..., VoterApp]) -> None:
+    async def scene(app: VoterApp, disk: Disk) -> None:
+        voter = app.voter
+        end = voter.log.end
+        app.settings.values["appendfsync"] = "everysec"
+        app.aof.appending.configure()
+        voter.keep(commands(1, "SET k 1"))
+        voter.cut(end)
+        disk.room = 0
+        voter.keep(mark(2, SEAT))  # which is acknowledged, as everysec wants it, and lost by a kill
+
+    assert play(scene, appendfsync="always").voter.saved is None
+
+
 def test_a_rewrite_that_finds_no_room_leaves_the_file_as_it_was(play: Callable[..., VoterApp]) -> None:
     async def scene(app: VoterApp, disk: Disk) -> None:
         app.voter.keep(commands(1, "SET k 1"))

@@ -673,9 +673,10 @@ def test_nothing_is_kept_behind_the_clean_end_of_a_file(tmp_path: Path) -> None:
         assert old.shut_down()
         old.voter.keep(beat(1))
         await old.stop()
-        for call in (lambda: old.voter.journal.keep((beat(1),)), lambda: old.voter.journal.cut(0)):
-            with pytest.raises(OSError, match="clean end"):
-                call()
+        with pytest.raises(OSError, match="clean end"):
+            old.voter.journal.keep((beat(1),))
+        with pytest.raises(OSError, match="clean end"):
+            old.voter.journal.cut(0)
         app = await open_voter(tmp_path, **EVERYSEC)
         assert is_whole(app, old)
         await kill(app)
@@ -691,6 +692,19 @@ def test_a_clean_end_that_does_not_save_is_a_loss(tmp_path: Path, options: tuple
         old.voter.execute()
         app = await again(old, clean=True, options=options)
         assert app.voter.saved is None and get(app, "a") == b"1"
+        await kill(app)
+
+    run(test())
+
+
+def test_a_dump_of_before_an_image_is_not_taken_for_one_of_after_it(tmp_path: Path) -> None:
+    async def test() -> None:
+        old = await led(tmp_path)
+        assert old.saves.save()
+        image, data = await image_of(tmp_path / "other", old.core.replication.history.offset)
+        await install(old, image, data, None)
+        app = await again(old, clean=True, options=("nosave",))
+        assert app.voter.saved is None
         await kill(app)
 
     run(test())

@@ -45,6 +45,8 @@ class Life:
         self.epoch = 1
         self.images = 0
         self.losses = 0
+        self.dumped_at = -1
+        """The offset of the data set that dump.rdb holds."""
         self.before: GroupLog | None = None
         """The history before the last start."""
 
@@ -64,7 +66,7 @@ class Life:
         return self.app.voter.log
 
     async def start(self) -> None:
-        self.before = self.log if self.app else None
+        self.before, self.dumped_at = self.log if self.app else None, -1
         options = self.options if self.appends else {**self.options, "appendonly": "no"}
         self.app = await open_voter(self.directory, **{"appendonly": "yes", **options})
         self.stream.reset()
@@ -164,6 +166,7 @@ class Life:
 
     async def save(self) -> None:
         assert self.app.saves.save()
+        self.dumped_at = self.app.core.replication.history.offset
 
     async def policy(self) -> None:
         self.options["appendfsync"] = self.chance.choice(["always", "everysec", "no"])
@@ -195,6 +198,7 @@ class Life:
         voter.epoch = self.epoch
         voter.promise(True)
         self.base, self.entries = {0: [self.numbers]}, []
+        self.dumped_at = -1
         self.stream.reset()
         self.app.voter.runs.run([[b"SELECT", b"0"]])  # type: ignore[union-attr]
 
@@ -216,10 +220,14 @@ class Life:
 
     async def end(self) -> None:
         options = self.chance.choice([("save",), ("nosave",)])
+        offset = self.app.core.replication.history.offset
+        is_saved = options == ("save",) or self.dumped_at == offset
         assert self.app.shut_down(options)
+        left = (self.directory / "group-test.saved").exists()
         await self.app.stop()
         await self.start()
-        await self.check(self.appends or options == ("save",))
+        assert self.appends or is_saved == left
+        await self.check(self.appends or is_saved)
 
 
 def lists_of(app: App) -> Lists:

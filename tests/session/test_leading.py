@@ -348,3 +348,46 @@ def test_failover_wants_a_replica_that_is_there(client: Client, world: World, sn
     assert error_of(client.call("FAILOVER", "TO", "h", 1)) == "ERR FAILOVER target HOST and PORT is not a replica."
     assert "requires both a timeout" in error_of(client.call("FAILOVER", "FORCE"))
     assert error_of(client.call("FAILOVER", "TIMEOUT", 0)) == "ERR FAILOVER timeout must be greater than 0"
+
+
+def test_who_does_not_know_of_fields_that_expire_gets_pings_of_the_same_length(
+    world: World, client: Client, snapshots: InOnePiece
+) -> None:
+    old = replica_of(world)
+    new = world.connect(decode=False)
+    new.send(pack("REPLCONF", "capa", "eof", "capa", "psync2") + pack("REPLCONF", "version", "7.4.1"))
+    new.send(pack("PSYNC", "?", -1))
+    ack(new, 0)
+    new.raw = b""
+    client.call("HSET", "h", "f", "v", "g", "w")
+    client.call("HPEXPIRE", "h", 5000, "FIELDS", 1, "f")
+    client.call("HPERSIST", "h", "FIELDS", 1, "f")
+    client.call("MULTI")
+    client.call("SET", "a", "1")
+    client.call("HPEXPIRE", "h", 5000, "FIELDS", 1, "g")
+    client.call("EXEC")
+    assert new.raw.count(b"HPEXPIREAT") == 2
+    assert b"HPEXPIREAT" not in old.raw and b"HPERSIST" not in old.raw
+    assert len(old.raw) == len(new.raw)
+    assert old.raw.count(b"PING") == 3
+    assert sum("is not sent the times to live of fields" in text for _, text in world.host.messages) == 1
+    old.raw = b""
+    world.advance(6)
+    client.call("HGET", "h", "g")
+    assert pack("HDEL", "h", "g") in old.raw
+
+
+def test_the_same_holds_for_what_a_replica_has_missed(world: World, client: Client, snapshots: InOnePiece) -> None:
+    old = replica_of(world)
+    client.call("HSET", "h", "f", "v")
+    offset = world.core.replication.history.offset
+    old.close()
+    for number in range(3000):
+        client.call("SET", f"key {number}", "v" * 20)
+        if not number % 100:
+            client.call("HPEXPIRE", "h", 50_000 + number, "FIELDS", 1, "f")
+    again = replica_of(world, 7000, world.core.replication.history.id, offset + 1)
+    missed = again.raw.partition(b"\r\n")[2]
+    assert len(missed) == world.core.replication.history.offset - offset
+    assert b"HPEXPIREAT" not in missed
+    assert missed.count(b"PING") == 30

@@ -208,12 +208,10 @@ class GroupAppending(Appending):
             if not self.settle():
                 raise self.error or OSError(0, "it cannot be written")
             file.end_at(self._find(file.path, end))
+            self._size = file.size
+            self.go_on()  # the line that said so may be gone, and what comes may be acknowledged before it is written
         except OSError as error:
             self._die(f"Can't drop from the AOF what the leader does not have: {error.strerror}. Exiting...")
-        self._size = file.size
-        line = mode_bytes(self._policy == "always")  # what said that may be gone
-        self._buffer.append(line)
-        self._size += len(line)
 
     def _find(self, path: Path, end: int) -> int:
         """Where in the file an offset of the history is.

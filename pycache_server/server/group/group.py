@@ -150,6 +150,9 @@ class Group:
             settings["repl-ack-timeout"],
             settings["repl-backlog-size"],
             settings["replica-priority"],
+            settings["preferred-leader"],
+            settings["failback-delay"],
+            settings["failback-interval"],
         )
         self.pictures = Pictures(self.app, lambda: self.member.log, self.catch_up)
         start = core.host.token(16).decode()
@@ -423,7 +426,7 @@ class Group:
         closed = 0
         for session in list(core.sessions.values()):
             if session.kind() in ("normal", "pubsub") and session.id not in self.post.senders:
-                session.abort()
+                gates.part_with(session)
                 closed += 1
         self.app.log.write("notice", f"Group: this node leads no more; {closed} clients are disconnected")
 
@@ -593,13 +596,22 @@ _DISK: Final = "group-state"
 
 
 def timing_of(lease: int, down_after: int) -> Timing:
-    """The times of a group, in milliseconds: everything else follows from two of them."""
+    """The times of a group, in milliseconds: everything else follows from two of them.
+
+    Raises ValueError where these do not go together.
+    """
     usual = Timing()
     scale = down_after / usual.down_after
-    return Timing(
+    found = Timing(
         heartbeat=min(usual.heartbeat, lease / 10),
         lease=float(lease),
         down_after=float(down_after),
         spread=usual.spread * scale,
         silent_link=usual.silent_link * scale,
     )
+    if found.promise >= down_after:
+        raise ValueError(
+            f"group-lease is too long: with the drift of clocks {found.promise:.0f} ms, and group-down-after is only "
+            f"{down_after} ms"
+        )
+    return found

@@ -103,8 +103,7 @@ class Journal:
         self._place = Place(0, (), voters)  # of the keyspace, while there is no log
         self._worker = Worker("group-image", app.loop.call_soon_threadsafe)
         self._numbers = itertools.count()
-        self._saved_as = ""  # the token of the last dump.rdb that was begun
-        self._saved_at = -1
+        self._dumped: Place | None = None  # of the last dump.rdb that was begun, while it is of this history
         aof = app.aof
         self.file = aof.appending = aof.make_appending(GroupAppending)
         aof.on_reload = _refuse_reload
@@ -184,7 +183,7 @@ class Journal:
         Raises CannotLoad, OSError.
         """
         self._stale = self._is_foreign = False
-        self.remains = None
+        self.remains = self._dumped = None
         self._begin_at(saved)
         if self._app.aof.state != OFF:
             self._rebase(self._place, None)
@@ -256,7 +255,7 @@ class Journal:
         if dropped:
             self._keep_dropped(dropped, first)
         self._stale = False
-        self.remains = None
+        self.remains = self._dumped = None
         self.file.end = image.end
         if self._app.aof.state == OFF:
             return
@@ -289,7 +288,7 @@ class Journal:
             core.feed.audience = audience
         app.saves.forget_changes()
         self._stale = False
-        self.remains = None
+        self.remains = self._dumped = None
         if app.aof.state == OFF:
             return
         try:
@@ -376,7 +375,7 @@ class Journal:
             return ()
         place, _ = self._where()
         if kind == FILE:
-            self._saved_as, self._saved_at = place.token, place.end
+            self._dumped = place
         return aux_of_place(place)
 
     # The end
@@ -393,11 +392,12 @@ class Journal:
         if app.aof.state != OFF:
             self.file.ends_cleanly = self._is_over = True
             return True
-        if self._saved_at != self._core.replication.history.offset:
+        dumped = self._dumped
+        if dumped is None or dumped.end != self._core.replication.history.offset:
             return False
-        if not names_token(app.saves.path, self._saved_as):
+        if not names_token(app.saves.path, dumped.token):
             return False
-        remainder = Remainder(saved, self._saved_as, select(self.stream_db()))
+        remainder = Remainder(saved, dumped.token, select(self.stream_db()))
         try:
             write_remainder(self._remainder, remainder)
         except OSError as error:

@@ -5,6 +5,7 @@ Nobody orders a voter about: each of these is a wish that the member fulfils as 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from pycache_server.election.machine import Memory, Refusal
 from pycache_server.repl.member import Member, Saved
 
 if TYPE_CHECKING:
+    from pycache_server.repl.leading import Leading
     from pycache_server.server.group.group import Group
 
 
@@ -56,9 +58,19 @@ class Orders:
             found = target or self._best(leading)
             if found is None:
                 raise Refusal("no voter follows that may lead")
-            leading.hand_over(found, now)
+            leading.check_handover(found)
+            # a moment later, so that who asks for it gets an answer before clients are disconnected
+            self._group.core.host.defer(lambda: self._hand_over(leading, found))
 
         self.operate(go)
+
+    def _hand_over(self, leading: Leading, target: str) -> None:
+        def go(member: Member, now: float) -> None:
+            if member.leading is leading:
+                leading.hand_over(target, now)
+
+        with contextlib.suppress(Refusal):  # something else has come in between
+            self.operate(go)
 
     def change(self, what: Callable[[Any, int, float], None]) -> None:
         """Change who votes. Raises Refusal."""

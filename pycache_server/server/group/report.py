@@ -16,6 +16,7 @@ def info_of(group: Group) -> Iterator[tuple[str, Any]]:
     yield "group_seat", group.seat
     yield "group_voters", ",".join(group.voters)
     yield "group_leader", group.leader or ""
+    yield "group_preferred_leader", group.app.settings["preferred-leader"]
     yield "group_epoch", group.epoch
     yield "group_commit_offset", group.member.log.commit if begun else 0
     yield "group_end_offset", group.end

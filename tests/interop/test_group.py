@@ -1,0 +1,358 @@
+"""Groups of voters, as they are run: three commands, and what happens to them."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pycache_server.repl.entries import CHANNEL
+from tests.conftest import RealRedis, free_port
+from tests.interop.following import info, wait_for
+from tests.interop.groups import Group, Voter, Writer
+from tests.server.running import Wire
+
+pytestmark = pytest.mark.interop
+
+ALWAYS = ("--appendonly", "yes", "--appendfsync", "always")
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Iterator[Group]:
+    with Group(tmp_path) as group:
+        yield group
+
+
+def ended(group: Group, writer: Writer) -> None:
+    """Nothing that was acknowledged is lost, and all hold the same."""
+    writer.wait_more()
+    writer.stop()
+    group.wait_same()
+    with group.leader().connect() as wire:
+        assert writer.lost(wire.call) == []
+
+
+# The beginning.
+
+
+def test_three_commands_are_a_group_that_elects_and_serves(group: Group) -> None:
+    leader = group.leader()
+    assert leader.call("SET", "k", "v") == "OK"
+    assert leader.call("GET", "k") == "v"
+    group.wait_whole()
+    for follower in group.followers():
+        wait_for(lambda follower=follower: follower.call("GET", "k") == "v", "it there")
+        assert str(follower.call("SET", "k", "w")).startswith("READONLY")
+        assert follower.call("ROLE")[:3] == ["slave", "127.0.0.1", leader.port]
+    found = leader.info()
+    assert (found["role"], found["connected_slaves"], found["sync_state"]) == ("master", "2", "leader")
+    assert {found["slave0"].split(",")[1], found["slave1"].split(",")[1]} == {
+        f"port={each.port}" for each in group.followers()
+    }
+
+
+def test_a_group_of_one_needs_nobody(tmp_path: Path) -> None:
+    with Group(tmp_path, 1) as group:
+        assert group.leader().call("SET", "k", "v") == "OK"
+
+
+def test_who_holds_data_of_no_group_does_not_form_one_in_silence(tmp_path: Path) -> None:
+    with Group(tmp_path, 3, "--dbfilename", "old.rdb", start=False) as group:
+        holder = group.voters[0]
+        redis = RealRedis(holder.directory, "--dbfilename", "old.rdb")
+        try:
+            with Wire(("127.0.0.1", redis.port)) as wire:
+                wire.call("SET", "old", "data")
+                assert wire.call("SAVE") == "OK"
+        finally:
+            redis.stop()
+        for voter in group.voters:
+            voter.start()
+        wait_for(lambda: "holds data and belongs to no group" in holder.log(), "a warning")
+        assert str(holder.call("GET", "old")).startswith("MASTERDOWN")
+        assert holder.call("GROUP", "BOOTSTRAP", "FROM", holder.seat) == "OK"
+        assert group.leader().call("GET", "old") == "data"
+        group.wait_same()
+
+
+# What clients see.
+
+
+def test_a_write_without_a_majority_is_never_acknowledged_and_the_leader_steps_aside(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    for follower in group.others(leader):
+        follower.send(signal.SIGSTOP)
+    with leader.connect() as wire, pytest.raises(ConnectionError):
+        wire.call("SET", "k", "v")  # held until its time is up, and then the connection is closed
+    assert str(leader.call("SET", "k", "w")).startswith("READONLY")
+    assert str(leader.call("GET", "k")).startswith("MASTERDOWN")
+    assert str(leader.call("PING")).startswith("ISOLATED")
+    found = leader.info()
+    assert (found["role"], found["sync_state"], found["master_host"]) == ("slave", "isolated", "")
+    assert leader.call("ROLE")[0] == "slave"
+    for follower in group.others(leader):
+        follower.send(signal.SIGCONT)
+    assert group.leader().call("SET", "k", "x") == "OK"
+
+
+def test_a_client_chooses_when_its_replies_leave(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    with leader.connect() as wire:
+        for level in ("async", "one", "2", "quorum", "all", "default"):
+            assert wire.call("CLIENT", "ACK", level) == "OK"
+            assert wire.call("SET", "k", level) == "OK"
+        assert str(wire.call("CLIENT", "ACK", "most")).startswith("ERR CLIENT ACK must be")
+        wire.call("CLIENT", "ACK", "3")
+        assert str(wire.call("SET", "k", "too many")).startswith("NOREPLICAS")
+        assert wire.call("GET", "k") == "default"
+
+
+def test_the_order_of_a_connection_is_kept_at_every_level(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    with leader.connect() as wire:
+        for round_ in range(50):
+            wire.send(b"CLIENT ACK %s\r\nINCR n\r\nGET n\r\nPING %d\r\n" % ((b"all", b"async")[round_ % 2], round_))
+        for round_ in range(50):
+            assert [wire.read() for _ in range(4)] == ["OK", round_ + 1, str(round_ + 1), str(round_)]
+
+
+def test_transactions_scripts_and_blocked_clients_are_acknowledged_as_one(group: Group) -> None:
+    leader = group.leader()
+    with leader.connect() as wire, leader.connect() as waiting:
+        waiting.send(b"BLPOP list 0\r\n")
+        wait_for(lambda: info(wire, "clients")["blocked_clients"] == "1", "a blocked client")
+        wire.call("MULTI")
+        wire.call("RPUSH", "list", "a", "b")
+        wire.call("SELECT", "3")
+        wire.call("SET", "other", "1")
+        assert wire.call("EXEC") == [2, "OK", "OK"]
+        assert waiting.read() == ["list", "a"]
+        assert wire.call("EVAL", "redis.call('set', KEYS[1], 'x') return 7", 1, "script") == 7
+        assert wire.call("WAIT", 2, 0) == 2
+    group.wait_same()
+
+
+def test_nobody_publishes_where_leaders_speak(group: Group) -> None:
+    leader = group.leader()
+    with leader.connect() as wire:
+        assert str(wire.call("PUBLISH", CHANNEL, "beat 9")).startswith("ERR")
+        assert str(wire.call("EVAL", "return redis.call('publish', KEYS[1], 'mark 9 x y')", 1, CHANNEL)).startswith(
+            "ERR"
+        )
+        wire.call("MULTI")
+        wire.call("PUBLISH", CHANNEL, "beat 9")
+        assert str(wire.call("EXEC")[0]).startswith("ERR")
+    assert leader.call("SET", "k", "v") == "OK"
+
+
+# Strangers.
+
+
+def test_a_stranger_is_refused_and_changes_nothing(group: Group) -> None:
+    leader = group.leader()
+    epoch = leader.info()["group_epoch"]
+    with leader.connect() as wire:
+        wire.send(b"GROUP TELL nonsense\r\n")
+        with pytest.raises(ConnectionError):
+            wire.read()
+    wait_for(lambda: "is refused" in leader.log(), "a line in the log")
+    with leader.connect() as wire:
+        reply = wire.call("GROUP", "LINK", "1", group.others(leader)[0].seat, leader.seat, "a" * 32)
+        assert "LINK" in str(reply)
+        wire.send(b"*2\r\n$5\r\nproof\r\n$64\r\n" + b"0" * 64 + b"\r\n")
+        assert wire.read_bytes() == b""
+    assert leader.info()["group_epoch"] == epoch
+    assert leader.call("SET", "k", "v") == "OK"
+
+
+# Faults.
+
+
+def test_a_killed_leader_loses_nothing_and_comes_back_as_a_follower(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    writer = Writer(group)
+    writer.start()
+    writer.wait_more()
+    leader.end()
+    group.leader(but=leader)
+    writer.wait_more()
+    leader.start()
+    wait_for(lambda: leader.info().get("sync_state") == "in-sync", "its return")
+    ended(group, writer)
+
+
+def test_a_leader_that_comes_back_empty_at_once_empties_nobody(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    writer = Writer(group)
+    writer.start()
+    writer.wait_more()
+    leader.end()
+    leader.start()
+    group.leader()
+    ended(group, writer)
+
+
+def test_a_paused_leader_loses_nothing(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    writer = Writer(group)
+    writer.start()
+    writer.wait_more()
+    leader.send(signal.SIGSTOP)
+    group_without = group.others(leader)
+    wait_for(lambda: any(each.info().get("role") == "master" for each in group_without), "another leader")
+    leader.send(signal.SIGCONT)
+    wait_for(lambda: leader.info().get("role") == "slave", "a demotion")
+    ended(group, writer)
+
+
+def test_a_leader_that_ends_hands_over_first(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    writer = Writer(group)
+    writer.start()
+    writer.wait_more()
+    assert leader.end(signal.SIGTERM) == 0
+    assert "Handed epoch" in leader.log()
+    group.leader(but=leader)
+    leader.start()
+    ended(group, writer)
+
+
+def test_a_handover_moves_the_lead_and_loses_nothing(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    writer = Writer(group)
+    writer.start()
+    writer.wait_more()
+    target = group.others(leader)[0]
+    wait_for(lambda: leader.call("GROUP", "HANDOVER", target.seat) == "OK", "a handover")
+    wait_for(lambda: target.info().get("role") == "master", "the target leads")
+    ended(group, writer)
+
+
+def test_an_order_to_follow_is_not_obeyed_but_asked(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    follower = group.others(leader)[0]
+    assert leader.call("REPLICAOF", "127.0.0.1", follower.port) == "OK"
+    assert leader.call("SET", "k", "v") == "OK"
+    assert group.leader() is leader
+
+
+# What outlives a restart.
+
+
+def test_with_appendfsync_always_a_group_that_was_killed_leads_again_by_itself(tmp_path: Path) -> None:
+    with Group(tmp_path, 3, *ALWAYS) as group:
+        group.leader()
+        writer = Writer(group)
+        writer.start()
+        writer.wait_more(100)
+        for voter in group.voters:
+            voter.end()
+        for voter in group.voters:
+            voter.start()
+        group.leader()
+        ended(group, writer)
+
+
+def test_a_group_in_memory_that_was_killed_waits_for_a_word(tmp_path: Path) -> None:
+    with Group(tmp_path, 3, "--appendonly", "yes") as group:
+        group.leader().call("SET", "k", "v")
+        group.wait_same()
+        for voter in group.voters:
+            voter.end()
+        for voter in group.voters:
+            voter.start()
+        wait_for(lambda: group.states() == ["recovering"] * 3, "recovering")
+        first = group.voters[0]
+        assert str(first.call("PING")).startswith("RECOVERING")
+        assert str(first.call("GROUP", "BOOTSTRAP", "FROM", group.voters[1].seat)).startswith("ERR This is")
+        assert first.call("GROUP", "BOOTSTRAP") == "OK"
+        assert group.leader().call("GET", "k") == "v"
+        group.wait_same()
+
+
+# Learners.
+
+
+def test_a_real_redis_follows_a_group_and_goes_on_at_the_next_leader(group: Group, tmp_path: Path) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    leader.call("SET", "k", "v")
+    directory = tmp_path / "learner"
+    directory.mkdir()
+    redis = RealRedis(directory, "--repl-timeout", "5")
+    try:
+        with Wire(("127.0.0.1", redis.port)) as wire:
+            wire.call("REPLICAOF", "127.0.0.1", leader.port)
+            wait_for(lambda: wire.call("GET", "k") == "v", "it there")
+            assert leader.info()["connected_slaves"] == "2"
+            assert "learner0" in leader.info()
+            wait_for(lambda: leader.call("GROUP", "HANDOVER") == "OK", "a handover")
+            another = group.leader(but=leader)
+            wire.call("REPLICAOF", "127.0.0.1", another.port)
+            assert another.call("SET", "k", "w") == "OK"
+            wait_for(lambda: wire.call("GET", "k") == "w", "it there")
+            assert another.info()["role"] == "master"
+            wait_for(lambda: wire.call("DEBUG", "DIGEST") == another.call("DEBUG", "DIGEST"), "the same")
+    finally:
+        redis.stop()
+
+
+# Failback.
+
+
+def test_the_preferred_leader_leads_again_by_itself_when_it_is_well(tmp_path: Path) -> None:
+    options = ("--failback-delay", "500", "--failback-interval", "2000")
+    with Group(tmp_path, 3, *options, preferred=0) as group:
+        preferred = group.voters[0]
+        wait_for(lambda: preferred.info().get("role") == "master", "the preferred leader")
+        group.wait_whole()
+        writer = Writer(group)
+        writer.start()
+        writer.wait_more()
+        preferred.end()
+        group.leader(but=preferred)
+        preferred.start()
+        wait_for(lambda: preferred.info().get("role") == "master", "the preferred leader, again")
+        ended(group, writer)
+        assert preferred.info()["group_preferred_leader"] == preferred.seat
+
+
+# Configurations that cannot be.
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--group-voters", "127.0.0.1:{port}"), "needs a group-secret"),
+        (("--group-voters", "127.0.0.1:1", "--group-secret", "x"), "Set group-seat"),
+        (("--group-voters", "nonsense", "--group-secret", "x"), "is not host:port"),
+        (
+            ("--group-voters", "127.0.0.1:{port}", "--group-secret", "x", "--replicaof", "127.0.0.1 1"),
+            "exclude each other",
+        ),
+        (
+            ("--group-voters", "127.0.0.1:{port}", "--group-secret", "x", "--group-lease", "1500"),
+            "group-lease",
+        ),
+    ],
+)
+def test_a_configuration_that_makes_no_voter_is_an_error(
+    tmp_path: Path, options: tuple[str, ...], problem: str
+) -> None:
+    port = free_port()
+    voter = Voter(tmp_path, port, tuple(word.format(port=port) for word in options))
+    voter.start()
+    assert voter.process is not None
+    assert voter.process.wait(timeout=20) != 0
+    assert problem in voter.log()
