@@ -93,6 +93,7 @@ def _started(network: Network, name: str) -> Deployment:
 
 def _play(deployment: Deployment, fault_name: str, hold: float, rate: float, verdict: Verdict) -> None:
     near, far = deployment.network.place("near"), deployment.network.place("far")
+    until(deployment.leader, 20, "a leader")  # on a busy machine it may just be changing
     leader = deployment.leader()
     assert leader is not None
     followers = [each for each in deployment.nodes if each is not leader]
