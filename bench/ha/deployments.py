@@ -79,7 +79,7 @@ class Deployment:
             self._start_nodes()
             if self.kind.sentinels:
                 self._start_watchers()
-            until(self.is_whole, 40, f"a whole deployment {self.name}")
+            until(self.is_whole, 60, f"a whole deployment {self.name}")
         except BaseException:
             self.stop()
             raise
