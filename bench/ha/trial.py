@@ -107,12 +107,12 @@ def _play(deployment: Deployment, fault_name: str, hold: float, rate: float, ver
         ended = time.monotonic()
         with suppress(Never):
             verdict.whole = until(deployment.is_whole, SETTLE, "a whole deployment")
+        if deployment.kind.group and verdict.whole is None:
+            _take_word(deployment, verdict)
         whole_at = time.monotonic()
         time.sleep(AFTER)
         with suppress(Never):
             until(lambda: clients.last_ack("far") > whole_at, SETTLE, "an acknowledgement")
-        if deployment.kind.group and verdict.whole is None:
-            _take_word(deployment, verdict)
     finally:
         clients.stop()
         roles.stop()
