@@ -417,6 +417,7 @@ class Group:
         self.is_in_office = False
         self.lease_ends = 0.0
         core = self.core
+        self.app.outbox.flush()  # what was committed in this turn leaves before its connection ends
         core.replication.become_follower(self.following)
         self.following.begin()
         self.pictures.forget()
