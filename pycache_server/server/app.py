@@ -144,6 +144,8 @@ class App:
         await self.listen()
         if self.settings["group-voters"]:
             self._join_group()
+        elif self.settings["coordinator"] != "builtin":
+            raise apply.CannotApply(f"coordinator {self.settings['coordinator']} needs group-voters: it is for groups")
         if self.collector is not None:
             self.core.keyspace.on_table = make_known
             self.collector.start()
@@ -232,6 +234,7 @@ class App:
         self.migrations.close()
         self.follow.stop()
         if self.group is not None:
+            await self.group.coordinator.stop()
             self.group.stop()
         await self.close_listeners()
         for session in list(self.core.sessions.values()):
