@@ -109,6 +109,10 @@ class MasterDown(Rejection):
     text = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
 
 
+class NoHistory(Rejection):
+    text = b"NOHISTORY This server has started without data that its replicas still have, and serves nobody."
+
+
 class Loading(Rejection):
     text = b"LOADING Redis is loading the dataset in memory"
 

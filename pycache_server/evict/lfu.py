@@ -38,7 +38,7 @@ from __future__ import annotations
 from math import exp2, log2, sqrt
 
 from pycache_server.evict.base import Engine, Surroundings
-from pycache_server.evict.history import History
+from pycache_server.evict.history import NOTE_BITS, History
 from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry, Ring
 
 HALF_LIFE = 8
@@ -60,22 +60,24 @@ _LEVELS = 8
 _MOST_MOVES = LONGEST_WALK // 2
 _SCALE = 64
 """Steps of a level in a ghost's note."""
-_NOTE_BITS = 31
-_NOTE_MASK = (1 << _NOTE_BITS) - 1
-_HALF = 1 << _NOTE_BITS - 1
+_NOTE_MASK = (1 << NOTE_BITS) - 2
+_HALF = 1 << NOTE_BITS - 1
+_NOTE_STEP = -0.5 / _SCALE
+_MOST_HIGHER = 64 / _NOTE_STEP
+"""Nobody can have been hit so often that a level is so much higher than that of a newcomer: such a note is so old that
+it has come round."""
 _CREDIT = [1 - exp2(-ticks / TICKS) for ticks in range(64)]
 """What a hit counts so many ticks after the last one; later ones count 1."""
 _LAST = len(_CREDIT)
 _LONGEST_TIME = 512.0
 """Half-lives until the weights of hits begin anew."""
-_ROUNDING = 1e-9
 _INITIAL = 5
 """What OBJECT FREQ answers for a new key."""
 
 
 class LfuEntry(LinkedEntry):
     """``worth`` is the sum of the weights of the accesses that counted, of which the last was in the tick ``mark``;
-    ``hits`` that of all accesses, for OBJECT FREQ and bursts. ``ring`` is where it is."""
+    ``hits`` the number of all accesses, decayed until then, for OBJECT FREQ and bursts. ``ring`` is where it is."""
 
     __slots__ = ("hits", "ring", "worth")
 
@@ -103,16 +105,19 @@ class Lfu(Engine):
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
         self._trial = LevelRing(0)
-        self._longest = 0.0  # how many may be on trial
+        self._longest = self._least = self._most = 1.0  # how many may be on trial, and what that may be
         self._levels: dict[int, LevelRing] = {}
         self._lowest: LevelRing | None = None  # the ring of the lowest level, None where there is none
         self._history = History()
+        self._recall, self._remember = self._history.take, self._history.add
         self._count = 0
         self._tick = 0
         self._until = 0  # admissions until the next tick
         self._weight = 1.0  # of a hit
         self._time = 0.0  # its logarithm: in half-lives, since weights began anew
         self._ageing = 0.0  # half-lives of a tick
+        self._fading = [1.0] * _LAST  # what is left of a number after so many ticks
+        self._newest_level = 0  # of an entry with one hit just now, as in a note
         self._base = self._base_before = 0.0  # the half-lives before that, and before the time before
         self._renewed_at = 0  # the tick in which weights began anew
 
@@ -124,7 +129,7 @@ class Lfu(Engine):
         entry.mark = self._tick
         entry.hits = 0.0
         entry.worth = self._weight
-        returned = self._history.take(hash(entry.key), count)
+        returned = self._recall(hash(entry.key), count)
         if returned is not None:
             self._welcome(entry, *returned)
         entry.ring = trial = self._trial
@@ -138,17 +143,21 @@ class Lfu(Engine):
             self._pass_oldest()
 
     def access(self, entry: LfuEntry) -> None:
-        tick, weight = self._tick, self._weight
+        tick = self._tick
         passed = tick - entry.mark
         if not passed:
-            entry.hits += weight
+            entry.hits += 1.0
             return
-        if entry.mark < self._renewed_at:
-            entry.hits = entry.worth = 0.0
-        entry.hits += weight
+        weight = self._weight
+        if passed < _LAST:
+            entry.hits = entry.hits * self._fading[passed] + 1.0
+            gained = weight * _CREDIT[passed]
+        else:
+            entry.hits = entry.hits * exp2(-passed * self._ageing) + 1.0
+            gained = weight
+        worth = entry.worth + gained if entry.mark >= self._renewed_at else weight
         entry.mark = tick
-        worth = entry.worth + (weight * _CREDIT[passed] if passed < _LAST else weight)
-        entry.worth = max(weight, worth)
+        entry.worth = worth if worth > weight else weight  # noqa: FURB136  (a call is half of the rest)
         ring = entry.ring
         if ring is self._trial:
             ring.remove(entry)
@@ -163,49 +172,61 @@ class Lfu(Engine):
         del old.ring
 
     def evicted(self, entry: LfuEntry) -> None:
-        self._give_up(entry, self._level_of(entry))
+        self._give_up(entry)
 
     def victim(self) -> LfuEntry | None:
-        found = self._choose()
-        return found[0] if found is not None else None
-
-    def take_victim(self) -> LfuEntry | None:
-        found = self._choose()
-        if found is None:
-            return None
-        self._give_up(*found)
-        return found[0]
-
-    def _choose(self) -> tuple[LfuEntry, float] | None:
-        """The next victim and its level."""
+        """The next victim. What has risen since it was put into the lowest ring moves on, up to _MOST_MOVES of them."""
         trial = self._trial
-        candidate = trial.oldest()
-        lowest = self._find_lowest()
-        if candidate is None:
-            return lowest
-        if lowest is None:
-            return candidate, self._level_of(candidate)
+        if self._lowest is None:
+            return trial.oldest()
+        base, renewed_at = self._base, self._renewed_at
+        for _ in range(_MOST_MOVES):
+            ring = self._lowest
+            lowest: LfuEntry = ring.head.newer
+            if lowest.mark < renewed_at:
+                level = self._level_of(lowest)
+            else:
+                level = base + log2(lowest.worth)  # _level_of
+                if lowest.hits > MANY:
+                    level += BURST * log2(lowest.hits / MANY)
+            number = int(level * _LEVELS)
+            if number <= ring.number:
+                break
+            self._take_out(lowest)
+            self._rank(lowest, number)
         if trial.size > self._longest:
-            level = self._level_of(candidate)
-            if level < lowest[1] + ADVANTAGE:
-                return candidate, level
+            candidate: LfuEntry = trial.head.newer
+            if self._level_of(candidate) < level + ADVANTAGE:
+                return candidate
         return lowest
 
-    def _give_up(self, entry: LfuEntry, level: float) -> None:
+    def take_victim(self) -> LfuEntry | None:
+        entry = self.victim()
+        if entry is not None:
+            self._give_up(entry)
+        return entry
+
+    def _give_up(self, entry: LfuEntry) -> None:
         """Let an entry go and remember its level, without what was added for bursts."""
-        if entry.hits > MANY:
-            level = self._level_of(entry, True)
-        passed = entry.ring is not self._trial
-        self._history.add(hash(entry.key), (round(level * _SCALE) & _NOTE_MASK) << 1 | passed)
+        base = self._base if entry.mark >= self._renewed_at else self._base_before
+        note = int((base + log2(entry.worth)) * _SCALE) << 1 & _NOTE_MASK
+        ring, trial = entry.ring, self._trial
+        self._remember(hash(entry.key), note if ring is trial else note | 1)
         self._count -= 1
-        self._take_out(entry)
-        if self._trial.size > self._longest:
+        newer, older = entry.newer, entry.older  # _take_out
+        newer.older = older
+        older.newer = newer
+        del entry.newer, entry.older, entry.ring
+        ring.size -= 1
+        if newer is older and ring is not trial:
+            self._close(ring)
+        if trial.size > self._longest:
             self._pass_oldest()
 
     def frequency(self, entry: LfuEntry) -> int | None:
         """What Redis's counter is expected to be: it starts at 5, and a hit adds to c with a chance of
         1 / ((c - 5) * lfu-log-factor + 1)."""
-        hits = entry.hits / self._weight + _ROUNDING if entry.mark >= self._renewed_at else 0.0
+        hits = entry.hits * exp2((entry.mark - self._tick) * self._ageing)
         factor = self.surroundings.log_factor
         steps = (sqrt(1 + 2 * factor * hits) - 1) / factor if factor > 0 else hits
         return min(255, _INITIAL + int(steps))
@@ -215,8 +236,8 @@ class Lfu(Engine):
             factor = self.surroundings.log_factor
             steps = frequency - _INITIAL + 0.5  # what is in the middle reads back as it was
             hits = ((steps * factor + 1) ** 2 - 1) / (2 * factor) if factor > 0 else steps
-            entry.hits = hits * self._weight
-            entry.worth += entry.hits
+            entry.hits = hits
+            entry.worth += hits * self._weight
 
     def report(self) -> dict[str, int | float | str]:
         return {
@@ -230,53 +251,54 @@ class Lfu(Engine):
         """A tick has passed."""
         self._tick += 1
         self._until = max(1, self._count // TICKS)
-        self._limit_trial()
+        count = self._count
+        self._least, self._most = max(1.0, SHORTEST_TRIAL * count), max(1.0, LONGEST_TRIAL * count)
+        self._longest = min(max(self._longest, self._least), self._most)
         if self._count > self._history.capacity:
             self._history.grow()
         decay_time = self.surroundings.decay_time
-        self._ageing = 1 / (HALF_LIFE * TICKS * decay_time) if decay_time > 0 else 0.0
-        self._time += self._ageing
+        ageing = 1 / (HALF_LIFE * TICKS * decay_time) if decay_time > 0 else 0.0
+        if ageing != self._ageing:
+            self._ageing = ageing
+            self._fading = [exp2(-ticks * ageing) for ticks in range(_LAST)]
+        self._time += ageing
         if self._time > _LONGEST_TIME:
             self._renewed_at = self._tick
             self._base_before, self._base = self._base, self._base + self._time
             self._time = 0.0
         self._weight = exp2(self._time)
+        self._newest_level = round((self._base + self._time) * _SCALE) << 1
 
-    def _level_of(self, entry: LfuEntry, plain: bool = False) -> float:
-        """The logarithm of an entry's frequency and more for bursts, unless it is to be ``plain``. It depends on what
-        was at the last access, so it is the same until the next."""
+    def _level_of(self, entry: LfuEntry) -> float:
+        """The logarithm of an entry's frequency and more for bursts. It depends on what was at the last access, so it
+        is the same until the next."""
         if entry.mark < self._renewed_at:
             return self._base_before + log2(entry.worth)
         level = self._base + log2(entry.worth)
-        if plain or entry.hits <= MANY:  # a hit weighs at least 1
-            return level
-        hits = entry.hits * exp2((self._tick - entry.mark) * self._ageing - self._time)
-        return level if hits <= MANY else level + BURST * log2(hits / MANY)
+        return level if entry.hits <= MANY else level + BURST * log2(entry.hits / MANY)
 
     def _welcome(self, entry: LfuEntry, note: int, age: int) -> None:
         """A key is back that was given up ``age`` victims ago: it goes on with the frequency that it had, and the trial
         was too short, or too long."""
-        lost = (round((self._base + self._time) * _SCALE) - (note >> 1) + _HALF & _NOTE_MASK) - _HALF
-        entry.worth = self._weight * (1.0 + exp2(min(-lost / _SCALE, _LONGEST_TIME)))
+        lost = (self._newest_level - note + _HALF & _NOTE_MASK) - _HALF
+        if lost > _MOST_HIGHER:
+            entry.worth *= 1.0 + exp2(lost * _NOTE_STEP)
         if note & 1:
-            self._longest -= 2
+            self._longest = max(self._least, self._longest - 2)
         elif age <= BLAME * self._count:
-            self._longest += 1
-        self._limit_trial()
-
-    def _limit_trial(self) -> None:
-        count = self._count
-        self._longest = max(1.0, min(max(self._longest, SHORTEST_TRIAL * count), LONGEST_TRIAL * count))
+            self._longest = min(self._longest + 1, self._most)
 
     def _pass_oldest(self) -> None:
         """Let the first of the trial through, and one more where it has become shorter."""
         trial = self._trial
+        head = trial.head
         for _ in range(2):
-            oldest = trial.head.newer
-            level = self._level_of(oldest)
-            trial.remove(oldest)
-            self._rank(oldest, int(level * _LEVELS))
-            if trial.size <= self._longest:
+            oldest = head.newer
+            head.newer = newer = oldest.newer  # Ring.remove
+            newer.older = head
+            trial.size = size = trial.size - 1
+            self._rank(oldest, int(self._level_of(oldest) * _LEVELS))
+            if size <= self._longest:
                 return
 
     def _rank(self, entry: LfuEntry, number: int) -> None:
@@ -301,27 +323,15 @@ class Lfu(Engine):
         older.newer = newer
         del entry.newer, entry.older, entry.ring
         ring.size -= 1
-        if not ring.size and ring is not self._trial:
-            del self._levels[ring.number]
-            if ring is self._lowest:
-                self._lowest = self._levels[min(self._levels)] if self._levels else None
+        if newer is older and ring is not self._trial:
+            self._close(ring)
 
-    def _find_lowest(self) -> tuple[LfuEntry, float] | None:
-        """The first entry of the lowest level among those that are through, and that level. What has risen since it was
-        put where it is moves on, up to _MOST_MOVES of them."""
-        if self._lowest is None:
-            return None
-        level_of = self._level_of
-        for _ in range(_MOST_MOVES):
-            ring = self._lowest
-            entry: LfuEntry = ring.head.newer
-            level = level_of(entry)
-            number = int(level * _LEVELS)
-            if number <= ring.number:
-                break
-            self._take_out(entry)
-            self._rank(entry, number)
-        return entry, level
+    def _close(self, ring: LevelRing) -> None:
+        """A ring has become empty."""
+        del self._levels[ring.number]
+        ring.dissolve()
+        if ring is self._lowest:
+            self._lowest = self._levels[min(self._levels)] if self._levels else None
 
     def _check(self) -> None:
         self._trial._check()

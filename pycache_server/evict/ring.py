@@ -82,6 +82,10 @@ class Ring(Generic[E]):
         new.newer.older = new.older.newer = new
         del old.newer, old.older
 
+    def dissolve(self) -> None:
+        """The ring is empty and will not be used any more: its head forgets itself."""
+        del self.head.newer, self.head.older
+
     def oldest(self) -> E | None:
         """The entry that has been in for the longest time; None where there is none."""
         entry = self.head.newer

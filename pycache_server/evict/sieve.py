@@ -29,13 +29,16 @@ class VisitedEntry(LinkedEntry):
     mark: bool
 
 
-V = TypeVar("V", bound=VisitedEntry)
+V = TypeVar("V", bound=LinkedEntry)
 
 
 class HandRing(Ring[V]):
     """A ring with a hand, which is the head where it is to start from the oldest entry."""
 
     __slots__ = ("hand",)
+
+    unvisited: Any = False
+    """The mark of an entry that has not been visited."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,14 +63,14 @@ class HandRing(Ring[V]):
         is no entry."""
         if not self.size:
             return None
-        head = self.head
+        head, unvisited = self.head, self.unvisited
         newest, oldest = head.older, head.newer
         ends = (head, newest)
         hand = self.hand if self.hand not in ends else oldest
         for _ in range(LONGEST_WALK):
-            if not hand.mark:
+            if hand.mark is unvisited:
                 break
-            hand.mark = False
+            hand.mark = unvisited
             hand = hand.newer
             if hand in ends:
                 hand = oldest

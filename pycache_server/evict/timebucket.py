@@ -15,6 +15,9 @@ passed, and gives up what has not.
 Entries without a time to live are a region of their own. While there is no other, hits are not counted: there is
 nothing to compare them with.
 
+An entry's mark tells both its region and whether it has been visited, which spares it a slot: each region has two marks
+that its entries share.
+
 Evicting what expires soonest, which needs no regions, is worse: the keys that live shortest are often the ones in use.
 
 Sources: Yang, Yue, Vinayak, "Segcache: a memory-efficient and scalable in-memory key-value cache for small objects",
@@ -24,9 +27,12 @@ than LRU", NSDI 2024.
 
 from __future__ import annotations
 
+from typing import Any
+
 from pycache_server.entry import NEVER
 from pycache_server.evict.base import Engine, Marker, Surroundings
-from pycache_server.evict.sieve import HandRing, VisitedEntry
+from pycache_server.evict.ring import LinkedEntry
+from pycache_server.evict.sieve import HandRing
 
 FOREVER = -1
 """The kind of entries that do not expire."""
@@ -34,23 +40,41 @@ BATCH = 16
 """At most so many victims come from a region before all are compared again, and never more than a tenth of it."""
 
 
-class BucketEntry(VisitedEntry):
-    """``region`` is where it is."""
+class Mark:
+    """Of the entries of a ``region`` that have been visited, or of those that have not. ``visited`` is what it becomes
+    by a visit."""
 
-    __slots__ = ("region",)
+    __slots__ = ("region", "visited")
 
     region: Region
+    visited: Mark
+
+
+class BucketEntry(LinkedEntry):
+    """``mark`` tells where it is, and whether it has been visited there."""
+
+    __slots__ = ()
+
+    mark: Mark
 
 
 class Region(HandRing[BucketEntry]):
     """Entries of about the same time to live, and the hits they have had, decayed."""
 
-    __slots__ = ("hits", "kind")
+    __slots__ = ("hits", "kind", "unvisited", "visited")
 
     def __init__(self, kind: int) -> None:
         super().__init__()
         self.kind = kind
         self.hits = 0.0
+        self.unvisited = unvisited = Mark()
+        self.visited = visited = Mark()
+        unvisited.region = visited.region = self
+        unvisited.visited = visited.visited = visited
+
+    def dissolve(self) -> None:
+        super().dissolve()
+        del self.visited.visited, self.unvisited, self.visited, self.hand
 
 
 class TimeBucket(Engine):
@@ -61,7 +85,7 @@ class TimeBucket(Engine):
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
         self._regions: dict[int, Region] = {}
-        self.marker: Marker = Marker(BucketEntry, True)
+        self.marker: Marker = Marker(BucketEntry)
         self._count = 0
         self._admitted = 0
         self._chosen: Region | None = None  # the region that gives up entries
@@ -69,7 +93,6 @@ class TimeBucket(Engine):
         self._due = False  # whether it does so because they are due
 
     def admit(self, entry: BucketEntry) -> None:
-        entry.mark = False
         self._put(entry)
         self._count += 1
         self._admitted += 1
@@ -79,21 +102,23 @@ class TimeBucket(Engine):
                 region.hits *= 0.5
 
     def access(self, entry: BucketEntry) -> None:
-        entry.mark = True
-        entry.region.hits += 1
+        mark = entry.mark
+        entry.mark = mark.visited
+        mark.region.hits += 1
 
     def retime(self, entry: BucketEntry) -> None:
-        self._take_out(entry)
-        self._put(entry)
+        self.exchange(entry, entry)
 
     def discard(self, entry: BucketEntry) -> None:
         self._count -= 1
         self._take_out(entry)
 
     def exchange(self, old: BucketEntry, new: BucketEntry) -> None:
-        new.mark = old.mark
+        visited = old.mark is old.mark.visited
         self._take_out(old)
         self._put(new)
+        if visited:
+            new.mark = new.mark.visited
 
     def evicted(self, entry: BucketEntry) -> None:
         self._left -= 1
@@ -106,6 +131,21 @@ class TimeBucket(Engine):
         if region is None:
             return None
         return region.oldest() if self._due else region.under_hand()
+
+    def take_victim(self) -> BucketEntry | None:
+        region = self._chosen
+        if region is None or self._left <= 0 or not region.size:
+            region = self._choose()
+            if region is None:
+                return None
+        entry: Any = region.head.newer if self._due else region.under_hand()
+        self._left -= 1
+        self._count -= 1
+        region.remove(entry)
+        del entry.mark
+        if not region.size:
+            self._close(region)
+        return entry  # type: ignore[no-any-return]
 
     def report(self) -> dict[str, int | float | str]:
         found: dict[str, int | float | str] = {"regions": len(self._regions)}
@@ -121,20 +161,31 @@ class TimeBucket(Engine):
         if region is None:
             region = self._regions[kind] = Region(kind)
             self._compare()
-        entry.region = region
+        entry.mark = region.unvisited
         region.push(entry)
 
     def _take_out(self, entry: BucketEntry) -> None:
-        region = entry.region
+        region = entry.mark.region
         region.remove(entry)
-        del entry.region
+        del entry.mark
         if not region.size:
-            del self._regions[region.kind]
-            self._compare()
+            self._close(region)
+
+    def _close(self, region: Region) -> None:
+        """A region has become empty."""
+        del self._regions[region.kind]
+        if region is self._chosen:
+            self._chosen = None
+        region.dissolve()
+        self._compare()
 
     def _compare(self) -> None:
         """Count hits where there is another region to compare with; where there is none a mark tells all."""
-        self.marker.plain = None if len(self._regions) > 1 else BucketEntry
+        regions = self._regions
+        self.marker.plain = None if len(regions) > 1 else BucketEntry
+        if len(regions) == 1:
+            (region,) = regions.values()
+            self.marker.mark = region.visited
 
     def _kind(self, expires: int) -> int:
         """Half octaves of the time to live in ms: two for each power of two."""
@@ -166,7 +217,8 @@ class TimeBucket(Engine):
         for kind, region in self._regions.items():
             region._check()
             assert region.size and region.kind == kind
-            assert all(entry.region is region for entry in region)
+            assert all(entry.mark.region is region for entry in region)
+            assert all(entry.mark in (region.visited, region.unvisited) for entry in region)
 
 
 def _shortest(kind: int) -> float:

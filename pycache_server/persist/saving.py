@@ -1,8 +1,8 @@
 """Databases into an RDB file.
 
 The form is that of Redis 7.0, version 10; 12 where fields of hashes expire, unless they are to lose their times to live
-for a reader that does not know them. Strings in it are as they are: compressing is too slow in Python (rdb/writer.py),
-and every reader takes them.
+for a reader that does not know them. Strings in it are compressed as Redis does (``rdbcompression``), where there is
+the package for it (rdb/lzf.py); in Python that is too slow, and they stay as they are, which every reader takes.
 
 A file is made bucket by bucket, so that who has no time for all of it can go on later (``Saving``), in any order of
 buckets: a file may select a database as often as it likes. ``save`` makes all of it.
@@ -22,8 +22,9 @@ from pycache_server.persist.opcodes import Aux
 from pycache_server.persist.recreate import Recreating
 from pycache_server.rdb import kinds
 from pycache_server.rdb.crc64 import crc64
+from pycache_server.rdb.lzf import FAST, compress
 from pycache_server.rdb.save import save_lasting, save_value
-from pycache_server.rdb.writer import Writer, encode_length
+from pycache_server.rdb.writer import PACKED, SHORTEST_COMPRESSED, Writer, encode_length
 from pycache_server.store.buckets import Bucket
 from pycache_server.store.candidates import Candidates
 from pycache_server.store.hash import VolatileHash
@@ -54,6 +55,7 @@ class Saving:
         self._keyspace = keyspace
         self._checksum = checksum
         self._without_times = without_times
+        self._compress = FAST and keyspace.compress
         self._crc = 0
         self._selected = -1
         self.keys = 0
@@ -66,7 +68,7 @@ class Saving:
     def head(self, aux: Iterable[Aux] = (), functions: Iterable[bytes] = ()) -> bytes:
         """The beginning: the version, what the file tells of itself, and the code of libraries of functions."""
         timed = not self._without_times and any(database.fields.size for database in self._keyspace.databases)
-        writer = Writer(compress=False)
+        writer = Writer(self._compress)
         writer.raw(opcodes.MAGIC + b"%04d" % (kinds.NEWEST_VERSION if timed else kinds.VERSION))
         for name, text in aux:
             writer.raw(bytes((opcodes.AUX,)))
@@ -78,11 +80,13 @@ class Saving:
 
     def bucket(self, index: int, bucket: Bucket, candidates: Candidates | None) -> bytes:
         """The keys of one bucket of the database ``index``, which has these candidates."""
-        writer = Writer(compress=False)
+        writer = Writer(self._compress)
         if index != self._selected:
             self._select(writer, index)
         if candidates is not None:
             self._with_engine(writer, bucket, candidates)
+        elif self._compress:
+            self._compressed(writer, bucket)
         else:
             self._plainly(writer, bucket)
         self.keys += len(bucket)
@@ -118,6 +122,25 @@ class Saving:
                     and (size > _LONGEST_INTEGER or stored >= _AFTER_INTEGERS)
                 ):
                     parts += (_STRINGS[length], key, _LENGTHS[size], stored)
+                    continue
+            self._key(writer, key, stored)
+
+    def _compressed(self, writer: Writer, bucket: Bucket) -> None:
+        """The same where strings are compressed."""
+        parts = writer.parts
+        for key, stored in bucket.items():
+            if type(stored) is bytes:
+                length, size = len(key), len(stored)
+                if (
+                    length < SHORTEST_COMPRESSED
+                    and size < _MIDDLING
+                    and (length > _LONGEST_INTEGER or key >= _AFTER_INTEGERS)
+                    and (size > _LONGEST_INTEGER or stored >= _AFTER_INTEGERS)
+                ):
+                    if size < SHORTEST_COMPRESSED or (packed := compress(stored)) is None:
+                        parts += (_STRINGS[length], key, _LENGTHS[size], stored)
+                    else:
+                        parts += (_STRINGS[length], key, PACKED, _LENGTHS[len(packed)], _LENGTHS[size], packed)
                     continue
             self._key(writer, key, stored)
 

@@ -1,9 +1,9 @@
 """Writing the primitives: lengths, strings, doubles, times (reader.py tells how they look).
 
 Texts that are small integers are packed as such, and texts of more than 20 bytes by LZF where that makes them shorter,
-as Redis does with ``rdbcompression yes``. Compressing is slow in Python, so a Writer does it for texts of up to
-LONGEST_COMPRESSED bytes, and until it has looked at MOST_COMPRESSED bytes: small values become what Redis makes of
-them, and larger ones stay as they are, which every reader takes.
+as Redis does with ``rdbcompression yes``. Where there is no package that compresses (lzf.py), a Writer does it for
+texts of up to LONGEST_COMPRESSED bytes, and until it has looked at MOST_COMPRESSED bytes: small values become what
+Redis makes of them, and larger ones stay as they are, which every reader takes.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from struct import Struct
 
-from pycache_server.rdb.lzf import compress
+from pycache_server.rdb.lzf import FAST, compress
 from pycache_server.store.numbers import parse_int
 
-LONGEST_COMPRESSED = 1024
-MOST_COMPRESSED = 4096
-"""A millisecond of work."""
-_SHORTEST_COMPRESSED = 21
+LONGEST_COMPRESSED = 1 << 62 if FAST else 1024
+MOST_COMPRESSED = 1 << 62 if FAST else 4096
+"""Without the package a millisecond of work; with it there is no limit."""
+SHORTEST_COMPRESSED = 21
+PACKED = b"\xc3"
+"""In front of a compressed string: its length, that of the text, and what it is compressed to follow."""
 _LONGEST_INTEGER = 11
 _AFTER_INTEGERS = 58
 """The code of the character behind the digits."""
@@ -83,11 +85,11 @@ class Writer:
         if size <= _LONGEST_INTEGER and (packed := _as_integer(text)) is not None:
             self.parts.append(packed)
             return
-        if _SHORTEST_COMPRESSED <= size <= LONGEST_COMPRESSED and size <= self.compressible:
+        if SHORTEST_COMPRESSED <= size <= LONGEST_COMPRESSED and size <= self.compressible:
             self.compressible -= size
             shorter = compress(text)
             if shorter is not None:
-                self.parts += (b"\xc3", encode_length(len(shorter)), encode_length(size), shorter)
+                self.parts += (PACKED, encode_length(len(shorter)), encode_length(size), shorter)
                 return
         self.parts += (encode_length(size), text)
 
@@ -96,7 +98,7 @@ class Writer:
         parts, string = self.parts, self.string
         for text in texts:
             size = len(text)
-            if size < _SHORTEST_COMPRESSED and (size > _LONGEST_INTEGER or text >= b":"):  # most
+            if size < SHORTEST_COMPRESSED and (size > _LONGEST_INTEGER or text >= b":"):  # most
                 parts += (_SHORT_LENGTHS[size], text)
             else:
                 string(text)

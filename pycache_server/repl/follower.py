@@ -29,6 +29,7 @@ ID_SIZE = 40
 """Characters of a replication id."""
 MOST_BYTES = 2**63 - 1
 """What no offset or length of a payload is above."""
+CAPABILITIES = ("eof", "psync2")
 _SHOWN = 256
 """So many bytes of what a master says are shown in the log."""
 
@@ -46,7 +47,7 @@ class Wish:
     announced_ip: str = ""
     version: str = ""
     failover: bool = False
-    capabilities: tuple[str, ...] = ("eof", "psync2")
+    capabilities: tuple[str, ...] = CAPABILITIES
 
 
 @dataclass(frozen=True)

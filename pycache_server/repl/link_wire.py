@@ -1,18 +1,31 @@
-"""The messages of a link as bytes, and back: arrays of bulk strings, the first of which names the kind.
+"""The messages of a link as bytes, and back: arrays in the protocol of Redis, the first word of which names the kind.
 
-A link is spoken on by two voters that have proved themselves (server/group/links.py), each of which may be of another
-version, or broken. So whatever is not exactly a message is a BadLink, and ends the link; nothing is guessed. Entries
-are never split: those of an ``append`` come as (epoch, kind, bytes).
+::
 
-An image is a data set of any size: it travels as its head (``Image`` without data), ``Piece`` after ``Piece``, and
-``Whole``. While it is made or received, ``There`` and ``Here`` tell the other side that one is alive; they carry
-nothing, and promise nothing.
+    append <epoch> <first> <commit> {<epoch> <kind> <bytes>}...      ack <offset>
+    continue <epoch> <cut> <commit> {<epoch> <kind> <bytes>}...      refusal <epoch>
+    image <epoch> <end> <need> <cut> <commit> <size> <rows> {<epoch> <first>}... {<voter>}...
+    piece <bytes>      whole                                         stand <epoch>
+    sync <epoch> <end> <applied> <whole> {<epoch> <first>}...        here      there
+    pull <end> <applied> {<epoch> <first>}...
+    pulled <epoch> <offset> <cut> {<epoch> <kind> <bytes>}...
+
+Numbers are integers of the protocol, all else bulk strings. A link is spoken on by two voters that have proved
+themselves (server/group/links.py), each of which may be of another version, or broken: so whatever is not exactly a
+message is a BadLink, and ends the link; nothing is guessed. Entries are never split.
+
+An image is a data set of any size: it travels as its head (an ``Image`` whose data is the size in bytes), ``Piece``
+after ``Piece``, and ``Whole``. While it is made or received, ``There`` and ``Here`` tell the other side that one is
+alive; they carry nothing, and promise nothing.
+
+An Append of one entry and its Ack are what every round of a leader costs: those two are read and written in one go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import hiredis
@@ -21,9 +34,12 @@ from pycache_server.election.position import Position, Table
 from pycache_server.repl import entries
 from pycache_server.repl.entries import Entry, Kind
 from pycache_server.repl.links import Ack, Append, Continue, Image, Pull, Pulled, Refusal, Spoken, Stand, Sync
+from pycache_server.resp.parser import NOTHING, reader_of
 
 MOST_BYTES: Final = 1 << 30
 """Of a message that is not complete yet."""
+MOST_WORDS: Final = 1 << 24
+"""Of one message."""
 _KINDS: Final = {Kind.WRITE: b"w", Kind.MARK: b"m", Kind.BEAT: b"b", Kind.VOTERS: b"v"}
 _KIND_OF: Final = {letter: kind for kind, letter in _KINDS.items()}
 _NOTHING: Final = object()
@@ -63,71 +79,67 @@ _HERE, _THERE, _WHOLE = Here(), There(), Whole()
 
 
 def encode(message: Told) -> bytes:
-    """The bytes of a message; of an image only the head."""
-    if type(message) is Ack:
-        return b"*2\r\n$3\r\nack\r\n" + _bulk(b"%d" % message.offset)
-    words = _WORDS[type(message)](message)
-    return b"*%d\r\n" % len(words) + b"".join([_bulk(word) for word in words])
+    """The bytes of a message; of an image the head, whose data is a size in bytes."""
+    return _ENCODERS[type(message)](message)
 
 
-def _bulk(word: bytes) -> bytes:
-    return b"$%d\r\n%s\r\n" % (len(word), word)
+def _array(name: bytes, *words: int | bytes) -> bytes:
+    head = b"*%d\r\n$%d\r\n%b\r\n" % (len(words) + 1, len(name), name)
+    return head + b"".join([_word(word) for word in words])
 
 
-def _number(value: int) -> bytes:
-    return b"%d" % value
+def _word(word: int | bytes) -> bytes:
+    return b":%d\r\n" % word if isinstance(word, int) else b"$%d\r\n%b\r\n" % (len(word), word)
 
 
-def _row(table: Table) -> bytes:
-    return b",".join(b"%d:%d" % row for row in table)
+def _append(message: Append) -> bytes:
+    if len(message.entries) == 1:
+        epoch, kind, data, _ = message.entries[0]
+        return b"*7\r\n$6\r\nappend\r\n:%d\r\n:%d\r\n:%d\r\n:%d\r\n$1\r\n%b\r\n$%d\r\n%b\r\n" % (
+            message.epoch,
+            message.first,
+            message.commit,
+            epoch,
+            _KINDS[kind],
+            len(data),
+            data,
+        )
+    return _array(b"append", message.epoch, message.first, message.commit, *_flat(message.entries))
 
 
-def _seats(voters: tuple[str, ...]) -> bytes:
-    return ",".join(voters).encode()
-
-
-def _flat(found: tuple[Entry, ...]) -> list[bytes]:
-    words: list[bytes] = []
+def _flat(found: tuple[Entry, ...]) -> list[int | bytes]:
+    words: list[int | bytes] = []
     for entry in found:
-        words += (b"%d" % entry.epoch, _KINDS[entry.kind], entry.data)
+        words += (entry.epoch, _KINDS[entry.kind], entry.data)
     return words
 
 
-_WORDS: Final[dict[type, Callable[[Any], list[bytes]]]] = {
-    Append: lambda m: [b"append", _number(m.epoch), _number(m.first), _number(m.commit), *_flat(m.entries)],
-    Continue: lambda m: [b"continue", _number(m.epoch), _number(m.cut), _number(m.commit), *_flat(m.entries)],
-    Image: lambda m: [
-        b"image",
-        _number(m.epoch),
-        _row(m.table),
-        _number(m.end),
-        _seats(m.voters),
-        _number(m.need),
-        _number(m.cut),
-        _number(m.commit),
-    ],
-    Stand: lambda m: [b"stand", _number(m.epoch)],
-    Refusal: lambda m: [b"refusal", _number(m.epoch)],
-    Sync: lambda m: [
-        b"sync",
-        _number(m.epoch),
-        _row(m.table),
-        _number(m.end),
-        _number(m.applied),
-        b"1" if m.whole else b"0",
-    ],
-    Pull: lambda m: [b"pull", _row(m.table), _number(m.end), _number(m.applied)],
-    Pulled: lambda m: [
-        b"pulled",
-        _number(m.position.epoch),
-        _number(m.position.offset),
-        _number(m.cut),
-        *_flat(m.entries),
-    ],
-    Here: lambda m: [b"here"],
-    There: lambda m: [b"there"],
-    Piece: lambda m: [b"piece", m.data],
-    Whole: lambda m: [b"whole"],
+def _rows(table: Table) -> list[int]:
+    return [number for row in table for number in row]
+
+
+def _image(message: Image) -> bytes:
+    numbers = (message.epoch, message.end, message.need, message.cut, message.commit, message.data)
+    seats = [seat.encode() for seat in message.voters]
+    return _array(b"image", *numbers, len(message.table), *_rows(message.table), *seats)
+
+
+_ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
+    Append: _append,
+    Ack: lambda message: b"*2\r\n$3\r\nack\r\n:%d\r\n" % message.offset,
+    Continue: lambda message: _array(b"continue", message.epoch, message.cut, message.commit, *_flat(message.entries)),
+    Image: _image,
+    Stand: lambda message: _array(b"stand", message.epoch),
+    Refusal: lambda message: _array(b"refusal", message.epoch),
+    Sync: lambda message: _array(
+        b"sync", message.epoch, message.end, message.applied, int(message.whole), *_rows(message.table)
+    ),
+    Pull: lambda message: _array(b"pull", message.end, message.applied, *_rows(message.table)),
+    Pulled: lambda message: _array(b"pulled", *message.position, message.cut, *_flat(message.entries)),
+    Here: lambda message: _array(b"here"),
+    There: lambda message: _array(b"there"),
+    Piece: lambda message: b"*2\r\n$5\r\npiece\r\n$%d\r\n%b\r\n" % (len(message.data), message.data),
+    Whole: lambda message: _array(b"whole"),
 }
 
 
@@ -137,135 +149,165 @@ _WORDS: Final[dict[type, Callable[[Any], list[bytes]]]] = {
 class LinkReader:
     """The messages of one link, from its bytes."""
 
+    __slots__ = ("_feed", "_gets", "_nothing", "_reader", "waiting")
+
     def __init__(self) -> None:
-        self._reader = hiredis.Reader(notEnoughData=_NOTHING)
-        self._waiting = 0
+        self._nothing: Any
+        self._reader: Any
+        found = reader_of(MOST_WORDS)
+        if found is not None:
+            self._reader, self._nothing = found[0], NOTHING
+        else:
+            self._reader, self._nothing = hiredis.Reader(notEnoughData=_NOTHING), _NOTHING
+        self._feed, self._gets = self._reader.feed, self._reader.gets
+        self.waiting = 0
+        """About how many bytes have come of a message that is not complete."""
 
     def feed(self, data: bytes) -> list[Told]:
         """The messages that are complete with these bytes.
 
         Raises BadLink.
         """
-        reader = self._reader
-        reader.feed(data)
-        self._waiting += len(data)
+        gets, nothing = self._gets, self._nothing
+        self._feed(data)
         found: list[Told] = []
         try:
-            while (words := reader.gets()) is not _NOTHING:
-                self._waiting = 0
-                found.append(_decode(words))
-        except (hiredis.ProtocolError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise BadLink(f"no message of a link: {error}") from None
-        if self._waiting > MOST_BYTES:
-            raise BadLink("a message without an end")
+            while (words := gets()) is not nothing:
+                if type(words) is not list:
+                    raise BadLink("it is no array")
+                found.append(_DECODERS[words[0]](words))
+        except (hiredis.ProtocolError, ValueError, KeyError, IndexError, TypeError, MemoryError) as error:
+            raise BadLink(str(error) or type(error).__name__) from None
+        self.waiting = 0 if found else self.waiting + len(data)
+        if self.waiting > MOST_BYTES:
+            raise BadLink("a message is too long")
         return found
 
 
-def _decode(words: Any) -> Told:
-    if type(words) is not list or not words or any(type(word) is not bytes for word in words):
-        raise BadLink("something else than an array of words")
-    return _READ[words[0]](words)
+def _numbers(words: list[Any], count: int, more: bool = False) -> list[int]:
+    """The words behind the name: so many numbers, and nothing else unless there may be more."""
+    found = words[1 : count + 1]
+    if len(found) < count or (len(words) > count + 1 and not more):
+        raise BadLink(f"'{words[0].decode()}' has {len(words)} words")
+    for each in found:
+        if type(each) is not int or each < 0:
+            raise BadLink("a number is none")
+    return found
 
 
-def _count(word: bytes) -> int:
-    if not word.isdigit():
-        raise BadLink("a number is no number")
-    return int(word)
-
-
-def _table_of(word: bytes) -> Table:
-    rows = []
-    for cell in word.split(b",") if word else ():
-        epoch, first = cell.split(b":")
-        rows.append((_count(epoch), _count(first)))
-    if rows != sorted(set(rows)):
-        raise BadLink("a table is not in order")
-    return tuple(rows)
-
-
-def _voters_of(word: bytes) -> tuple[str, ...]:
-    return tuple(word.decode().split(",")) if word else ()
-
-
-def _entries_of(words: list[bytes], first: int) -> tuple[Entry, ...]:
-    if (len(words) - first) % 3:
+def _entries_of(words: list[Any]) -> tuple[Entry, ...]:
+    """The entries behind the name and three numbers."""
+    if len(words) % 3 != 1:
         raise BadLink("an entry is cut")
-    return tuple([_entry(*words[place : place + 3]) for place in range(first, len(words), 3)])
+    return tuple([_entry(*words[place : place + 3]) for place in range(4, len(words), 3)])
 
 
-def _entry(epoch: bytes, letter: bytes, data: bytes) -> Entry:
+def _entry(epoch: Any, letter: bytes, data: Any) -> Entry:
     kind = _KIND_OF[letter]
-    if not data:
-        raise BadLink("an entry is empty")
-    if kind is not Kind.VOTERS:
-        return Entry(int(epoch), kind, data)
-    found = entries.parse_published(data.rpartition(b"\r\n$")[2].partition(b"\r\n")[2][:-2])
-    if found.data != data or found.epoch != int(epoch):
+    if type(epoch) is not int or epoch < 0 or type(data) is not bytes or not data:
+        raise BadLink("an entry is none")
+    if kind is Kind.WRITE:
+        return Entry(epoch, kind, data)
+    found = entries.parse_published(_published(data))
+    if found.data != data or found.epoch != epoch or found.kind is not kind:
         raise BadLink("an entry is not what it says")
     return found
 
 
-def _exactly(words: list[bytes], count: int) -> list[bytes]:
-    if len(words) != count:
-        raise BadLink(f"{words[0].decode()} has {len(words)} words, not {count}")
-    return words
+def _published(data: bytes) -> bytes:
+    """The last word of a command, which the payload of a PUBLISH is."""
+    return data.rpartition(b"\r\n$")[2].partition(b"\r\n")[2][:-2]
 
 
-def _alone(words: list[bytes], message: Told) -> Told:
-    _exactly(words, 1)
-    return message
+def _table_of(words: list[Any]) -> Table:
+    for each in words:
+        if type(each) is not int or each < 0:
+            raise BadLink("a table has something else than numbers")
+    table = tuple(zip(words[::2], words[1::2], strict=True))
+    for before, after in pairwise(table):
+        if not (before[0] < after[0] and before[1] < after[1]):
+            raise BadLink("a table does not rise")
+    return table
 
 
-def _append(words: list[bytes]) -> Append:
-    return Append(_count(words[1]), _count(words[2]), _entries_of(words, 4), _count(words[3]))
+def _to_append(words: list[Any]) -> Append:
+    if len(words) == 7 and words[5] == b"w":
+        _, epoch, first, commit, of, _, data = words
+        if (
+            type(epoch) is type(first) is type(commit) is type(of) is int
+            and type(data) is bytes
+            and data
+            and epoch >= 0 <= first
+            and commit >= 0 <= of
+        ):
+            return Append(epoch, first, (Entry(of, _WRITE, data),), commit)
+    epoch, first, commit = _numbers(words, 3, more=True)
+    return Append(epoch, first, _entries_of(words), commit)
 
 
-def _continue(words: list[bytes]) -> Continue:
-    return Continue(_count(words[1]), _count(words[2]), _entries_of(words, 4), _count(words[3]))
+_WRITE: Final = Kind.WRITE
 
 
-def _image(words: list[bytes]) -> Image:
-    _, epoch, table, end, voters, need, cut, commit = _exactly(words, 8)
-    return Image(
-        _count(epoch),
-        _table_of(table),
-        _count(end),
-        _voters_of(voters),
-        _count(need),
-        _count(cut),
-        _count(commit),
-        None,
-    )
+def _to_continue(words: list[Any]) -> Continue:
+    epoch, cut, commit = _numbers(words, 3, more=True)
+    return Continue(epoch, cut, _entries_of(words), commit)
 
 
-def _sync(words: list[bytes]) -> Sync:
-    _, epoch, table, end, applied, whole = _exactly(words, 6)
-    if whole not in (b"0", b"1"):
-        raise BadLink("a flag is no flag")
-    return Sync(_count(epoch), _table_of(table), _count(end), _count(applied), whole == b"1")
+def _to_image(words: list[Any]) -> Image:
+    epoch, end, need, cut, commit, size, rows = _numbers(words, 7, more=True)
+    behind = 8 + 2 * rows
+    if len(words) < behind:
+        raise BadLink("a table is cut")
+    voters = words[behind:]
+    if any(type(seat) is not bytes or not seat for seat in voters):
+        raise BadLink("a voter is none")
+    seats = tuple(seat.decode() for seat in voters)
+    return Image(epoch, _table_of(words[8:behind]), end, seats, need, cut, commit, size)
 
 
-def _pull(words: list[bytes]) -> Pull:
-    _, table, end, applied = _exactly(words, 4)
-    return Pull(_table_of(table), _count(end), _count(applied))
+def _to_sync(words: list[Any]) -> Sync:
+    epoch, end, applied, whole = _numbers(words, 4, more=True)
+    if whole > 1:
+        raise BadLink("a flag is none")
+    return Sync(epoch, _table_of(words[5:]), end, applied, bool(whole))
 
 
-def _pulled(words: list[bytes]) -> Pulled:
-    return Pulled(Position(_count(words[1]), _count(words[2])), _count(words[3]), _entries_of(words, 4))
+def _to_pull(words: list[Any]) -> Pull:
+    end, applied = _numbers(words, 2, more=True)
+    return Pull(_table_of(words[3:]), end, applied)
 
 
-_READ: Final[dict[bytes, Callable[[list[bytes]], Told]]] = {
-    b"append": _append,
-    b"ack": lambda words: Ack(_count(_exactly(words, 2)[1])),
-    b"continue": _continue,
-    b"image": _image,
-    b"stand": lambda words: Stand(_count(_exactly(words, 2)[1])),
-    b"refusal": lambda words: Refusal(_count(_exactly(words, 2)[1])),
-    b"sync": _sync,
-    b"pull": _pull,
-    b"pulled": _pulled,
-    b"here": lambda words: _alone(words, _HERE),
-    b"there": lambda words: _alone(words, _THERE),
-    b"piece": lambda words: Piece(_exactly(words, 2)[1]),
-    b"whole": lambda words: _alone(words, _WHOLE),
+def _to_pulled(words: list[Any]) -> Pulled:
+    epoch, offset, cut = _numbers(words, 3, more=True)
+    return Pulled(Position(epoch, offset), cut, _entries_of(words))
+
+
+def _to_piece(words: list[Any]) -> Piece:
+    if len(words) != 2 or type(words[1]) is not bytes or not words[1]:
+        raise BadLink("a piece is none")
+    return Piece(words[1])
+
+
+def _alone(message: Told) -> Callable[[list[Any]], Told]:
+    def decode(words: list[Any]) -> Told:
+        _numbers(words, 0)
+        return message
+
+    return decode
+
+
+_DECODERS: Final[dict[bytes, Callable[[list[Any]], Told]]] = {
+    b"append": _to_append,
+    b"ack": lambda words: Ack(*_numbers(words, 1)),
+    b"continue": _to_continue,
+    b"image": _to_image,
+    b"stand": lambda words: Stand(*_numbers(words, 1)),
+    b"refusal": lambda words: Refusal(*_numbers(words, 1)),
+    b"sync": _to_sync,
+    b"pull": _to_pull,
+    b"pulled": _to_pulled,
+    b"here": _alone(_HERE),
+    b"there": _alone(_THERE),
+    b"piece": _to_piece,
+    b"whole": _alone(_WHOLE),
 }

@@ -120,8 +120,9 @@ class Replica:
         return self.filtered, self.with_functions, self.keeps_field_times, self.only_snapshot
 
     def lag(self, now: float) -> int:
-        """How many seconds ago it has been heard."""
-        return int(now - self.heard_at) if self.state is State.ONLINE else 0
+        """How many seconds ago it has been heard, in whole seconds of the clock, as Redis counts: who tells once a
+        second does not lag by one because it tells a little late."""
+        return int(now) - int(self.heard_at) if self.state is State.ONLINE else 0
 
     def acknowledge(self, offset: int, durable: int, now: float) -> None:
         """It has told how far it is."""

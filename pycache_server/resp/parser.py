@@ -51,6 +51,8 @@ FAST_COUNT = 4096
 hiredis, and freeing what the deepest nest of such headers reserves takes about 5 ms."""
 WATCHED = 16 * 1024
 """So many bytes of a connection are looked at for arguments that are no bulk strings and yet come out as bytes."""
+_WATCHED_READ = WATCHED // 100
+"""What a shorter read counts for: more than a hundred of them show what kind of a client it is."""
 
 BROKEN = object()
 """What the session passes to ``turn`` when the source raised hiredis.ProtocolError."""
@@ -62,8 +64,8 @@ _LONG_HEADER = re.compile(rb"[*~>%|]\d{5}")
 _PLAIN_LINES = re.compile(rb"""[^*\0"']{1,%d}(?<=\n)""" % PIECE)
 """Whole inline commands without a quote, an array among them, or the NUL at which Redis ends a line."""
 _LF = b"\n"
-_STAR = 0x2A
-_NEWLINE = 0x0A
+STAR = 0x2A
+NEWLINE = 0x0A
 
 Source = Callable[[], Any]
 
@@ -170,28 +172,34 @@ class Parser:
         "_feed",
         "_free",
         "_offset",
-        "_piece",
         "_watch",
         "depth",
         "gets",
         "has_data",
         "limits",
         "more",
+        "piece",
+        "plain",
     )
 
     def __init__(self, limits: InputLimits, trusted: bool = True) -> None:
         self.limits = limits
-        self._piece = b""  # what hiredis was fed last: walked again if something unusual comes out
+        self.piece = b""
+        """What hiredis was fed last: walked again if something unusual comes out."""
         self.more = b""
         """Input behind the piece, from _offset on."""
         self._offset = 0
         self._exact: ExactParser | None = None if trusted else ExactParser(limits, trusted=False)
         self._free = False  # whether the exact parser may hand over to hiredis before the next array
         self._watch = WATCHED  # how many more bytes are to be looked at for disguised arguments
+        self.plain: Callable[[bytes], Any] | None = None
+        """What hiredis is fed by while nobody has to look at input in front of it but for where it begins and ends, and
+        how long it is; None as long as ``feed`` must be asked. See ``Session.receive``."""
         self._renew()
 
     def _renew(self) -> None:
         """A fresh hiredis reader: after an error, or with an unfinished command in it, one is of no more use."""
+        self.plain = None
         reader = hiredis.Reader(notEnoughData=NOTHING)
         self._feed = reader.feed
         self.gets: Source = reader.gets
@@ -212,20 +220,22 @@ class Parser:
         if self._exact is not None:
             self._exact.feed(data)
             return self._next_exact
-        if data[0] != _STAR or data[-1] != _NEWLINE or len(data) > PIECE or not _trusted_inside:
+        if data[0] != STAR or data[-1] != NEWLINE or len(data) > PIECE or not _trusted_inside:
             return self._feed_unusual(data)
-        if self._watch > 0 and self._is_disguised(data):
-            return self._feed_exact(data)
-        self._piece = data
         feed = self._feed
+        if self._watch <= 0:
+            self.plain = feed
+        elif self._is_disguised(data):
+            return self._feed_exact(data)
+        self.piece = data
         feed(data)
         return self.gets
 
     def relax(self) -> None:
         """Give back what is kept for the next input of a connection that has been silent: the last piece, and a buffer
         of hiredis that it has made large. While no source is open."""
-        if self._piece and self._exact is None and self.depth.value < 1 and not self.has_data():
-            self._piece = b""
+        if self.piece and self._exact is None and self.depth.value < 1 and not self.has_data():
+            self.piece = b""
             self._renew()
 
     def hold(self, data: bytes) -> None:
@@ -256,7 +266,7 @@ class Parser:
             return self.gets
         self._renew()
         trusted = self._exact is None  # else the client has lost its authentication within the piece
-        self._exact = self._stand_after_hiredis(self._sure_boundary(self._piece))
+        self._exact = self._stand_after_hiredis(self._sure_boundary(self.piece))
         self._exact.trusted = trusted
         self._free = False
         return self._next_exact
@@ -271,6 +281,7 @@ class Parser:
         """The client must authenticate anew. Commands that hiredis holds already are not read again."""
         if self._exact is None:
             self._exact = ExactParser(self.limits, trusted=False)
+            self.plain = None
         self._exact.trusted = False
         self._free = False
 
@@ -294,7 +305,7 @@ class Parser:
         """Input that has to be looked at, or cut, before hiredis may see it."""
         if not data:
             return None
-        if data[0] != _STAR:
+        if data[0] != STAR:
             return self._feed_lines(data) if _PLAIN_LINES.fullmatch(data) else self._feed_exact(data)
         if len(data) > PIECE:
             cut = data.rfind(b"\r\n*", 0, PIECE) + 2
@@ -303,14 +314,14 @@ class Parser:
                 return self._feed_exact(data)
             self.more, self._offset = data, cut
             data = data[:cut]
-        elif data[-1] == _STAR:  # hiredis would take the type of the next command and say that nothing is left
+        elif data[-1] == STAR:  # hiredis would take the type of the next command and say that nothing is left
             if len(data) == 1:
                 return self._feed_exact(data)
             self.more, self._offset = data, len(data) - 1
             data = data[:-1]
         if (self._watch > 0 and self._is_disguised(data)) or (not _trusted_inside and _LONG_HEADER.search(data)):
             return self._feed_exact(data)
-        self._piece = data
+        self.piece = data
         self._feed(data)
         return self.gets
 
@@ -325,12 +336,13 @@ class Parser:
 
     def _is_disguised(self, data: bytes) -> bool:
         """Whether lines begin with the type of a status, a verbatim string or a big number."""
-        self._watch -= len(data)
+        self._watch -= max(len(data), _WATCHED_READ)
         return (43 in data and b"\n+" in data) or (61 in data and b"\n=" in data) or (40 in data and b"\n(" in data)
 
     def _feed_exact(self, data: bytes) -> Source:
         self._exact = ExactParser(self.limits, trusted=True)
         self._free = False
+        self.plain = None
         self._exact.feed(data)
         return self._next_exact
 
@@ -364,7 +376,7 @@ class Parser:
     def _stand_after_hiredis(self, start: int) -> ExactParser:
         """An exact parser before the first command of the piece that hiredis did not return, or not rightly. A
         command begins at ``start``."""
-        piece, self._piece = self._piece, b""
+        piece, self.piece = self.piece, b""
         walker = ExactParser(self.limits, trusted=True)
         walker.feed(piece[start:])
         read = 0

@@ -30,7 +30,7 @@ _FOOTER = 10
 @command("FUNCTION DUMP", NOSCRIPT, since="7.0.0", complexity="O(N), N = functions")
 def function_dump(session: Session, argv: list[bytes]) -> bytes:
     """Return all libraries as bytes that FUNCTION RESTORE takes."""
-    writer = Writer()
+    writer = Writer(session.keyspace.compress)
     scripts = session.core.scripts
     for library in scripts.libraries.values() if scripts is not None else ():
         writer.raw(bytes((_LIBRARY,)))

@@ -17,6 +17,9 @@ from pycache_server.sentinel.timing import MAX_DESYNC
 if TYPE_CHECKING:
     from pycache_server.sentinel.machine import Sentinel
 
+HANDOVER_TIME = 5000
+"""Milliseconds for which a leader may hold writes until the follower that is to lead has everything."""
+
 
 def start(sentinel: Sentinel, master: Master, now: int) -> None:
     """Begin a failover: in a new epoch, for which votes are to be got."""
@@ -77,6 +80,7 @@ def become(sentinel: Sentinel, master: Master, state: str, now: int) -> None:
 def abort(sentinel: Sentinel, master: Master, now: int) -> None:
     """Give a failover up."""
     master.forced = False
+    master.handover_at = 0
     become(sentinel, master, "none", now)
     if master.promoted is not None:
         master.promoted.promoted = False
@@ -114,12 +118,38 @@ def _send_noone(sentinel: Sentinel, master: Master, now: int) -> None:
     if not master.promoted.connected:
         _abort_if_late(sentinel, master, now)
         return
-    order_to_follow(sentinel, master.promoted, None)
+    if master.forced and master.connected and not master.s_down:
+        _ask_to_hand_over(sentinel, master, master.promoted, now)
+    else:
+        order_to_follow(sentinel, master.promoted, None)
     sentinel.event("notice", "+failover-state-wait-promotion", master.promoted)
     become(sentinel, master, "wait_promotion", now)
 
 
+def _ask_to_hand_over(sentinel: Sentinel, master: Master, chosen: Replica, now: int) -> None:
+    """Nothing is wrong with the leader, so that it can hold writes until the follower has everything, and nothing is
+    lost. It is done all the same where that takes too long. A leader that cannot do that says so."""
+    master.handover_at = now
+    host, port = sentinel.announced(chosen.host), str(chosen.port)
+    words = ("FAILOVER", "TO", host, port, "FORCE", "TIMEOUT", str(_handover_time(master)))
+    sentinel.send(master, words, "handover")
+
+
+def _handover_time(master: Master) -> int:
+    """A leader that holds writes holds our hellos, too: nobody shall take it for down."""
+    return max(1, min(HANDOVER_TIME, master.failover_timeout // 4, master.down_after // 2))
+
+
+def handover_refused(sentinel: Sentinel, master: Master, now: int) -> None:
+    """The leader does not hand over, or nobody knows: let the follower lead without it."""
+    if master.handover_at and master.failover_state == "wait_promotion" and master.promoted is not None:
+        order_to_follow(sentinel, master.promoted, None)
+    master.handover_at = 0
+
+
 def _wait_promotion(sentinel: Sentinel, master: Master, now: int) -> None:
+    if master.handover_at and now - master.handover_at > 2 * _handover_time(master):
+        handover_refused(sentinel, master, now)
     _abort_if_late(sentinel, master, now)
 
 
@@ -138,6 +168,8 @@ def promoted(sentinel: Sentinel, master: Master, replica: Replica, now: int) -> 
     sentinel.event("warning", "+failover-state-reconf-slaves", master)
     run_reconfig(sentinel, master, "leader", "start", master.address, replica.address)
     sentinel.hello_soon(master)
+    if master.connected:  # it need not be found out that it still leads: what it acknowledges is lost from here on
+        order_to_follow(sentinel, master, replica.address)
 
 
 def _reconf(sentinel: Sentinel, master: Master, now: int) -> None:
@@ -159,7 +191,9 @@ def _reconf(sentinel: Sentinel, master: Master, now: int) -> None:
 
 def _end_if_done(sentinel: Sentinel, master: Master, now: int) -> None:
     assert master.promoted is not None
-    if master.promoted.s_down:
+    if master.promoted.s_down:  # it is to be replaced itself, as the leader that it is
+        sentinel.event("warning", "+failover-end-for-timeout", master)
+        become(sentinel, master, "update_config", now)
         return
     left = [each for each in master.replicas.values() if not (each.promoted or each.reconf == "done" or each.s_down)]
     late = now - master.failover_changed_at > master.failover_timeout

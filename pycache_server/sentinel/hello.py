@@ -102,12 +102,19 @@ def _follow_configuration(sentinel: Sentinel, master: Master, peer: Peer, hello:
     """Another sentinel has a newer configuration."""
     master.config_epoch = hello.master_epoch
     sentinel.act(Persist())
-    new = (hello.master_host, hello.master_port)
-    if sentinel.same_address(new, master.address):
-        return
-    old = master.address
+    new, old = (hello.master_host, hello.master_port), master.current_address()
+    if sentinel.same_address(new, master.address) and not master.failing_over:
+        return  # a failover of our own is over, even if the old leader is the new one again
     sentinel.event("warning", "+config-update-from", peer)
     switched = f"{master.name} {old[0]} {old[1]} {new[0]} {new[1]}"
     sentinel.event("warning", "+switch-master", None, switched, about=master)
     sentinel.move(master, *new, now)
     failover.run_reconfig(sentinel, master, "observer", "start", old, new)
+
+
+def heard_from_most(sentinel: Sentinel, master: Master, now: int) -> bool:
+    """Whether a majority of the sentinels has said lately which configuration it has: then this one is not out of
+    date."""
+    lately = now - 2 * sentinel.timing.publish_period
+    heard = 1 + sum(peer.last_hello_at > lately for peer in master.peers.values())
+    return heard >= (len(master.peers) + 1) // 2 + 1

@@ -98,6 +98,8 @@ class Replica(Instance):
         self.conf_changed_at = now
         """When it last said that it follows somebody else than before."""
         self.promoted = False
+        self.deposed = False
+        """Whether it led until a newer configuration came, and has not been seen to follow since."""
         self.reconf = ""
         """How far it has come in following the new leader: nothing, ``sent``, ``inprog``, ``done``."""
         self.reconf_at = 0
@@ -165,6 +167,8 @@ class Master(Instance):
         self.failover_started_at = 0
         self.failover_delay_logged = 0
         self.promoted: Replica | None = None
+        self.handover_at = 0
+        """When the master was asked to hand over to the promoted follower; 0 where it was not, or will not."""
         self.forced = False
         """Whether somebody has asked for the failover (SENTINEL FAILOVER): nobody is asked then."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from pycache_server.sentinel import down, failover, hello, roles, voting
 from pycache_server.sentinel.actions import Action, Connect, Event, Forget, Persist, Run, Send
 from pycache_server.sentinel.instance import MASTER, SENTINEL, SLAVE, Instance, Master, Peer, Replica
-from pycache_server.sentinel.timing import MAX_PENDING, Timing
+from pycache_server.sentinel.timing import MAX_PENDING, TICK, Timing
 
 _ALIVE = ("PONG", "LOADING", "MASTERDOWN")
 
@@ -145,10 +145,12 @@ class Sentinel:
             self.send(instance, ("PUBLISH", hello.CHANNEL), "hello")
 
     def _info_period(self, instance: Instance) -> int:
-        if isinstance(instance, Replica) and (
-            instance.master.o_down or instance.master.failing_over or instance.link_down_ms
-        ):
-            return self.timing.fast_info_period
+        if isinstance(instance, Replica):
+            master = instance.master
+            if instance.promoted and master.failover_state == "wait_promotion":
+                return TICK // 2  # clients wait for it: at every tick
+            if master.o_down or master.failing_over or instance.link_down_ms or instance.deposed:
+                return self.timing.fast_info_period
         return self.timing.info_period
 
     def send(self, instance: Instance, argv: tuple[str, ...], tag: str = "") -> None:
@@ -192,6 +194,8 @@ class Sentinel:
             roles.learn(self, instance, reply, now)
         elif tag == "ask":
             down.answered(self, instance, reply, now)
+        elif tag == "handover" and isinstance(instance, Master) and isinstance(reply, Exception):
+            failover.handover_refused(self, instance, now)
 
     def _pong(self, instance: Instance, reply: Any, now: int) -> None:
         text = str(reply)
@@ -273,13 +277,13 @@ class Sentinel:
 
     def move(self, master: Master, host: str, port: int, now: int) -> None:
         """A master is at another address from now on: who was at the old one follows."""
-        old = master.address
+        old, led = master.address, master.current_address()
         known = [each.address for each in master.replicas.values()]
         self.reset(master, now, keep_peers=True)
         master.host, master.port = host, port
         for address in [*known, old]:
             if not self.same_address(address, (host, port)):
-                self.find_replica(master, *address, now)
+                self.find_replica(master, *address, now).deposed = address in (old, led)
         self.act(Persist())
 
     def hello_soon(self, master: Master) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pycache_server.sentinel import failover
+from pycache_server.sentinel import failover, hello
 from pycache_server.sentinel.instance import MASTER, SLAVE, Instance, Master, Replica
 
 if TYPE_CHECKING:
@@ -91,24 +91,26 @@ def _integer(text: str) -> int:
 
 
 def _leads(sentinel: Sentinel, replica: Replica, now: int) -> None:
-    """A follower says that it leads."""
+    """A follower says that it leads. Redis waits for eight seconds, because a failover of which it has not heard may
+    have made it the leader. But of one that was deposed, and has not been seen to follow since, it is known what it
+    leads: the old configuration, and whatever it acknowledges is lost. If most sentinels have just been heard of, and
+    none has a newer configuration, it is told at once."""
     master = replica.master
     if replica.promoted and master.failover_state == "wait_promotion":
         failover.promoted(sentinel, master, replica, now)
         return
+    if replica.promoted or not _looks_sane(sentinel, master, now):
+        return
     patience = 4 * sentinel.timing.publish_period  # that others may tell of a failover
-    if (
-        not replica.promoted
-        and _looks_sane(sentinel, master, now)
-        and _up_for(replica, patience, now)
-        and now - replica.role_reported_at > patience
-    ):
+    patient = _up_for(replica, patience, now) and now - replica.role_reported_at > patience
+    if patient or (replica.deposed and hello.heard_from_most(sentinel, master, now)):
         failover.order_to_follow(sentinel, replica, master.address)
         sentinel.event("notice", "+convert-to-slave", replica)
 
 
 def _follows(sentinel: Sentinel, replica: Replica, now: int) -> None:
     """A follower says that it follows somebody."""
+    replica.deposed = False
     master = replica.master
     if (
         not replica.reconf

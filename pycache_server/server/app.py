@@ -26,7 +26,7 @@ from pycache_server.server.aof import AppendOnly
 from pycache_server.server.apply import CannotListen
 from pycache_server.server.attend import Attendant
 from pycache_server.server.cron import Cron
-from pycache_server.server.ending import Ending
+from pycache_server.server.ending import Doomed, Ending
 from pycache_server.server.follow import Follow, master_of
 from pycache_server.server.gc import Collector
 from pycache_server.server.group.group import Group
@@ -50,10 +50,6 @@ from pycache_server.store.memory import weigh_all
 
 DRAIN_TIMEOUT = 2.0
 """Seconds that clients get at the end to read what was written to them."""
-
-
-class Doomed(Exception):
-    """The server must end, and does."""
 
 
 class App:
@@ -172,11 +168,14 @@ class App:
         self.core.become_loading("sync")
 
     def _begin_following(self) -> None:
-        """Follow the configured master, from where the RDB file stands in its stream that was loaded, if one was."""
+        """Follow the configured master, from where the RDB file stands in its stream that was loaded, if one was. Who
+        leads without any data watches for replicas that have some."""
         if self.settings["replicaof"]:
             if not self.settings["appendonly"]:
                 self.follow.recall(self.loads.last_aux)
             self.follow.begin(*master_of(self.settings["replicaof"]))
+        elif self.settings["min-boot-history"] and not any(each.size for each in self.core.keyspace.databases):
+            self.core.replication.empty_start.watch(self.settings["repl-timeout"])
 
     async def load(self) -> None:
         """Load the data set, if there is one: what follows ``start``.

@@ -293,6 +293,11 @@ def _leading(app: App) -> None:
     replication.set_gate()
 
 
+def _empty_start(app: App) -> None:
+    if not app.settings["min-boot-history"]:
+        app.core.replication.empty_start.open()
+
+
 def _saves(app: App) -> None:
     app.saves.refresh()
 
@@ -311,6 +316,7 @@ APPLY: dict[str, Callable[[App], None]] = {
         ),
         _leading,
     ),
+    "min-boot-history": _empty_start,
     "loglevel": _log,
     "log-format": _log,
     "dir": _directory,

@@ -1,4 +1,4 @@
-"""The end of a server that has replicas: they get what they lack first.
+"""The end of a server that has replicas: they get what they lack first, and in a group another voter takes over.
 
 Writes stand still, the replicas are asked how far they are, and when all have everything, or after shutdown-timeout,
 the server ends (App.shut_down): SHUTDOWN and signals alike. Until then SHUTDOWN ABORT, or a failure to save, lets it
@@ -12,14 +12,22 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from pycache_server.commands.context import NOT_READY
+from pycache_server.election.machine import Refusal
 from pycache_server.errors import RedisError
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
+    from pycache_server.server.group.group import Group
     from pycache_server.session.session import Session
 
 FAILED = RedisError(b"ERR Errors trying to SHUTDOWN. Check logs.")
 _HELD = "shutdown"
+_HANDOVER = 1.0
+"""Seconds that a handover may take before the end."""
+
+
+class Doomed(Exception):
+    """The server must end at once, and does (App.die)."""
 
 
 class Ending:
@@ -35,6 +43,7 @@ class Ending:
         self.waits = False
         """Whether the server is about to end, and waits for its replicas."""
         self._replication.on_acknowledged.append(self._look)
+        self._replication.on_role.append(self._look)
 
     def request(self, options: Collection[str]) -> bool | None:
         """End the server, with SHUTDOWN's options in lower case. Whether it ends; None where it waits for replicas."""
@@ -63,14 +72,30 @@ class Ending:
     def _wait(self) -> None:
         self.waits = True
         self._app.log.write("notice", "Waiting for replicas before shutting down.")
+        if self._app.group is not None:
+            self._timer = self._app.loop.call_later(_HANDOVER, self._end)
+            return
         self._replication.leading.send_getack()  # which the acknowledgement that it asks for does not contain
         self._app.core.pause.hold(_HELD)
         self._timer = self._app.loop.call_later(self._app.settings["shutdown-timeout"], self._end)
 
     def _in_step(self) -> bool:
         """Whether every replica has everything."""
+        if self._app.group is not None:
+            return not self._hands_over(self._app.group)
         replicas = self._replication.leading.leader.replicas
         return not self._replication.leads or all(each.acknowledged >= self._target for each in replicas)
+
+    @staticmethod
+    def _hands_over(group: Group) -> bool:
+        """Whether a voter that leads lets another one take over, so that nobody waits for an election."""
+        if not group.leads:
+            return False
+        try:
+            group.orders.hand_over(None)
+        except Refusal:
+            return group.hands_over
+        return group.leads
 
     def _look(self) -> None:
         if self.waits and self._in_step():

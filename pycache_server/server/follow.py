@@ -26,11 +26,13 @@ from typing import TYPE_CHECKING, Any
 from pycache_server import REDIS_VERSION
 from pycache_server.rdb.reader import BadData
 from pycache_server.repl import follower as says
-from pycache_server.repl.follower import Follower, Wish
+from pycache_server.repl.follower import CAPABILITIES, Follower, Wish
+from pycache_server.server.ending import Doomed
 from pycache_server.server.intake import Intake
 from pycache_server.server.listener import keep_alive
 from pycache_server.server.wire import Wire
 from pycache_server.session.applying import Applier, LinkBroken, MasterSession
+from pycache_server.session.boot import RETURNS
 from pycache_server.session.following import refuse
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 EVERY = 1.0
 """Seconds between looks at the link."""
+UNKEPT_EVERY = 10.0
+"""Seconds between lines of the log that the disk does not take what is applied."""
 LONGEST_PAUSE = 60.0
 """Seconds between tries at most, where what comes cannot be applied."""
 
@@ -60,11 +64,14 @@ class Follow:
         """``none``, ``connect`` (about to), ``connecting``, ``handshake``, ``sync`` or ``connected``."""
         self.partial = False
         """Whether the data set is that of the history, so that the stream may go on from there."""
+        self._in_step_with = ("", 0)
+        """The master whose data set this is, as far as it has come."""
         self._selected = 0  # the database of the stream, while the link is not there
         self.errors = 0
         """How often the stream could not be applied."""
         self._failures = 0  # of what has come, one after another
         self._not_before = 0.0  # ticks
+        self._not_told_before = 0.0  # ticks
         self._down_since = 0.0  # seconds since 1970, 0 where it has never been up
         self._last_io = 0.0
         self._wire: Wire | None = None
@@ -316,7 +323,13 @@ class Follow:
             announced_ip=settings["replica-announce-ip"],
             version=REDIS_VERSION,
             failover=self._on_outcome is not None,
+            capabilities=(*CAPABILITIES, RETURNS) if self._returns() else CAPABILITIES,
         )
+
+    def _returns(self) -> bool:
+        """Whether the node has data of this very master (session/boot.py)."""
+        mine = self.partial and self._in_step_with == (self.host, self.port)
+        return mine and any(database.size for database in self._core.keyspace.databases)
 
     def _send(self, data: bytes) -> None:
         if self._wire is not None:
@@ -515,7 +528,8 @@ class Follow:
         self._session = session = MasterSession(self._core, self._wire, *self._wire.addresses())
         if 0 <= database < len(self._core.keyspace.databases):
             session.select(database)
-        self._applier = Applier(self._core, session, self.acknowledge)
+        self._applier = Applier(self._core, session, self.acknowledge, self._tell_unkept)
+        self._in_step_with = (self.host, self.port)
         self._set_state("connected")
         self._down_since = 0.0
         self.acknowledge()
@@ -540,7 +554,10 @@ class Follow:
     def _apply(self, applier: Applier, data: bytes) -> None:
         try:
             applier.receive(data)
+        except Doomed:
+            self._disconnect()  # the server ends
         except LinkBroken as broken:
+            self._panic_where_wanted(broken)
             self._give_up_history(
                 f"The stream of the master cannot be applied at offset {broken.offset}: {broken.problem}. The link is "
                 "dropped, and everything will be asked for anew."
@@ -550,6 +567,28 @@ class Follow:
             self._give_up_history(f"The stream of the master cannot be applied: {error}")
         else:
             self._failures = 0
+
+    def _panic_where_wanted(self, broken: LinkBroken) -> None:
+        """A command has failed: with propagation-error-behavior other than ``ignore`` the server ends."""
+        settings = self._app.settings
+        if broken.command and settings["propagation-error-behavior"] != "ignore" and settings["replica-read-only"]:
+            with contextlib.suppress(Doomed):
+                self._app.die(
+                    "This replica panicked sending an error to its master after processing the command "
+                    f"'{broken.command}': {broken.problem} at offset {broken.offset}"
+                )
+
+    def _tell_unkept(self) -> None:
+        """The disk does not take what the master sends.
+
+        Raises Doomed, unless replica-ignore-disk-write-errors says that it is applied all the same.
+        """
+        if not self._app.settings["replica-ignore-disk-write-errors"]:
+            self._app.die("Replica was unable to write command to disk.")
+        now = self._core.host.ticks()
+        if now >= self._not_told_before:
+            self._not_told_before = now + UNKEPT_EVERY
+            self._app.log.write("warning", "Replica is applying a command even though it is unable to write to disk.")
 
     def acknowledge(self) -> None:
         """Tell the master how far we are."""

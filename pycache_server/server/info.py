@@ -297,6 +297,8 @@ def _replication(app: App) -> Fields:
         yield from app.group.following.info()
     elif following is not None:
         yield from following.info()
+    if replication.empty_start.closed:
+        yield "pycache_empty_start", "closed"
     leading = replication.leading
     group = app.group
     replicas = leading.leader.replicas

@@ -8,7 +8,7 @@ Three rules.
 
 1. *Nothing differs in silence.* The leader has done what it sends, so here it cannot fail; whatever cannot be applied,
    for whichever reason, is a LinkBroken with the command and its offset, and the data set stays at what was applied.
-   Redis goes on instead, unless propagation-error-behavior says otherwise.
+   Redis goes on instead; with propagation-error-behavior it ends, as we do then (server/follow.py).
 2. *MULTI ... EXEC is applied as a whole* when EXEC has come, and as if it were not there before: neither offset nor
    what our own followers are sent goes beyond its MULTI.
 3. *The leader sees every key*: for it the clock stands aside (store/clock.py), since only it says when a key goes.
@@ -80,12 +80,20 @@ class MasterSession(Session):
 
 class Applier:
     """The stream of one link, from an offset on. ``on_asked`` is called when the master wants to know how far we
-    are, and when all that has come is applied."""
+    are, and when all that has come is applied; ``on_unkept`` before something is applied that the disk does not take
+    (``Core.disk_error``)."""
 
-    def __init__(self, core: Core, session: MasterSession, on_asked: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        core: Core,
+        session: MasterSession,
+        on_asked: Callable[[], None],
+        on_unkept: Callable[[], None] = lambda: None,
+    ) -> None:
         self._core = core
         self.session = session
         self._on_asked = on_asked
+        self._on_unkept = on_unkept
         self._replication = core.replication
         self._reader = StreamReader(core.replication.history.offset)
         self._pending: list[bytes] = []  # what has come and is not applied yet
@@ -120,6 +128,8 @@ class Applier:
         self._pending.append(data)
         begin = reader.offset
         commands = reader.feed(data)
+        if core.disk_error is not None and self._may_write(commands):
+            self._on_unkept()
         core.clock.stand_aside()
         try:
             self._apply(commands, begin)
@@ -130,6 +140,11 @@ class Applier:
         if self._asked:
             self._asked = False
             self._on_asked()
+
+    def _may_write(self, commands: list[list[bytes]]) -> bool:
+        names = (argv[0] for argv in commands if argv and type(argv[0]) is bytes)
+        found = (self._rows.get(name.lower()) for name in names)
+        return any(row is not None and Flag.WRITE in row.command.flags for row in found)
 
     def _apply(self, commands: list[list[bytes]], begin: int) -> None:
         """Apply some commands, the first of which stands at an offset, and pass on what they were."""

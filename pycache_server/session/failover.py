@@ -14,6 +14,7 @@ from pycache_server.commands.registry import ADMIN, NOSCRIPT, STALE, Family
 from pycache_server.errors import BadSyntax, RedisError
 from pycache_server.repl.replica import State
 from pycache_server.resp.encode import OK
+from pycache_server.session.leading import GETACK
 
 if TYPE_CHECKING:
     from pycache_server.repl.replica import Replica
@@ -35,6 +36,7 @@ class Failover:
         self._replication = replication
         self._timer: Timer | None = None
         self._force = False
+        self._end_of_writes = 0  # the offset
         self.state = NONE
         self.target: tuple[str, int] | None = None
         """Who is to lead: address and port; None while any will do."""
@@ -50,6 +52,8 @@ class Failover:
         where = f"{target[0]}:{target[1]}" if target is not None else "any replica"
         self._core.host.log("notice", f"FAILOVER requested to {where}.")
         self._core.pause.hold("failover")
+        self._end_of_writes = self._replication.history.offset
+        self._replication.leading.append(GETACK)  # they would tell once a second, while writes stand still
         if timeout:
             self._timer = self._core.host.call_later(timeout, self._time_out)
         self._core.host.defer(self.look)
@@ -65,13 +69,14 @@ class Failover:
             self._go()
 
     def _whole(self) -> Replica | None:
-        """A replica that has everything, and may be the next leader."""
+        """A replica that has everything, and may be the next leader. Real ones acknowledge a GETACK before they count
+        it, so what is behind the last write does not matter; they have it when we come to follow them."""
         replicas = self._replication.leading.leader.replicas
         if self.target is not None:
             found = self._replication.leading.leader.find(*self.target)
             replicas = [found] if found is not None else []
-        offset = self._replication.history.offset
-        return next((each for each in replicas if each.state is State.ONLINE and each.acknowledged == offset), None)
+        end = self._end_of_writes
+        return next((each for each in replicas if each.state is State.ONLINE and each.acknowledged >= end), None)
 
     def _go(self) -> None:
         assert self.target is not None

@@ -436,7 +436,7 @@ class Leading:
 
     def _look(self, now: float) -> None:
         leads, log = self._replication.leads, self.core.host.log
-        if self.leader.tick() and leads and not self.core.pause.mode:
+        if self.leader.tick() and leads and not self.core.pause.held:
             self.append(PING)
         if self._asks:
             self.send_getack()

@@ -80,6 +80,12 @@ class Pause:
         self._waiting.pop(session, None)
 
     @property
+    def held(self) -> bool:
+        """Whether changes are held back for other reasons than that clients have asked for it: the server hands over,
+        or ends."""
+        return bool(self._holds)
+
+    @property
     def postponed(self) -> int:
         """How many clients wait for the end of the pause."""
         return len(self._waiting)

@@ -156,6 +156,7 @@ def psync(session: Session, argv: list[bytes]) -> Any:
         log("warning", f"Replica {name} asks for synchronization but with a wrong offset")
         integer_in(argv[2], INT_MIN, INT_MAX)
         raise AssertionError("what is no integer has been refused")
+    replication.empty_start.check(link.replica, offset - 1)
     decision = leading.leader.decide(link.replica, argv[1], offset, replication.backlog)
     for level, text in decision.notes:
         log(level, text)

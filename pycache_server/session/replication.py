@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pycache_server.repl.backlog import Backlog
 from pycache_server.repl.history import History
 from pycache_server.repl.replica import State
+from pycache_server.session.boot import EmptyStart
 from pycache_server.session.failover import Failover
 from pycache_server.session.gates import good_replicas
 from pycache_server.session.leading import Leading
@@ -70,6 +71,7 @@ class Replication:
         self.leading = Leading(core, self)
         self.waits = Waits(core, self)
         self.failover = Failover(core, self)
+        self.empty_start = EmptyStart(core)
         self.follow: Callable[[str, int, Callable[[bool], None]], None] = _cannot_follow
         """Lets the node follow another, at a host and port, which shall lead; and calls back with whether that one
         agrees. Set by the server."""
@@ -92,6 +94,7 @@ class Replication:
         """Follow a leader from now on: nothing is fed any more but what comes from there. Who follows this node goes
         on with that."""
         self.following = following
+        self.empty_start.open()
         self.keep_backlog()
         self._change_role()
 
@@ -239,9 +242,13 @@ class Replication:
 
     @property
     def lacks_replicas(self) -> bool:
-        """Whether writes are refused for want of good replicas."""
+        """Whether writes are refused for want of good replicas. They are counted anew for each write: what is written
+        after they have gone silent is what a failover loses."""
         limits = self.leading.leader.limits
-        return self.leads and limits.max_lag > 0 and self.leading.good < limits.least_good
+        if not self.leads or limits.max_lag <= 0 or limits.least_good <= 0:
+            return False
+        self.leading.count_good()
+        return self.leading.good < limits.least_good
 
     def _check(self) -> None:
         """Assert that everything agrees."""

@@ -31,7 +31,7 @@ from pycache_server.resp.encode import (
     encode3,
 )
 from pycache_server.resp.exact import QueryBufferExceeded
-from pycache_server.resp.parser import BROKEN, NOTHING, Parser, Source
+from pycache_server.resp.parser import BROKEN, NEWLINE, NOTHING, PIECE, STAR, Parser, Source
 from pycache_server.session.core import Core, internal_error
 from pycache_server.session.describe import describe
 from pycache_server.session.host import NO_LINK, Link
@@ -49,8 +49,6 @@ LARGE_REPLY = 64 * 1024
 """A batch that has collected this many bytes of large replies is sent before it goes on."""
 HOLD_LIMIT = 1024 * 1024
 """A client that may not execute anything and goes on sending is no longer read from at this many bytes."""
-ARRAY = 0x2A
-"""What a command begins with; input in which it does not stand again is no pipeline."""
 CROSS_PROTOCOL = frozenset((b"post", b"host:"))
 """What a browser says that was talked into sending its request here."""
 
@@ -128,62 +126,41 @@ class Session(Standing):
     # Input
 
     def receive(self, data: bytes) -> None:
-        """Take what was read from the connection, execute what is complete, and send the replies."""
+        """Take what was read from the connection, execute what is complete, and send the replies.
+
+        The command of an input that holds no other, as clients send it that do not pipeline, is executed here: what
+        ``feed`` and ``_run`` do, in one frame and without all that serves the commands which follow. Whatever is not
+        that simple is left to them."""
         stats = self._stats
         read_clock = self._read_clock  # what lies in a slot is called by way of a local: see docs/design/hot_path.md
         self._clock.time = self.last_seen = read_clock()
-        stats.input_bytes += len(data)
+        size = len(data)
+        stats.input_bytes += size
         stats.reads = reads = stats.reads + 1
-        try:
-            if self._source is not None or self.closing:
-                self._hold(data)
-                return
-            source = self.parser.feed(data)
-        except QueryBufferExceeded:
-            self._exceeded()
-            return
-        if not reads & stats.sample_mask:
-            self._run_sampled(source)
-        elif source is self.parser.gets and (
-            (star := data.find(ARRAY, 1)) < 0 or data[star + 1 : star + 2] == b"\r"  # an argument: XADD's id
+        parser = self.parser
+        feed = parser.plain
+        if (
+            feed is None
+            or data[0] != STAR
+            or data[-1] != NEWLINE
+            or ((star := data.find(STAR, 1)) > 0 and data[star + 1 : star + 2] != b"\r")  # an argument: XADD's id
+            or size > PIECE
+            or not reads & stats.sample_mask
+            or self._source is not None
+            or self.closing
         ):
-            self._run_short(source)
-        else:
-            self._run(source)
-
-    def _run_sampled(self, source: Source | None) -> None:
-        """Execute a batch in which every command is timed."""
-        tables = self.core.tables
-        if self.table is tables.normal:
-            self.table = tables.sampled
-        elif self.guard is not None:
-            self._run_guarded_sampled(source, self.guard)
+            self._receive(data)
             return
-        self._run(source)
-        if self.table is tables.sampled:
-            self.table = tables.normal
-
-    def _run_guarded_sampled(self, source: Source | None, guard: Guard) -> None:
-        """The same for a user that may not do everything."""
-        tables = self.core.tables
-        normal, sampled = guard.table(tables.normal), guard.table(tables.sampled)
-        if self.table is normal:
-            self.table = sampled
-        self._run(source)
-        if self.table is sampled:
-            self.table = normal
-
-    def _run_short(self, source: Source) -> None:
-        """Execute the command of an input that holds no other, as clients send it that do not pipeline: what ``_run``
-        does, without all that serves the commands which follow. Whatever is not that simple is left to ``_run``."""
+        parser.piece = data
+        feed(data)
+        source = parser.gets
         argv: Any = _UNREAD
         try:
             argv = source()
             row = self.table[argv[0]]
             count = len(argv)
-            parser = self.parser
             has_data = parser.has_data
-            if has_data() or parser.more or (count != row.least and (count < row.least or not row.open)):
+            if has_data() or (count != row.least and (count < row.least or not row.open)):
                 raise _NotSimple
             if count > 3:
                 for argument in argv:
@@ -209,6 +186,10 @@ class Session(Standing):
             data = BULK_HEADERS[len(value)] + value + CRLF
         elif kind is Wire:
             data = value
+        elif kind is int:
+            data = INTEGERS[value] if 0 <= value < HEADERS_UP_TO else b":%d\r\n" % value
+        elif value is None:
+            data = self.null
         elif value is NO_REPLY:
             data = b""
         elif value is HALT:
@@ -223,7 +204,6 @@ class Session(Standing):
             data = b"".join(out) + data
         self._out = None
         if data:
-            stats = self._stats
             stats.output_bytes += len(data)
             stats.writes += 1
             write = self.link.write
@@ -232,6 +212,44 @@ class Session(Standing):
                 self.check_output(self.core.host.ticks())
         if self.closing:
             self.link.close()
+
+    def _receive(self, data: bytes) -> None:
+        """The same with any input."""
+        stats = self._stats
+        try:
+            if self._source is not None or self.closing:
+                self._hold(data)
+                return
+            source = self.parser.feed(data)
+        except QueryBufferExceeded:
+            self._exceeded()
+            return
+        if stats.reads & stats.sample_mask:
+            self._run(source)
+        else:
+            self._run_sampled(source)
+
+    def _run_sampled(self, source: Source | None) -> None:
+        """Execute a batch in which every command is timed."""
+        tables = self.core.tables
+        if self.table is tables.normal:
+            self.table = tables.sampled
+        elif self.guard is not None:
+            self._run_guarded_sampled(source, self.guard)
+            return
+        self._run(source)
+        if self.table is tables.sampled:
+            self.table = tables.normal
+
+    def _run_guarded_sampled(self, source: Source | None, guard: Guard) -> None:
+        """The same for a user that may not do everything."""
+        tables = self.core.tables
+        normal, sampled = guard.table(tables.normal), guard.table(tables.sampled)
+        if self.table is normal:
+            self.table = sampled
+        self._run(source)
+        if self.table is sampled:
+            self.table = normal
 
     def _run(self, source: Source | None) -> None:
         """Execute the commands of a source, and of those that follow it, until nothing more is complete."""

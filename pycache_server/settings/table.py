@@ -215,6 +215,7 @@ def _acting() -> list[Directive]:
         Directive("min-replicas-max-lag", INT, 10, alias="min-slaves-max-lag", acts=True),
         Directive("shutdown-timeout", INT, 10, acts=True),
         Directive("repl-disable-tcp-nodelay", YES_NO, False, acts=True),
+        Directive("min-boot-history", YES_NO, True, acts=True),
         # following another server
         Directive("replicaof", Master(), (), alias="slaveof", acts=True, fixed=True),
         Directive("masterauth", TEXT, "", acts=True),
@@ -227,6 +228,8 @@ def _acting() -> list[Directive]:
         Directive("replica-announce-ip", TEXT, "", alias="slave-announce-ip", acts=True),
         Directive("replica-announce-port", Number(0, 65535), 0, alias="slave-announce-port", acts=True),
         Directive("repl-timeout", Number(1, 2**31 - 1), 60, acts=True),
+        Directive("replica-ignore-disk-write-errors", YES_NO, False, acts=True),
+        Directive("propagation-error-behavior", Choice(("ignore", "panic", "panic-on-replicas")), "ignore", acts=True),
         Directive("repl-diskless-load", Choice(("disabled", "on-empty-db", "swapdb")), "disabled", acts=True),
         Directive("rdb-del-sync-files", YES_NO, False, acts=True),
         Directive("bind-source-addr", TEXT, "", acts=True),
@@ -289,7 +292,7 @@ def _idle() -> list[Directive]:
     add(YES_NO, False, "cluster-replica-no-failover/cluster-slave-no-failover", "tls-cluster", "tls-replication")
     add(YES_NO, False, "lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del")
     add(YES_NO, False, "lazyfree-lazy-user-del", "lazyfree-lazy-user-flush", "replica-lazy-flush/slave-lazy-flush")
-    add(YES_NO, False, "replica-ignore-disk-write-errors", "tls-prefer-server-ciphers")
+    add(YES_NO, False, "tls-prefer-server-ciphers")
     add(YES_NO, False, "always-show-logo", "io-threads-do-reads", fixed=True)
     add(YES_NO, True, "activerehashing")
     add(YES_NO, True, "cluster-allow-pubsubshard-when-down", "cluster-allow-replica-migration")
@@ -326,7 +329,6 @@ def _idle() -> list[Directive]:
     add(Memory(-100, INT_MAX, percent=True), 0, "maxmemory-clients")
     add(Choice(("no", "yes", "clients")), "no", "sanitize-dump-payload")
     add(Choice(("no", "yes", "relative", "absolute")), "no", "oom-score-adj")
-    add(Choice(("ignore", "panic", "panic-on-replicas")), "ignore", "propagation-error-behavior")
     add(Choice(("ip", "hostname", "unknown-endpoint")), "ip", "cluster-preferred-endpoint-type")
     add(Choice(("no", "yes", "optional")), "yes", "tls-auth-clients")
     add(Words(3, 3), ("0", "200", "800"), "oom-score-adj-values")

@@ -16,7 +16,7 @@ from itertools import chain
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pycache_server.store.listpack import element_bytes
+from pycache_server.store.listpack import BYTES_OF_TEXT, MODERATE, element_bytes
 from pycache_server.store.quicklist import OVERHEAD, Node, Quicklist, held_by, remove_from
 from pycache_server.store.value import bytes_of
 
@@ -250,7 +250,11 @@ class LongList(List):
             quick.push(element, True)
             return quick.count
         head[:0] = (element,)  # moves the others twice as fast as ``insert``
-        head.size += length + 2 if length < 64 and (element >= _NO_NUMBER or length > 20) else element_bytes(element)
+        head.size += (
+            BYTES_OF_TEXT[length]
+            if (length > 20 or element >= _NO_NUMBER) and length < MODERATE
+            else element_bytes(element)
+        )
         quick.held += length + 48 & ~15
         quick.count += 1
         return quick.count
@@ -263,7 +267,11 @@ class LongList(List):
             quick.push(element, False)
             return quick.count
         tail.append(element)
-        tail.size += length + 2 if length < 64 and (element >= _NO_NUMBER or length > 20) else element_bytes(element)
+        tail.size += (
+            BYTES_OF_TEXT[length]
+            if (length > 20 or element >= _NO_NUMBER) and length < MODERATE
+            else element_bytes(element)
+        )
         quick.held += length + 48 & ~15
         quick.count += 1
         return quick.count
@@ -281,7 +289,11 @@ class LongList(List):
             return quick.pop(True)
         element = head.pop(0)
         length = len(element)
-        head.size -= length + 2 if length < 64 and (element >= _NO_NUMBER or length > 20) else element_bytes(element)
+        head.size -= (
+            BYTES_OF_TEXT[length]
+            if (length > 20 or element >= _NO_NUMBER) and length < MODERATE
+            else element_bytes(element)
+        )
         quick.held -= length + 48 & ~15
         quick.count -= 1
         return element
@@ -293,7 +305,11 @@ class LongList(List):
             return quick.pop(False)
         element = tail.pop()
         length = len(element)
-        tail.size -= length + 2 if length < 64 and (element >= _NO_NUMBER or length > 20) else element_bytes(element)
+        tail.size -= (
+            BYTES_OF_TEXT[length]
+            if (length > 20 or element >= _NO_NUMBER) and length < MODERATE
+            else element_bytes(element)
+        )
         quick.held -= length + 48 & ~15
         quick.count -= 1
         return element

@@ -12,6 +12,13 @@ FRAME = 7
 """Bytes of a listpack without elements: total length, number of elements, end mark."""
 _OF_BITS = [2] * 8 + [3] * 5 + [4] * 3 + [5] * 8 + [6] * 8 + [10] * 32
 _LONGEST_INTEGER = 20
+MODERATE = 1024
+BYTES_OF_TEXT = [
+    *(size + 2 for size in range(64)),
+    *(size + 3 for size in range(64, 126)),
+    *(size + 4 for size in range(126, MODERATE)),
+]
+"""Bytes of a byte string that is no number, by its length, for those shorter than MODERATE."""
 
 
 def integer_bytes(number: int) -> int:
@@ -29,7 +36,7 @@ def element_bytes(text: bytes) -> int:
     size = len(text)
     if 0 < size <= _LONGEST_INTEGER and text[0] < 58 and (short := _bytes_as_integer(text)):
         return short
-    return size + 2 if size < 64 else size + _around(size)
+    return BYTES_OF_TEXT[size] if size < MODERATE else size + _around(size)
 
 
 _OF_DIGITS = (

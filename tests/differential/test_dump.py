@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from pycache_server.persist.saving import save
 from pycache_server.rdb.payload import BadData, BadPayload, restore
 from pycache_server.store.encodings import Encodings
 from tests.conftest import RealRedis
@@ -174,28 +175,32 @@ SAME: list[list[Command]] = [
 ]
 
 
-SAME_UNCOMPRESSED: list[list[Command]] = [
+SAME_LARGE: list[list[Command]] = [
     [[b"SET", b"k", b"hello " * 10_000]],
     [[b"RPUSH", b"k", *(b"element %d" % number for number in range(900))]],
     [[b"RPUSH", b"k", b"a"], [b"LPUSH", b"k", b"b" * 5000]],
     [[b"HSET", b"k", *(b"w%d" % number for number in range(800))]],
+    [[b"HSET", b"k", *(b"some field or its value %d" % number for number in range(60))]],
+    [[b"SADD", b"k", b"x" * 200]],
+    [[b"SADD", b"k", *(b"%d" % number for number in range(500))]],
+    [[b"ZADD", b"k", *(word for at in range(200) for word in (b"%d" % at, b"member %d of a sorted set" % at))]],
     [[b"XADD", b"k", b"1-%d" % number, b"f", b"v%d" % number] for number in range(1, 250)],
 ]
 
 
-@pytest.mark.parametrize("commands", SAME_UNCOMPRESSED, ids=lambda commands: b" ".join(commands[0][:2]).decode())
-def test_larger_values_become_the_same_bytes_where_nothing_is_compressed(
-    real_redis: RealRedis, commands: list[Command]
-) -> None:
+@pytest.mark.parametrize("compression", [True, False], ids=["compressed", "plain"])
+@pytest.mark.parametrize("commands", SAME_LARGE, ids=lambda commands: b" ".join(commands[0][:2]).decode())
+def test_larger_values_become_the_same_bytes(real_redis: RealRedis, commands: list[Command], compression: bool) -> None:
     pair = Pair(real_redis.port, 2)
     try:
-        pair.real.call([b"CONFIG", b"SET", b"rdbcompression", b"no"])
-        pair.ours.world.core.keyspace.compress = False
+        pair.real.call([b"CONFIG", b"SET", b"rdbcompression", b"yes" if compression else b"no"])
+        pair.ours.world.core.keyspace.compress = compression
         for command in commands:
             pair.run(command)
         theirs, mine = pair.real.call([b"DUMP", b"k"]), pair.ours.call([b"DUMP", b"k"])
         if theirs[0] == mine[0]:  # else it is of another version
             assert mine[:-10] == theirs[:-10]
+        assert mine[1:-10] in b"".join(save(pair.ours.world.core.keyspace)), "in a file the value is another one"
     finally:
         pair.real.call([b"CONFIG", b"SET", b"rdbcompression", b"yes"])
         pair.close()

@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 import pytest
 
-from pycache_server.evict.history import History
+from pycache_server.evict.history import _END, NOTE_BITS, History
 from tests.conftest import some_slow
 
 
@@ -30,7 +30,7 @@ def test_notes_are_found_until_they_are_too_old(seed: int) -> None:
             found += 1
         elif added - 1 - number < most:
             lost += 1
-        note = chance.getrandbits(32)
+        note = chance.getrandbits(NOTE_BITS)
         history.add(hash_, note)
         model[hash_] = note, added
     assert lost < 0.2 * found
@@ -56,3 +56,17 @@ def test_a_note_is_taken_once() -> None:
     assert history.take(12345, 10) == (7, 0)
     assert history.take(12345, 10) is None
     assert history.take(0, 10) is None
+
+
+def test_all_is_forgotten_when_numbers_end() -> None:
+    history = History()
+    history.grow()
+    history.add(1, 1)
+    history._next = _END - 2
+    history.add(2 << 10, 2)
+    assert history.take(2 << 10, 10) == (2, 0)
+    history.add(3, 3)
+    history.add(4 << 10, 4)
+    assert history.take(3, 10) is None
+    assert history.take(4 << 10, 10) == (4, 0)
+    history._check()

@@ -87,9 +87,7 @@ class Deployment:
         for number, kind in enumerate(nodes):
             place = directory / f"node{number}"
             place.mkdir()
-            options = ["--repl-diskless-sync-delay", "0", "--replica-priority", str(100 - number)]
-            if number:
-                options += ["--replicaof", f"127.0.0.1 {self.nodes[0].port}"]
+            options = self.options(number)
             self.nodes.append(Running(place, *options) if kind == "ours" else RealRedis(place, *options))
         self.sentinels = [SentinelProcess(directory, kind, self.nodes[0].port, quorum) for kind in sentinels]
         until(self.is_whole)
@@ -103,7 +101,8 @@ class Deployment:
                 return False
             if int(fields["num-other-sentinels"]) != len(self.sentinels) - 1:
                 return False
-        return all(self.follows(number) for number in range(1, len(self.nodes)))
+        leader = self.leader()
+        return leader is not None and all(self.follows(number) for number in range(len(self.nodes)) if number != leader)
 
     def follows(self, number: int) -> bool:
         """Whether a node follows, and its link is up."""
@@ -114,6 +113,24 @@ class Deployment:
         """Whether all sentinels that run name this leader, and it leads."""
         running = [each for each in self.sentinels if each.process.poll() is None]
         return all(each.leader() == port for each in running) and ask(port, "ROLE")[0] == "master"
+
+    def leader(self) -> int | None:
+        """The number of the node that all sentinels name, where it leads."""
+        found = [number for number, each in enumerate(self.nodes) if self.agree_on(each.port)]
+        return found[0] if found else None
+
+    def restart(self, number: int) -> None:
+        """Start a node of ours that has ended, at its old port and with nothing but its old options."""
+        old = self.nodes[number]
+        assert isinstance(old, Running)
+        self.nodes[number] = again = Running(old.directory, *self.options(number), "--port", str(old.port), wait=False)
+        again.port = old.port
+        again.wait_ready()
+
+    def options(self, number: int) -> list[str]:
+        """How a node was started."""
+        options = ["--repl-diskless-sync-delay", "0", "--replica-priority", str(100 - number)]
+        return [*options, "--replicaof", f"127.0.0.1 {self.nodes[0].port}"] if number else options
 
     def stop(self) -> None:
         for each in (*self.sentinels, *self.nodes):

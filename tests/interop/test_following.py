@@ -456,3 +456,13 @@ def test_a_restart_asks_only_for_what_has_come_since(tmp_path: Path, real: RealR
     after = info(master, "stats")
     assert after["sync_full"] == before["sync_full"]
     assert int(after["sync_partial_ok"]) == int(before["sync_partial_ok"]) + 1
+
+
+@pytest.mark.parametrize("mode", ["ALL", "WRITE"])
+def test_a_pause_of_a_followers_clients_does_not_stop_its_master(
+    master: Wire, follower: Wire, real: RealRedis, mode: str
+) -> None:
+    follow(follower, real.port)
+    follower.call("CLIENT", "PAUSE", 100_000, mode)
+    master.call("SET", "k", mode)
+    assert master.call("WAIT", 1, 0) == 1  # it has been applied, and that was told

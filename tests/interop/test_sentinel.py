@@ -14,7 +14,7 @@ from redis.sentinel import Sentinel
 
 from tests.conftest import free_port
 from tests.interop.sentinels import NAME, Deployment, SentinelProcess, ask, until
-from tests.server.running import Wire
+from tests.server.running import Running, Wire
 
 QUESTIONS = """
 PING|ROLE|SENTINEL MYID x|SENTINEL|SENTINEL nothing|SENTINEL MASTER nothing|SENTINEL MASTER|SENTINEL REPLICAS nothing
@@ -203,3 +203,10 @@ def test_without_a_file_a_sentinel_does_not_start() -> None:
     done = subprocess.run([sys.executable, "-m", "pycache_server", "--sentinel"], capture_output=True, text=True)
     assert done.returncode == 1
     assert "Sentinel needs config file on disk in order to save state." in done.stderr
+
+
+def test_a_sentinel_comes_from_the_address_that_it_is_told_to_come_from(tmp_path: Path, places: list[Any]) -> None:
+    with Running(tmp_path) as leader:
+        sentinel = SentinelProcess(tmp_path, "ours", leader.port, more="bind-source-addr 127.0.0.7\n")
+        places.append(sentinel)
+        until(lambda: "addr=127.0.0.7:" in str(ask(leader.port, "CLIENT", "LIST")))

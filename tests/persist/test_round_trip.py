@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import random
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,9 @@ def test_fields_lose_their_times_for_a_reader_that_does_not_know_them(world: Wor
 
 
 def test_a_file_comes_in_chunks_of_about_the_same_size(world: World) -> None:
-    client = world.connect()
+    client, chance = world.connect(), random.Random(1)
     for number in range(5000):
-        client.call("SET", f"key {number}", "v" * 100)
+        client.call("SET", f"key {number}", chance.randbytes(100))
     chunks = list(save(world.core.keyspace))
     assert len(chunks) > 5
     assert all(CHUNK <= len(chunk) < 2 * CHUNK for chunk in chunks[:-1])

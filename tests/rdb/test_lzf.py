@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
+from collections.abc import Iterator
 
 import pytest
 
-from pycache_server.rdb.lzf import MOST_TIMES, compress, decompress
+from pycache_server.rdb import lzf
+from pycache_server.rdb.lzf import MOST_TIMES, compress, compress_in_python, decompress, decompress_in_python
 
 
 @pytest.mark.parametrize(
@@ -20,22 +24,63 @@ from pycache_server.rdb.lzf import MOST_TIMES, compress, decompress
 )
 def test_what_redis_makes_of_a_text_is_made_here(text: bytes, packed: bytes) -> None:
     assert decompress(packed, len(text)) == text
-    assert compress(text) == packed
+    assert compress(text) == compress_in_python(text) == packed
+
+
+def texts(count: int, seed: int) -> Iterator[bytes]:
+    """Random texts, of few letters or many, that repeat themselves or do not."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        letters = bytes(rng.sample(range(256), rng.choice((1, 2, 3, 8, 40, 200))))
+        text = bytes(rng.choices(letters, k=rng.randrange(600)))
+        yield text + text[: rng.randrange(600)] * rng.randrange(3)
 
 
 def test_every_text_that_is_compressed_comes_back() -> None:
-    rng = random.Random(1)
     shorter = 0
-    for _ in range(400):
-        letters = bytes(rng.sample(range(256), rng.choice((1, 2, 3, 8, 40))))
-        text = bytes(rng.choices(letters, k=rng.randrange(600)))
-        text += text[: rng.randrange(600)] * rng.randrange(3)
+    for text in texts(400, 1):
         packed = compress(text)
         if packed is not None:
             shorter += 1
             assert len(packed) <= len(text) - 4
-            assert decompress(packed, len(text)) == text
+            assert decompress(packed, len(text)) == decompress_in_python(packed, len(text)) == text
     assert shorter > 100
+
+
+def test_the_package_makes_what_python_makes() -> None:
+    assert lzf.FAST, "the extra lzf is not installed"
+    for text in texts(600, 3):
+        assert compress(text) == compress_in_python(text), text
+    for size in range(30):
+        assert compress(b"a" * size) == compress_in_python(b"a" * size)
+
+
+def test_what_is_broken_is_found_by_both() -> None:
+    rng = random.Random(4)
+    for text in texts(300, 5):
+        packed = bytearray(compress_in_python(text) or text[:90])
+        for _ in range(rng.randrange(4)):
+            if packed:
+                packed[rng.randrange(len(packed))] = rng.randrange(256)
+        size = rng.choice((len(text), len(text) + 1, 1, 0, 5000))
+        assert decompress(bytes(packed), size) == decompress_in_python(bytes(packed), size)
+
+
+def test_without_the_package_files_are_not_compressed_and_small_payloads_are() -> None:
+    code = (
+        "import sys; sys.modules['lzf'] = None\n"
+        "from pycache_server.rdb import lzf, writer\n"
+        "from pycache_server.persist.saving import save\n"
+        "from pycache_server.rdb.payload import dump\n"
+        "from pycache_server.testing.inprocess import World\n"
+        "world = World(); client = world.connect(); text = 'hello ' * 20\n"
+        "client.call('SET', 'k', text); client.call('SET', 'large', text * 20)\n"
+        "assert not lzf.FAST and lzf.compress is lzf.compress_in_python\n"
+        "assert text.encode() * 20 in b''.join(save(world.core.keyspace))\n"
+        "limits = world.core.keyspace.encodings\n"
+        "assert len(dump(text.encode(), limits)) < 50 and len(dump(text.encode() * 20, limits)) > 2400\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("text", [b"", b"abcd", b"abcdefghijklmnopqrstuvwxyz0123456789", bytes(range(256))])

@@ -234,7 +234,7 @@ def test_a_silent_connection_keeps_nothing_and_goes_on(bounded: bool, monkeypatc
 
     assert commands(GET * 500) == 500
     parser.relax()
-    assert sys.getsizeof(parser._piece) < 100
+    assert sys.getsizeof(parser.piece) < 100
     for data, count in ((GET, 1), (GET[:9], 0), (GET[9:], 1), (PING[:-1], 0)):
         assert commands(data) == count
         parser.relax()

@@ -235,6 +235,23 @@ def test_calls_count_where_they_happen_and_errors_once(world: World, client: Cli
     assert world.core.stats.errors == {"ERR": 3}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "reply"),
+    [
+        ("0, 0", [1, 2, 3]),
+        ("0, 1", [1]),
+        ("0, 3", [-1]),
+        ("1, 1", [2, 2]),
+        ("2, 1", [-1, 2, 3]),
+        ("9, 0", [-1, 1, 2, 3]),
+    ],
+)
+def test_as_many_values_of_a_message_are_unpacked_as_are_asked_for_and_all_for_none_from_its_start(
+    client: Client, arguments: str, reply: list[int]
+) -> None:
+    assert run(client, f"return {{cmsgpack.unpack_limit(cmsgpack.pack(1, 2, 3), {arguments})}}") == reply
+
+
 def test_random_numbers_are_those_of_redis(client: Client) -> None:
     assert run(client, "math.randomseed(5) return math.random(100)") == 53
 

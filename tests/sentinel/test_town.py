@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pycache_server.sentinel import failover, roles
+from pycache_server.sentinel.actions import Send
 from pycache_server.sentinel.hello import format_hello
 from tests.conftest import some_slow
 from tests.sentinel.town import NAME, Town
@@ -59,6 +60,62 @@ def test_an_old_leader_that_returns_is_made_a_follower() -> None:
     town.servers["node", 1].alive = True
     town.until(town.settled, 40_000)
     assert heard(town, "+convert-to-slave")
+
+
+def test_an_old_leader_that_returns_is_told_at_once_since_it_is_known_what_it_leads() -> None:
+    town = met()
+    town.servers["node", 1].alive = False
+    town.until(lambda: len(heard(town, "+switch-master")) == 3, 10_000)
+    town.run(5000)
+    town.servers["node", 1].alive = True
+    town.until(lambda: town.servers["node", 1].leader is not None, 1500)
+
+
+def test_a_sentinel_that_has_heard_of_nobody_lately_tells_no_leader_to_follow() -> None:
+    town = met()
+    sentinel = town.watches["sentinel", 101].sentinel
+    master = sentinel.masters[NAME]
+    sentinel.move(master, "node", 2, town.now)
+    roles.learn(sentinel, master, b"role:master", town.now)
+    old = master.replicas["node", 1]
+    for silence, told in ((4000, []), (3999, [("SLAVEOF", "node", "2")])):
+        for peer in master.peers.values():
+            peer.last_hello_at = town.now - silence
+        sentinel.take_actions()
+        roles.learn(sentinel, old, b"role:master", town.now)
+        sent = [each.argv for each in sentinel.take_actions() if isinstance(each, Send)]
+        assert [argv for argv in sent if argv[0] == "SLAVEOF"] == told
+    roles.learn(sentinel, old, b"role:slave\r\nmaster_host:node\r\nmaster_port:2", town.now)
+    assert not old.deposed
+
+
+def test_a_leader_that_is_well_hands_over_by_itself_and_one_that_cannot_is_replaced_all_the_same() -> None:
+    for hands_over in (True, False):
+        town = met()
+        town.servers["node", 1].hands_over = hands_over
+        watch = town.watches["sentinel", 102]
+        failover.start(watch.sentinel, watch.sentinel.masters[NAME], town.now)
+        watch.sentinel.masters[NAME].forced = True
+        town.until(lambda town=town: town.settled() and town.names() != {("node", 1)}, 3000)  # type: ignore[misc]
+        assert bool(town.handovers) == hands_over
+
+
+@pytest.mark.parametrize("sentinels", [3, 2])
+def test_a_leader_that_dies_as_soon_as_it_is_promoted_is_replaced_even_by_the_one_before(sentinels: int) -> None:
+    town = met(sentinels=sentinels)
+    first, second, third = town.servers.values()
+    first.alive = False
+    third.priority = 0
+    town.until(lambda: second.leader is None, 10_000)
+    town.until(lambda: bool(heard(town, "+promoted-slave")), 2000)
+    second.alive = False
+    third.alive = False  # nobody says that it follows the new one
+    town.run(300)
+    first.alive, first.leader = True, second.address
+    town.until(lambda: first.leader is None, 20_000)
+    third.alive = second.alive = True
+    town.until(town.settled, 60_000)
+    assert town.names() == {first.address}
 
 
 def test_a_minority_of_sentinels_fails_nobody_over() -> None:

@@ -32,6 +32,8 @@ class Server:
         self.priority = 100
         self.run_id = f"{port:040d}"
         self.alive = True
+        self.hands_over = True
+        """Whether it knows FAILOVER."""
         self.listeners: list[tuple[Watch, Instance]] = []
 
     def info(self, town: Town) -> bytes:
@@ -81,6 +83,8 @@ class Town:
         self.leaders: dict[int, str] = {}
         """Who was elected in which epoch."""
         self.votes: dict[tuple[Address, int], str] = {}
+        self.handovers: list[Address] = []
+        """Leaders that have handed over."""
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._number = count()
         for watch in self.watches.values():
@@ -221,7 +225,16 @@ class Town:
         if name == "SLAVEOF":
             leader = None if action.argv[1] == "NO" else (action.argv[1], int(action.argv[2]))
             server.leader = None if leader == server.address else leader
+        if name == "FAILOVER":
+            return self._hand_over(server, (action.argv[2], int(action.argv[3])))
         return "PONG" if name == "PING" else "OK"
+
+    def _hand_over(self, server: Server, target: Address) -> Any:
+        if not server.hands_over or server.leader is not None:
+            return RuntimeError("ERR")
+        self.handovers.append(server.address)
+        server.leader, self.servers[target].leader = target, None
+        return "OK"
 
     def _publish(self, watch: Watch, server: Server, instance: Instance) -> None:
         text = self._hello(watch, instance)

@@ -653,6 +653,36 @@ def test_a_clean_end_that_saves_keeps_everything_for_one_start(tmp_path: Path) -
     run(test())
 
 
+def test_what_is_kept_after_a_clean_end_takes_it_back(tmp_path: Path) -> None:
+    async def test() -> None:
+        old = await led(tmp_path)
+        assert old.shut_down(("save",))
+        assert (tmp_path / "group-test.saved").exists()
+        old.voter.keep(beat(1))
+        assert not (tmp_path / "group-test.saved").exists()
+        app = await again(old)
+        assert app.voter.saved is None
+        await kill(app)
+
+    run(test())
+
+
+def test_nothing_is_kept_behind_the_clean_end_of_a_file(tmp_path: Path) -> None:
+    async def test() -> None:
+        old = await led(tmp_path, **EVERYSEC)
+        assert old.shut_down()
+        old.voter.keep(beat(1))
+        await old.stop()
+        for call in (lambda: old.voter.journal.keep((beat(1),)), lambda: old.voter.journal.cut(0)):
+            with pytest.raises(OSError, match="clean end"):
+                call()
+        app = await open_voter(tmp_path, **EVERYSEC)
+        assert is_whole(app, old)
+        await kill(app)
+
+    run(test())
+
+
 @pytest.mark.parametrize("options", [(), ("nosave",)])
 def test_a_clean_end_that_does_not_save_is_a_loss(tmp_path: Path, options: tuple[str, ...]) -> None:
     async def test() -> None:

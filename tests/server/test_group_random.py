@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pycache_server.repl.entries import Entry, beat, mark, voters, write
+from pycache_server.repl.group_log import GroupLog
 from pycache_server.repl.links import Image
 from pycache_server.server.app import App
 from pycache_server.server.embed import Server
@@ -44,7 +45,8 @@ class Life:
         self.epoch = 1
         self.images = 0
         self.losses = 0
-        self.whole = True
+        self.before: GroupLog | None = None
+        """The history before the last start."""
 
     async def run(self) -> None:
         await self.start()
@@ -62,6 +64,7 @@ class Life:
         return self.app.voter.log
 
     async def start(self) -> None:
+        self.before = self.log if self.app else None
         options = self.options if self.appends else {**self.options, "appendonly": "no"}
         self.app = await open_voter(self.directory, **{"appendonly": "yes", **options})
         self.stream.reset()
@@ -84,6 +87,9 @@ class Life:
             return
         assert log.since(log.base) == [entry for entry, _ in self.entries][len(self.entries) - len(saved.entries) :]
         assert lists_of(self.app) == self.expected()
+        before = self.before
+        assert before is not None and saved.table == before.epochs.table
+        assert log.voters == before.voters and log.position == before.position
 
     def expected(self) -> Lists:
         found = {index: list(numbers) for index, numbers in self.base.items()}

@@ -200,6 +200,41 @@ def test_a_replica_that_lies_about_its_offset_is_dropped(world: World, client: C
     assert client.call("ROLE")[2] == []
 
 
+@pytest.mark.parametrize("mode", ["ALL", "WRITE"])
+def test_pings_go_on_while_clients_are_paused_and_nothing_else_does(
+    world: World, client: Client, snapshots: InOnePiece, mode: str
+) -> None:
+    client.call("SET", "k", "v", "PX", 1000)
+    replica, other = replica_of(world), world.connect()
+    client.call("CLIENT", "PAUSE", 100_000, mode)
+    replica.raw = b""
+    other.send(pack("SET", "a", "1"))
+    client.send(pack("WAIT", 1, 0))
+    world.advance(21)
+    assert set(replica.raw.split(pack("PING"))) == {b""}
+    assert replica.raw.count(pack("PING")) == 2
+    replica.raw = b""
+    world.core.pause.end()
+    world.host.settle()
+    assert pack("SET", "a", "1") in replica.raw
+    assert world.connect().call("EXISTS", "k") == 0
+    world.host.settle()
+    assert pack("DEL", "k") in replica.raw
+
+
+def test_while_changes_are_held_back_the_stream_stands_still(
+    world: World, client: Client, snapshots: InOnePiece
+) -> None:
+    replica = replica_of(world)
+    world.core.pause.hold("shutdown")
+    replica.raw = b""
+    world.advance(21)
+    assert replica.raw == b""
+    world.core.pause.release("shutdown")
+    world.advance(10)
+    assert replica.raw == pack("PING")
+
+
 @pytest.mark.parametrize("words", [("PING",), ("SET", "a", "1"), ("NOSUCH",), ("GET",), ("REPLCONF", "capa", "x")])
 def test_a_replica_that_says_what_would_have_an_answer_is_dropped(
     world: World, snapshots: InOnePiece, words: tuple[str, ...]

@@ -250,9 +250,10 @@ local function limited(data, limit, offset)
     if offset > #data then
         error(format('Start offset %d greater than input length %d.', offset, #data), 3)
     end
-    local ok, values, count, behind = pcall(read_many, data, offset, limit == 0 and INT_MAX or limit)
+    local all = limit == 0 and offset == 0 -- as without either; from anywhere else no value is none
+    local ok, values, count, behind = pcall(read_many, data, offset, all and INT_MAX or limit)
     if not ok then fail(values) end
-    if limit == 0 then return values, count end
+    if all then return values, count end
     return values, count, behind == #data and -1 or behind
 end
 

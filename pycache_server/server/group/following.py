@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pycache_server.rdb.reader import BadData
 from pycache_server.repl.entries import Entry, Kind, replication_id
 from pycache_server.repl.links import Image, Link
-from pycache_server.server.group.post import address_of
+from pycache_server.server.group.dialing import address_of
 from pycache_server.server.intake import Intake
 from pycache_server.session.applying import Applier, MasterSession
 from pycache_server.session.host import NO_LINK

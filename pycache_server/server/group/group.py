@@ -36,12 +36,13 @@ from pycache_server.repl.links import Ack, Image, Link
 from pycache_server.repl.member import Member, Saved, Settings
 from pycache_server.repl.replica import Replica, State
 from pycache_server.server.coordinator.begin import make_coordinator
+from pycache_server.server.group.dialing import address_of
 from pycache_server.server.group.following import GroupFollowing
 from pycache_server.server.group.journal import Journal
 from pycache_server.server.group.links import Links
 from pycache_server.server.group.orders import Orders
 from pycache_server.server.group.pictures import Pictures
-from pycache_server.server.group.post import Post, address_of
+from pycache_server.server.group.post import Post
 from pycache_server.server.group.replies import Replies
 from pycache_server.server.group.seat import find_seat
 from pycache_server.server.group.statefile import StateFile
@@ -152,7 +153,7 @@ class Group:
             settings["repl-backlog-size"],
             settings["replica-priority"],
         )
-        self.pictures = Pictures(self.app, lambda: self.member.log)
+        self.pictures = Pictures(self.app, lambda: self.member.log, self.catch_up)
         start = core.host.token(16).decode()
         self.member = Member(state, wanted, saved, self.pictures, chance, start, now_ms())
         self.journal.attach(self.member.log)
@@ -528,6 +529,12 @@ class Group:
     def leads(self) -> bool:
         """Whether this node leads, and nobody else can at this moment."""
         return self.is_in_office and perf_counter() < self.lease_ends
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether this node lets another one take over at this moment."""
+        leading = self.member.leading if self.has_begun else None
+        return leading is not None and leading.handover is not None
 
     @property
     def leader(self) -> str | None:

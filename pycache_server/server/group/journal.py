@@ -30,8 +30,9 @@ A snapshot shows what the keyspace holds, and that must be an offset of the hist
 make an entry of what the leader has executed in this round, and keep it. ``is_settled`` tells whether all actions that
 were taken have been done; while they have not, no rewrite begins.
 
-At a clean end, when App.shut_down has agreed and nothing will be acknowledged any more:
-``shutdown(member.shutdown())``, in the same turn of the loop as the last save.
+At a clean end, when App.shut_down has agreed: ``shutdown(member.shutdown())``, in the same turn of the loop as the last
+save. What is kept after that takes the clean end back, as far as that can be done: with an append-only file ``keep``
+raises OSError once it is closed (App.stop), so that nothing more is acknowledged. The group had better have stopped.
 """
 
 from __future__ import annotations
@@ -96,6 +97,7 @@ class Journal:
         self.database = 0
         """The database that the stream has selected where the data set that was loaded ends."""
         self._stale = False  # whether keyspace and files hold something else than the log
+        self._is_over = False  # whether a clean end has been written, which holds while nothing follows
         self._is_foreign = False  # whether the keyspace holds what was never a group's
         self._knows = False  # whether it is known where in the history the keyspace stands
         self._place = Place(0, (), voters)  # of the keyspace, while there is no log
@@ -194,11 +196,27 @@ class Journal:
         or the process ends."""
         if self._stale:
             self._discard()
+        if self._is_over:
+            self._take_back()
         self.file.keep(entries)
 
     def cut(self, end: int) -> None:
         """Drop the entries behind an offset."""
+        if self._is_over:
+            self._take_back()
         self.file.cut(end)
+
+    def _take_back(self) -> None:
+        """The history goes on though a clean end has been written: let the next start not find that. With an
+        append-only file it is written by ``close``, behind which nothing may come.
+
+        Raises OSError.
+        """
+        if self.file.ends_cleanly and self.file.file is None:
+            raise OSError(0, "the append-only file has got its clean end")
+        if not self.file.ends_cleanly:
+            self._is_over = False
+            forget_remainder(self._remainder)
 
     def trim(self, offset: int) -> None:
         """Nothing will be cut off up to this offset."""
@@ -233,6 +251,8 @@ class Journal:
     def install(self, image: Image, dropped: Sequence[Entry], source: Prepared | Path | bytes | None = None) -> None:
         """The data set has become another one."""
         first = self.end - sum(len(entry.data) for entry in dropped)
+        if self._is_over:
+            self._take_back()
         if dropped:
             self._keep_dropped(dropped, first)
         self._stale = False
@@ -349,6 +369,8 @@ class Journal:
         """What a snapshot of this moment tells of itself."""
         if kind == REPLICAS:
             return ()
+        if self.log is None:
+            return () if self._stale else aux_of_place(self._place)
         self.seal()
         if self._stale or not self.is_settled():
             return ()
@@ -369,7 +391,7 @@ class Journal:
         if saved is None or self._stale:
             return False
         if app.aof.state != OFF:
-            self.file.ends_cleanly = True
+            self.file.ends_cleanly = self._is_over = True
             return True
         if self._saved_at != self._core.replication.history.offset:
             return False
@@ -381,6 +403,7 @@ class Journal:
         except OSError as error:
             app.log.write("warning", f"Can't write {self._remainder}: {error.strerror}")
             return False
+        self._is_over = True
         app.log.write("notice", f"The group's entries are saved in {self._remainder.name}")
         return True
 

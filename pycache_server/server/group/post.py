@@ -17,28 +17,25 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from pycache_server.election.messages import Message
 from pycache_server.election.wire import Refused, Wire
 from pycache_server.resp.encode import HALT, NO_REPLY
+from pycache_server.server.group.dialing import Dialer, notice_silence
 from pycache_server.session.stream import encode_command
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
     from pycache_server.session.session import Session
 
-DIAL: Final = 0.5
-"""Seconds that a connection may take."""
 REST: Final = (0.1, 1.0)
 """Seconds between two tries, from the first to any later one."""
+UNANSWERED: Final = 2000
+"""Milliseconds after which a connection is made anew whose other end does not acknowledge what was sent."""
+MOST_FIRST: Final = 8
+"""Messages that are kept while a connection is being made, the newest ones."""
 MOST_UNSENT: Final = 64 * 1024
 """Bytes that may wait for a peer that does not read."""
 LONGEST: Final = 64 * 1024
 """Bytes of an envelope."""
 QUIET: Final = 1.0
 """Seconds between two lines of the log about the same address."""
-
-
-def address_of(seat: str) -> tuple[str, int]:
-    """The host and port of a seat."""
-    host, _, port = seat.rpartition(":")
-    return host.strip("[]"), int(port)
 
 
 class _Way(asyncio.Protocol):
@@ -59,20 +56,16 @@ class _Way(asyncio.Protocol):
             if not transport.is_closing() and transport.get_write_buffer_size() <= MOST_UNSENT:
                 transport.write(data)
         elif self._dialling is not None:
-            self._first = [*self._first, data][-8:]
+            self._first = [*self._first, data][-MOST_FIRST:]
         elif self._post.ticks() >= self._not_before:
             self._first = [data]
             self._dialling = self._post.loop.create_task(self._dial())
 
     async def _dial(self) -> None:
         try:
-            host, port = address_of(self._seat)
-            source = self._post.app.settings["bind-source-addr"]
-            made = self._post.loop.create_connection(
-                lambda: self, host, port, local_addr=(source, 0) if source else None
-            )
-            await asyncio.wait_for(made, DIAL)
-        except (TimeoutError, OSError, UnicodeError):
+            await self._post.dialer.dial(self._seat, lambda: self)
+        except OSError as problem:
+            self._post.note(self._seat, f"The voter {self._seat} cannot be reached: {problem}", "verbose")
             self._rest()
         except Exception as error:
             self._post.app.core.report_failure("connecting to a voter", error)
@@ -90,6 +83,7 @@ class _Way(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        notice_silence(transport.get_extra_info("socket"), UNANSWERED)
         for data in self._first:
             self._transport.write(data)
 
@@ -115,6 +109,7 @@ class Post:
         self.app = app
         self.loop = app.loop
         self.ticks = app.host.ticks
+        self.dialer = Dialer(app)
         self._wire = wire
         self._on_message = on_message
         self._ways: dict[str, _Way] = {}
@@ -152,14 +147,14 @@ class Post:
         self.note(session.address.rpartition(":")[0], why)
         session.abort()
 
-    def note(self, about: str, text: str) -> None:
+    def note(self, about: str, text: str, level: str = "warning") -> None:
         """Tell the log, but not too often."""
         now = self.ticks()
         if now - self._noted.get(about, -QUIET) >= QUIET:
             if len(self._noted) > 1000:
                 self._noted.clear()
             self._noted[about] = now
-            self.app.log.write("warning", text)
+            self.app.log.write(level, text)
 
     def close(self) -> None:
         """The server ends."""

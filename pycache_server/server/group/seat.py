@@ -11,7 +11,7 @@ import ipaddress
 import socket
 from typing import TYPE_CHECKING
 
-from pycache_server.server.group.post import address_of
+from pycache_server.server.group.dialing import address_of
 
 if TYPE_CHECKING:
     from pycache_server.settings.config import Settings

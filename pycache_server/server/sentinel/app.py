@@ -150,7 +150,7 @@ class SentinelApp(App):
             self._on_down,
         )
         self._links[instance, listening] = link
-        link.open(self.loop, host)
+        link.open(self.loop, host, self.settings["bind-source-addr"])
 
     def _login(self, instance: Instance, listening: bool) -> list[tuple[str, ...]]:
         """What is said first on a link."""

@@ -46,14 +46,15 @@ class Link(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
-    def open(self, loop: asyncio.AbstractEventLoop, host: str) -> None:
-        """Begin to connect."""
-        self._task = loop.create_task(self._connect(loop, host))
+    def open(self, loop: asyncio.AbstractEventLoop, host: str, source: str = "") -> None:
+        """Begin to connect, from an address where it matters."""
+        self._task = loop.create_task(self._connect(loop, host, source))
 
-    async def _connect(self, loop: asyncio.AbstractEventLoop, host: str) -> None:
+    async def _connect(self, loop: asyncio.AbstractEventLoop, host: str, source: str) -> None:
+        local = (source, 0) if source else None
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                await loop.create_connection(lambda: self, host, self.instance.port)
+                await loop.create_connection(lambda: self, host, self.instance.port, local_addr=local)
         except (OSError, TimeoutError, ValueError):
             self._end()
 

@@ -1,0 +1,1 @@
+"""What bench/failover.py is made of: places on a network that can be cut, processes, clients, faults, a judge."""

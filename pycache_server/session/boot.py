@@ -1,0 +1,95 @@
+"""The guard of an empty start: a leader that has lost its data set shall not make its replicas lose theirs.
+
+A leader that begins with nothing, because it has no persistence or its disk is new, looks like any other to replicas
+that come back to it: they would empty themselves, and the last copies would be gone. A replica of ours that has data
+and has followed this very address says so (``RETURNS``, a word of REPLCONF capa, which a real server takes and does not
+know). If it asks for a history longer than the leader's own, the leader closes: it takes no replica, and answers
+everybody, PING included, with an error, so that sentinels take it for down and promote a replica. Whoever makes it
+follow another, or sets ``min-boot-history no``, opens it again.
+
+It looks for ``repl-timeout`` seconds after the start, in which replicas come back. It does not know of real replicas,
+which do not say whom they have followed: with them it is as it is in Redis.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pycache_server.commands.registry import Command, Flag
+from pycache_server.errors import NoHistory, RedisError
+
+if TYPE_CHECKING:
+    from pycache_server.repl.replica import Replica
+    from pycache_server.session.core import Core
+    from pycache_server.session.rows import Gate, Row
+    from pycache_server.session.session import Session
+
+RETURNS: Final = "pycache-returns"
+"""What a replica says that has data of this leader's."""
+GATE: Final = "nohistory"
+
+
+class EmptyStart:
+    """The guard of one server."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._until = 0.0
+        self.closed = False
+        """Whether the server serves nobody, since a replica has shown that its data set is lost."""
+
+    def watch(self, seconds: float) -> None:
+        """The server begins to lead without any data. Watch for so many seconds who comes back."""
+        self._until = self._core.host.ticks() + seconds
+
+    def check(self, replica: Replica, asked: int) -> None:
+        """A replica asks for the stream from behind an offset. Raises RedisError where it knows better than we what our
+        data set was."""
+        if not self.closed and not self._shows_loss(replica, asked):
+            return
+        if not self.closed:
+            self._close(replica, asked)
+        raise RedisError(b"NOMASTERLINK The data set of this server is lost, yours is not")
+
+    def _shows_loss(self, replica: Replica, asked: int) -> bool:
+        replication = self._core.replication
+        return (
+            RETURNS in replica.capabilities
+            and replication.leads
+            and asked > replication.history.offset
+            and self._core.host.ticks() < self._until
+        )
+
+    def _close(self, replica: Replica, asked: int) -> None:
+        self.closed = True
+        self._core.host.log(
+            "warning",
+            f"This server has started without data, and its replica {replica.name} has its history up to offset "
+            f"{asked}. It serves nobody, so that what is left of the data set is not lost. Promote a replica and let "
+            "this server follow it, or give the data up: CONFIG SET min-boot-history no",
+        )
+        self._core.gates.set(GATE, _gate)
+
+    def open(self) -> None:
+        """Watch no more, and serve."""
+        self._until = 0.0
+        if self.closed:
+            self.closed = False
+            self._core.gates.set(GATE, None)
+
+
+def _gate(command: Command) -> Gate | None:
+    """Everything is refused but what is served by who has no fresh data, either: INFO, CONFIG, REPLICAOF."""
+    if command.name == "exec":
+        return _refuse_queued
+    return None if Flag.STALE in command.flags else _refuse
+
+
+def _refuse(session: Session, row: Row, argv: list[bytes]) -> Any:
+    raise NoHistory
+
+
+def _refuse_queued(session: Session, row: Row, argv: list[bytes]) -> Any:
+    queued = session.transaction.queued if session.transaction is not None else []
+    if any(Flag.STALE not in each.command.flags for each, _ in queued):
+        raise NoHistory
