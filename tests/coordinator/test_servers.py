@@ -111,7 +111,7 @@ def test_who_holds_the_key_of_etcd_is_elected_and_after_a_kill_another(etcd_grou
     assert int(group.info(second)["coordinator_token"]) > int(first["coordinator_token"])
     again = group.restart(leader)
     until(lambda: group.info(again).get("coordinator_holder") == group.seat(second), "that the first knows it")
-    until(lambda: group.info(again)["coordinator_state"] == "waiting", "that it is registered")
+    until(lambda: group.info(again).get("coordinator_state") == "waiting", "that it is registered")
 
 
 @pytest.mark.interop
@@ -124,7 +124,7 @@ def test_a_holder_that_was_stopped_leads_no_more_and_the_key_is_another_s(etcd_g
     other = group.wait_leader(leader)
     assert other.call("SET", "k", "later") == "OK"
     leader.process.send_signal(signal.SIGCONT)
-    assert isinstance(leader.call("SET", "k", "too late"), Exception)
+    assert is_refused(leader, "SET", "k", "too late")
     assert not group.holds(leader)
     until(lambda: group.info(leader).get("coordinator_holder") == group.seat(other), "that the first knows it")
     assert other.call("GET", "k") == "later"
@@ -139,7 +139,7 @@ def test_without_etcd_a_leader_leads_on_and_if_it_dies_the_others_wait_and_then_
     until(lambda: group.holds(leader), "the key of the leader")
     for server in etcd.servers:
         server.send(signal.SIGSTOP)
-    until(lambda: group.info(leader)["coordinator_last_error"], "that etcd is missed")
+    until(lambda: group.info(leader).get("coordinator_last_error"), "that etcd is missed")
     assert leader.call("SET", "k", "acknowledged") == "OK"
     leader.stop()
     second = group.wait_leader(leader)
@@ -158,8 +158,16 @@ def test_the_key_follows_a_handover(etcd_group: Group) -> None:
     until(lambda: group.holds(leader), "the key of the leader")
     target = next(voter for voter in group.voters if voter is not leader)
     until(lambda: hands_over(leader, group.seat(target)), "a handover")
-    until(lambda: group.holds(target) and group.info(target)["role"] == "master", "the key of the target")
+    until(lambda: group.holds(target) and group.info(target).get("role") == "master", "the key of the target")
     assert not group.holds(leader)
+
+
+def is_refused(voter: Running, *words: str) -> bool:
+    """Whether a command is answered with an error, or with the end of the connection."""
+    try:
+        return isinstance(voter.call(*words), Exception)
+    except ConnectionError:
+        return True
 
 
 def hands_over(leader: Running, target: str) -> bool:
