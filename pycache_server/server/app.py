@@ -142,6 +142,8 @@ class App:
         await self.listen()
         if self.settings["group-voters"]:
             self._join_group()
+        elif self.settings["coordinator"] != "builtin":
+            raise apply.CannotApply(f"coordinator {self.settings['coordinator']} needs group-voters: it is for groups")
         if self.collector is not None:
             self.core.keyspace.on_table = make_known
             self.collector.start()
@@ -238,6 +240,7 @@ class App:
         self.migrations.close()
         self.follow.stop()
         if self.group is not None:
+            await self.group.coordinator.stop()
             self.group.stop()
         if self.window is not None:
             await self.window.stop()

@@ -35,6 +35,7 @@ from pycache_server.repl.link_wire import Here
 from pycache_server.repl.links import Ack, Image, Link
 from pycache_server.repl.member import Member, Saved, Settings
 from pycache_server.repl.replica import Replica, State
+from pycache_server.server.coordinator.begin import make_coordinator
 from pycache_server.server.group.dialing import address_of
 from pycache_server.server.group.following import GroupFollowing
 from pycache_server.server.group.journal import Journal
@@ -85,6 +86,7 @@ class Group:
         self.replies = Replies(app, parse_level(settings["repl-ack"]))
         self.member: Member
         self.orders = Orders(self)
+        self.coordinator = make_coordinator(self)
         self.now = now_ms
         self.is_in_office = False
         """Whether this server executes what clients change, as the leader of an epoch."""
@@ -172,6 +174,7 @@ class Group:
         self.app.log.write("notice", f"Group: this is the voter {self.seat} of {', '.join(wanted.voters)}")
         self.settle()
         self._tick()
+        self.coordinator.nominate_for(self.member.machine)
 
     def stop(self) -> None:
         """The server ends."""
@@ -444,6 +447,7 @@ class Group:
         if standing != self.standing:
             self.standing = standing
             self._set_gates(standing)
+            self.coordinator.role_changed()
 
     def _standing_of(self) -> str:
         member = self.member
