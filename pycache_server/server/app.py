@@ -27,7 +27,7 @@ from pycache_server.server.apply import CannotListen
 from pycache_server.server.attend import Attendant
 from pycache_server.server.cron import Cron
 from pycache_server.server.ending import Doomed, Ending
-from pycache_server.server.follow import Follow, master_of
+from pycache_server.server.follow import Follow
 from pycache_server.server.gc import Collector
 from pycache_server.server.group.group import Group
 from pycache_server.server.host import RealHost
@@ -175,7 +175,8 @@ class App:
         if self.settings["replicaof"]:
             if not self.settings["appendonly"]:
                 self.follow.recall(self.loads.last_aux)
-            self.follow.begin(*master_of(self.settings["replicaof"]))
+            host, port = self.settings["replicaof"]
+            self.follow.begin(host, int(port))
         elif self.settings["min-boot-history"] and not any(each.size for each in self.core.keyspace.databases):
             self.core.replication.empty_start.watch(self.settings["repl-timeout"])
 

@@ -26,7 +26,6 @@ from pycache_server.election import actions as election
 from pycache_server.election.machine import Memory, Role
 from pycache_server.election.messages import Message
 from pycache_server.election.state import BadState, Durable
-from pycache_server.election.timing import Timing
 from pycache_server.election.wire import Wire
 from pycache_server.repl import actions as repl
 from pycache_server.repl.commit import ALL, parse_level
@@ -46,6 +45,7 @@ from pycache_server.server.group.post import Post
 from pycache_server.server.group.replies import Replies
 from pycache_server.server.group.seat import find_seat
 from pycache_server.server.group.statefile import StateFile
+from pycache_server.server.group.times import timing_of
 from pycache_server.server.loads import CannotLoad
 from pycache_server.session import group as gates
 from pycache_server.session.applying import LinkBroken
@@ -598,25 +598,3 @@ class Group:
 
 _HANDOVER: Final = "handover"
 _DISK: Final = "group-state"
-
-
-def timing_of(lease: int, down_after: int) -> Timing:
-    """The times of a group, in milliseconds: everything else follows from two of them.
-
-    Raises ValueError where these do not go together.
-    """
-    usual = Timing()
-    scale = down_after / usual.down_after
-    found = Timing(
-        heartbeat=min(usual.heartbeat, lease / 10),
-        lease=float(lease),
-        down_after=float(down_after),
-        spread=usual.spread * scale,
-        silent_link=usual.silent_link * scale,
-    )
-    if found.promise >= down_after:
-        raise ValueError(
-            f"group-lease is too long: with the drift of clocks {found.promise:.0f} ms, and group-down-after is only "
-            f"{down_after} ms"
-        )
-    return found
