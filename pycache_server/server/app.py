@@ -183,17 +183,12 @@ class App:
     async def load(self) -> None:
         """Load the data set, if there is one: what follows ``start``.
 
-        Raises loads.CannotLoad, and CannotListen for the port of a sentinel.
+        Raises loads.CannotLoad.
         """
         waits = bool(self.core.loading)
         if self.group is not None:
             await self.group.load()
             self.core.become_loading("")
-            if self.settings["sentinel-port"]:
-                from pycache_server.server.group.window import Window  # which is an App itself
-
-                self.window = Window(self.group, self.log)
-                await self.window.start()
             return
         if self.settings["appendonly"]:
             await self.aof.load_at_start()

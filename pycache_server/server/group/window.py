@@ -24,6 +24,7 @@ from pycache_server.server.sentinel.app import SentinelApp
 from pycache_server.settings.config import Settings
 
 if TYPE_CHECKING:
+    from pycache_server.server.app import App
     from pycache_server.server.group.group import Group
 
 _COPIED: Final = ("bind", "requirepass", "protected-mode", "maxclients", "tcp-keepalive", "timeout", "tcp-backlog")
@@ -168,3 +169,13 @@ class Window(SentinelApp):
         """How many voters are at hand, and how many decide."""
         usable = 1 + sum(each.connected for each in master.replicas.values())
         return usable + (self._group.seat != f"{master.host}:{master.port}"), master.quorum
+
+
+async def open_window(app: App) -> None:
+    """Answer the clients of sentinels, where a voter is to; App.stop ends it.
+
+    Raises CannotListen.
+    """
+    if app.group is not None and app.settings["sentinel-port"]:
+        app.window = Window(app.group, app.log)
+        await app.window.start()
