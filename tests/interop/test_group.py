@@ -346,7 +346,7 @@ def test_clients_of_sentinels_find_the_leader_and_ride_through_its_end(group: Gr
     assert wait_for(lambda: sentinel.slave_for("mymaster").get("k"), "it there") == b"1"
     with Wire(("127.0.0.1", first.sentinel_port)) as wire:
         assert wire.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster") == ["127.0.0.1", str(first.port)]
-        assert str(wire.call("SENTINEL", "CKQUORUM", "mymaster")).startswith("OK 3 usable")
+        wait_for(lambda: str(wire.call("SENTINEL", "CKQUORUM", "mymaster")).startswith("OK 3 usable"), "a quorum")
         assert wire.call("ROLE") == ["sentinel", ["mymaster"]]
         assert str(wire.call("SENTINEL", "REMOVE", "mymaster")).startswith("ERR This port answers for a group")
         assert wire.call("PING") == "PONG"

@@ -128,11 +128,11 @@ class Window(SentinelApp):
             self._describe(replica, address == own, known, now)
 
     def _describe(self, replica: Replica, is_own: bool, known: dict[tuple[str, int], Any], now: int) -> None:
-        """What can be told of a voter: a leader hears all of them, a follower knows of itself, and takes the others for
-        well."""
+        """What can be told of a voter: a leader hears all of them; a follower that hears its leader takes the others
+        for well, and without it for down, since it cannot tell."""
         group = self._group
         found = known.get(replica.address)
-        is_up = found is not None if group.leads else not is_own or group.is_linked
+        is_up = found is not None if group.leads else group.is_linked
         replica.connected = is_up
         replica.link_up = is_up
         replica.master_host, replica.master_port = replica.master.address
@@ -167,8 +167,7 @@ class Window(SentinelApp):
 
     def check_quorum(self, master: Master) -> tuple[int, int]:
         """How many voters are at hand, and how many decide."""
-        usable = 1 + sum(each.connected for each in master.replicas.values())
-        return usable + (self._group.seat != f"{master.host}:{master.port}"), master.quorum
+        return sum(not each.s_down for each in (master, *master.replicas.values())), master.quorum
 
 
 async def open_window(app: App) -> None:
