@@ -29,6 +29,17 @@ def learn(instance: Instance, fields: dict[str, str]) -> None:
         instance.led_epoch = max(instance.led_epoch, int(epoch))
 
 
+def learn_voters(sentinel: Sentinel, master: Master, fields: dict[str, str], now: int) -> None:
+    """What is known as the master follows, so it tells of no followers: all voters may be the leader."""
+    if not master.in_group or fields.get("role") == MASTER:
+        return
+    for seat in fields.get("group_voters", "").split(","):
+        host, _, port = seat.rpartition(":")
+        address = (host.strip("[]"), int(port) if port.isdigit() else 0)
+        if all(address) and not sentinel.same_address(address, master.address):
+            sentinel.find_replica(master, *address, now)
+
+
 def leader_of(master: Master, now: int) -> Replica | None:
     """The voter that leads a later epoch than any that the master is known to have led."""
     found = [

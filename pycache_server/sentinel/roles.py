@@ -32,6 +32,8 @@ def learn(sentinel: Sentinel, instance: Instance, info: bytes, now: int) -> None
     role = fields.get("role", instance.role_reported)
     if isinstance(instance, Master) and role == MASTER:
         _learn_replicas(sentinel, instance, fields, now)
+    elif isinstance(instance, Master):
+        groups.learn_voters(sentinel, instance, fields, now)
     if isinstance(instance, Replica):
         _learn_position(instance, fields, now)
     if role != instance.role_reported:

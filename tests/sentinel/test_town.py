@@ -177,6 +177,14 @@ def test_a_leader_that_its_group_has_elected_is_adopted_soon_and_nobody_is_told_
     assert not any(server.told for server in town.servers.values())
 
 
+def test_a_group_whose_leader_is_not_the_one_that_is_configured_is_found_by_its_voters() -> None:
+    town = Town(4)
+    elect(town, 3, 1)  # node 1 is what is to be watched, and has never led
+    town.until(lambda: town.names() == {("node", 3)}, 20_000)
+    town.until(town.met, 20_000)
+    assert not any(server.told for server in town.servers.values())
+
+
 def test_where_a_group_elects_another_one_than_was_nominated_that_one_is_adopted() -> None:
     town = Town(3)
     elect(town, 1, 1)

@@ -42,7 +42,8 @@ class Server:
 
     def info(self, town: Town) -> bytes:
         """Its INFO."""
-        group = f"\r\ngroup_epoch:{self.group_epoch}" if self.group_epoch else ""
+        seats = ",".join(f"{host}:{port}" for host, port in town.servers)
+        group = f"\r\ngroup_epoch:{self.group_epoch}\r\ngroup_voters:{seats}" if self.group_epoch else ""
         return self._role(town) + group.encode()
 
     def _role(self, town: Town) -> bytes:
