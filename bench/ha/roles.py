@@ -15,7 +15,7 @@ from bench.ha.wire import Wire, fields_of
 EVERY = 0.05
 """Seconds between two questions."""
 LASTS = 0.4
-"""Seconds for which an answer is believed, where none comes after it."""
+"""Seconds between two answers of a node that say the same, up to which it has done so in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +62,20 @@ class Roles:
             wire.close()
 
     def shared(self) -> float:
-        """For how many seconds more than one node has said so."""
+        """For how many seconds, at least, more than one node has said so: what counts is the time between two answers
+        of a node, one after the other, that both say it."""
+        edges: list[tuple[float, int]] = []
         last: dict[str, Claim] = {}
-        total = 0.0
-        claims = sorted(self.claims, key=lambda each: each.at)
-        for claim, following in pairwise(claims):
+        for claim in sorted(self.claims, key=lambda each: each.at):
+            before = last.get(claim.node)
+            if before is not None and before.leads and claim.leads and claim.at - before.at < LASTS:
+                edges += [(before.at, 1), (claim.at, -1)]
             last[claim.node] = claim
-            leading = [each for each in last.values() if each.leads and claim.at - each.at < LASTS]
-            if len(leading) > 1:
-                total += min(following.at - claim.at, LASTS)
+        total, leading = 0.0, 0
+        edges.sort()
+        for (at, change), (following, _) in pairwise(edges):
+            leading += change
+            total += following - at if leading > 1 else 0.0
         return total
 
     def changes(self) -> list[tuple[float, str]]:

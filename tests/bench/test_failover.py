@@ -125,7 +125,7 @@ def test_two_that_say_that_they_lead_are_counted_while_both_say_so(network: Prox
         Claim(0.5, "a", False),
         Claim(0.6, "b", True),
     ]
-    assert roles.shared() == pytest.approx(0.3)
+    assert roles.shared() == pytest.approx(0.1)
     assert roles.changes() == [(0.0, "a"), (0.2, "b")]
 
 
