@@ -366,7 +366,7 @@ class Group:
 
     def _install(self, action: repl.Install) -> None:
         self.following.install(action.image)
-        self.journal.install(replace(action.image, data=None), action.dropped, None)
+        self.journal.install(replace(action.image, data=None), action.dropped, self.following.take_prepared())
 
     # What was executed
 
