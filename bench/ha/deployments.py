@@ -18,6 +18,8 @@ from bench.ha.processes import OURS, Node, Process, Watcher, until
 from bench.ha.wire import Wire, pairs
 
 NAME = "crm"
+FAILBACK = ("failback-delay 1000", "failback-interval 1000")
+"""How soon a group gives the lead back, in ms."""
 DOWN_AFTER = 1500
 """Milliseconds of silence after which a node is down."""
 FAILOVER_TIMEOUT = 6000
@@ -69,6 +71,8 @@ class Deployment:
     name: str
     network: Network
     kind: Kind
+    preferred: bool = False
+    """Whether the first node is to lead whenever it can, where the nodes know of such a wish."""
     directory: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="failover-")))
     nodes: list[Node] = field(default_factory=list)
     watchers: list[Watcher] = field(default_factory=list)
@@ -80,6 +84,8 @@ class Deployment:
             if self.kind.sentinels:
                 self._start_watchers()
             until(self.is_whole, 60, f"a whole deployment {self.name}")
+            if self.preferred and self.kind.group:
+                until(lambda: self.nodes[0].leads and self.is_whole(), 60, "the lead of who is preferred")
         except BaseException:
             self.stop()
             raise
@@ -132,6 +138,8 @@ class Deployment:
                 f"group-down-after {DOWN_AFTER}",
                 "repl-ack quorum",
             ]
+            if self.preferred:
+                lines += [f"preferred-leader {_seat(self.nodes[0])}", *FAILBACK]
         elif number:
             lines.append("replicaof {} {}".format(*self.nodes[0].address))
         return lines

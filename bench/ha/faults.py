@@ -181,8 +181,9 @@ def failback(scene: Scene) -> None:
     first.kill()
     scene.last()
     first.start()
-    scene.mostly(deployment.is_whole, "a whole deployment before the failback")
-    scene.hand_over(first)
+    if not deployment.kind.group:
+        scene.mostly(deployment.is_whole, "a whole deployment before the failback")
+        scene.hand_over(first)
     scene.mostly(lambda: first.leads, "the lead of who is preferred")
 
 

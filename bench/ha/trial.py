@@ -65,7 +65,7 @@ class Verdict:
 
 def run_trial(network: Network, deployment_name: str, fault_name: str, hold: float, rate: float, keep: bool) -> Verdict:
     """One trial. Raises Never where the deployment does not even start."""
-    deployment = _started(network, deployment_name)
+    deployment = _started(network, deployment_name, fault_name == "failback")
     verdict = Verdict()
     try:
         _play(deployment, fault_name, hold, rate, verdict)
@@ -77,10 +77,10 @@ def run_trial(network: Network, deployment_name: str, fault_name: str, hold: flo
     return verdict
 
 
-def _started(network: Network, name: str) -> Deployment:
+def _started(network: Network, name: str, preferred: bool) -> Deployment:
     """A deployment that is whole. A port that was free may be taken before it is used, so it is tried again."""
     for left in (2, 1, 0):
-        deployment = Deployment(name, network, DEPLOYMENTS[name])
+        deployment = Deployment(name, network, DEPLOYMENTS[name], preferred)
         try:
             deployment.start()
         except Never:
