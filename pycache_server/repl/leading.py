@@ -234,9 +234,9 @@ class Leading:
         offset = self.offset_to_commit(acks)
         if offset > self._log.commit and self.may_commit(offset):
             self._log.learn_commit(offset)
-        for held in self.held.take_reached(lambda level: acks.reached(level, self._log.commit)):
-            may_leave = self.may_answer(now)
-            self._member.actions.append((Reply if may_leave else Hangup)(held.client, held.token))
+        if self.may_answer(now):  # else they wait: the acknowledgement that renews the lease may be next
+            for held in self.held.take_reached(lambda level: acks.reached(level, self._log.commit)):
+                self._member.actions.append(Reply(held.client, held.token))
         self.maybe_give_up(now)
 
     def offset_to_commit(self, acks: Acks) -> int:
@@ -292,10 +292,10 @@ class Leading:
 
     def hold(self, offset: int, level: int, client: Any, token: Any, now: float) -> None:
         """Let a reply wait for an offset, or leave if it need not."""
-        at_once = level == ASYNC or offset <= self.acks().reached(level, self._log.commit)
-        if at_once and not self.held.waits(client):
-            may_leave = level == ASYNC or self.may_answer(now)
-            self._member.actions.append((Reply if may_leave else Hangup)(client, token))
+        reached = offset <= self.acks().reached(level, self._log.commit)
+        may_leave = level == ASYNC or (reached and self.may_answer(now))
+        if may_leave and not self.held.waits(client):
+            self._member.actions.append(Reply(client, token))
         else:
             self.held.hold(offset, level, client, token, now + self._member.ack_timeout)
 

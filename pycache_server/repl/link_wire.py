@@ -36,8 +36,10 @@ from pycache_server.repl.entries import Entry, Kind
 from pycache_server.repl.links import Ack, Append, Continue, Image, Pull, Pulled, Refusal, Spoken, Stand, Sync
 from pycache_server.resp.parser import NOTHING, reader_of
 
-MOST_BYTES: Final = 1 << 30
-"""Of a message that is not complete yet."""
+MOST_OF_FOLLOWERS: Final = 1 << 24
+"""Bytes of a message of a follower that is not complete yet: such are small."""
+MOST_OF_LEADERS: Final = 1 << 36
+"""The same of a leader, whose entries are as large as what clients write at once: no more than memory must hold."""
 MOST_WORDS: Final = 1 << 24
 """Of one message."""
 _KINDS: Final = {Kind.WRITE: b"w", Kind.MARK: b"m", Kind.BEAT: b"b", Kind.VOTERS: b"v"}
@@ -148,11 +150,12 @@ _ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
 
 
 class LinkReader:
-    """The messages of one link, from its bytes."""
+    """The messages of one link, from its bytes. ``most`` is how many of them may wait for the end of a message."""
 
-    __slots__ = ("_feed", "_gets", "_nothing", "_reader", "waiting")
+    __slots__ = ("_feed", "_gets", "_most", "_nothing", "_reader", "waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_OF_LEADERS) -> None:
+        self._most = most
         self._nothing: Any
         self._reader: Any
         found = reader_of(MOST_WORDS)
@@ -180,7 +183,7 @@ class LinkReader:
         except (hiredis.ProtocolError, ValueError, KeyError, IndexError, TypeError, MemoryError) as error:
             raise BadLink(str(error) or type(error).__name__) from None
         self.waiting = 0 if found else self.waiting + len(data)
-        if self.waiting > MOST_BYTES:
+        if self.waiting > self._most:
             raise BadLink("a message is too long")
         return found
 

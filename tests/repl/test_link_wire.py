@@ -158,16 +158,15 @@ def test_what_is_not_exactly_a_message_is_refused(data: bytes) -> None:
         read(data)
 
 
-def test_a_message_without_an_end_is_refused_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_wire, "MOST_BYTES", 100_000)
-    reader = LinkReader()
+def test_a_message_without_an_end_is_refused_in_time() -> None:
+    reader = LinkReader(100_000)
     reader.feed(b"*2\r\n$5\r\npiece\r\n$200000\r\n")
     assert reader.feed(b"x" * 99_000) == []
     with pytest.raises(BadLink, match="too long"):
         reader.feed(b"x" * 5000)
 
 
-def test_a_reader_knows_how_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_knows_how_much_waits() -> None:
     reader = LinkReader()
     data = encode(Append(1, 2, (entries.write(1, b"x" * 1000),), 0))
     assert reader.feed(data[:500]) == [] and reader.waiting == 500

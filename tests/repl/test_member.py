@@ -429,3 +429,32 @@ def test_a_part_of_a_message_of_somebody_who_was_not_followed_promises_nothing()
     follower.unfollow()
     follower.hear_part(trio.now)
     assert leader.leading
+
+
+def test_a_reply_waits_for_the_lease_that_the_next_acknowledgement_renews() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    leading, link = leader.leading, next(iter(leader.leading.followers.values())).link  # type: ignore[union-attr]
+    assert leading
+    trio.cut = {seat for seat in SEATS if seat != leader.seat}
+    trio.write(b"SET k v")
+    end = leader.log.end
+    late = trio.now + trio.leader().timing.lease + 1
+    leading.followers[link.peer].heard = late
+    leading.tick(late)
+    leading.step(link, Ack(end), late)
+    trio.settle(leader.seat)
+    assert leader.log.commit == end and not leading.holds_lease(late)
+    assert not trio.replies and not trio.hangups
+    leading.step(link, Ack(leader.log.end), late)
+    trio.settle(leader.seat)
+    assert trio.replies == [b"SET k v"]
+
+
+def test_a_reply_that_no_lease_lets_go_is_none_when_its_time_is_up() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    trio.cut = {seat for seat in SEATS if seat != leader.seat}
+    trio.write(b"SET k v")
+    trio.pass_time(leader.ack_timeout + 200)
+    assert trio.hangups == [b"SET k v"] and not trio.replies

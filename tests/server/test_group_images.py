@@ -277,6 +277,7 @@ def test_what_waits_behind_an_image_is_bounded(tmp_path: Path) -> None:
             picture = OneFile(tmp_path / "picture")
             b.links.say(there, image_of(picture))
             b.links.say(there, append(90, b"x" * (1 << 20)))
+            b.links.say(there, append(90 + (1 << 20), b"x" * (1 << 20)))
             await until(lambda: a.lost == [link] and b.lost == [there])
             assert picture.users == 0
 

@@ -11,7 +11,7 @@ import pytest
 
 from pycache_server.repl.entries import beat, write
 from pycache_server.repl.link_proof import VERSION, Proofs, hello
-from pycache_server.repl.link_wire import Here, There, encode
+from pycache_server.repl.link_wire import MOST_OF_FOLLOWERS, Here, There, encode
 from pycache_server.repl.links import Ack, Append, Link, Refusal, Stand, Sync
 from pycache_server.server.group import links as links_module
 from pycache_server.server.group.links import MOST_UNPROVED
@@ -494,14 +494,47 @@ def test_a_peer_that_stays_behind_the_soft_limit_is_given_up(tmp_path: Path) -> 
     run(program())
 
 
+def test_one_message_may_be_larger_than_the_limit(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path) as (a, b):
+            link, there = await joined(a, b)
+            b.app.core.output_limits["slave"] = OutputLimit(1 << 20, 0, 0)
+            b.app.core.replication.backlog_size = 0
+            for count in (2, 4):
+                b.links.say(there, append(0, b"z" * 20_000_000))
+                b.links.say(there, append(20_000_000))
+                await until(lambda count=count: len(a.messages(Append)) == count)  # type: ignore[misc]
+            assert not a.lost and not b.lost
+            assert link.outgoing
+
+    run(program())
+
+
+def test_a_message_of_a_follower_is_never_large(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path, 1) as (a,):
+            raw = await proved(a)
+            raw.send(encode(SYNC) + b"*2\r\n$3\r\nack\r\n$1000000000\r\n")
+            raw.send(b"x" * (MOST_OF_FOLLOWERS + (1 << 20)))
+            assert await raw.is_closed()
+            await until(lambda: a.lost)
+            assert a.log.have("a message is too long")
+
+    run(program())
+
+
 def test_what_waits_for_a_link_that_is_being_made_is_bounded_too(tmp_path: Path) -> None:
     async def program() -> None:
         async with voters(tmp_path, 1) as (a,):
             a.app.core.output_limits["slave"] = OutputLimit(100_000, 0, 0)
             a.app.core.replication.backlog_size = 0
             link = a.link_to("127.0.0.1:1")
-            a.links.say(link, append(0, b"z" * 200_000))
+            a.links.say(link, append(0, b"z" * 50_000))
+            a.links.say(link, append(50_000, b"z" * 200_000))
+            assert link in a.links._wires
+            a.links.say(link, append(250_000, b"z" * 200_000))
             await until(lambda: a.lost == [link])
+            assert a.log.have("output buffer limits")
 
     run(program())
 

@@ -24,7 +24,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from pycache_server.repl.link_proof import LONGEST_ANSWER, PROOF_SIZE, Proofs, nonce_of
-from pycache_server.repl.link_wire import BadLink, Here, LinkReader, Piece, There, Whole, encode
+from pycache_server.repl.link_wire import (
+    MOST_OF_FOLLOWERS,
+    MOST_OF_LEADERS,
+    BadLink,
+    Here,
+    LinkReader,
+    Piece,
+    There,
+    Whole,
+    encode,
+)
 from pycache_server.repl.links import Image, Link
 from pycache_server.server.group.dialing import notice_silence
 from pycache_server.server.group.queued import Queued
@@ -85,11 +95,12 @@ class Wire(asyncio.Protocol):
         self._done = False  # whether nobody wants to hear of it any more
         self._congested = False
         self._over_since = 0.0  # ticks
+        self._largest = 0  # bytes of the largest message since the other end was up to date
         self._proofs: Callable[[bytes], Proofs] | Proofs | None = None
         self._early = b""
         self._queue: Queued | None = Queued()
         self._pump_planned = False
-        self._reader = LinkReader()
+        self._reader = LinkReader(MOST_OF_LEADERS if link is not None and link.outgoing else MOST_OF_FOLLOWERS)
         self._take: Callable[[bytes], None] = self._take_answer
         self._image: Image | None = None
         self._intake: Received | None = None
@@ -192,10 +203,10 @@ class Wire(asyncio.Protocol):
         if queue is None:
             self._transport.write(data)  # type: ignore[union-attr]  # while nothing waits there is one
             if self._congested:
-                self._check_limits()
+                self._check_limits(len(data))
         elif not self._done:
             queue.add(message, data)
-            self._check_limits()
+            self._check_limits(len(data))
 
     def say_image(self, image: Image) -> None:
         """Send an image, and what is said after it behind it."""
@@ -254,8 +265,10 @@ class Wire(asyncio.Protocol):
         waits = self._queue.size if self._queue is not None else 0
         return waits + (self._transport.get_write_buffer_size() if self._transport is not None else 0)
 
-    def _check_limits(self) -> None:
-        """See outlet.check_output: the same limits, for the same reason."""
+    def _check_limits(self, size: int) -> None:
+        """A message of this size has been added. See outlet.check_output: the same limits, for the same reason; but one
+        message may be as large as it is, for it would be so the next time, too."""
+        self._largest = max(self._largest, size)
         limit, kept = self._core.output_limits["slave"], self.unsent()
         now = self._core.host.ticks()
         if limit.soft and kept >= limit.soft:
@@ -264,7 +277,7 @@ class Wire(asyncio.Protocol):
             self._over_since = 0.0
         overdue = self._over_since and now - self._over_since >= limit.seconds
         hard = max(limit.hard, self._core.replication.backlog_size) if limit.hard else 0
-        if overdue or (hard and kept >= hard):
+        if overdue or (hard and kept >= hard + self._largest):
             self._core.stats.output_overflows += 1
             self.fail("it does not read: scheduled to be closed ASAP for overcoming of output buffer limits")
 
@@ -273,7 +286,7 @@ class Wire(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._congested = False
-        self._over_since = 0.0
+        self._over_since, self._largest = 0.0, 0
         if self._queue is not None:
             self._plan_pump()
 
