@@ -260,7 +260,6 @@ class Group:
         try:
             if self.is_ready() and not self._keeps_out():
                 member = self.member
-                member.peers = sorted({*member.settings.voters, *member.voters} - {self.seat})
                 member.tick(now_ms())
                 self.settle()
                 self.journal.trim(member.log.commit)
