@@ -33,11 +33,11 @@ def free_port() -> int:
 
 
 class ServerProcess:
-    """A server under measurement, stopped by its process id."""
+    """A server under measurement, stopped by its process id; on a free port, or on that one."""
 
-    def __init__(self, name: str, command: Sequence[str]) -> None:
+    def __init__(self, name: str, command: Sequence[str], port: int = 0) -> None:
         self.name = name
-        self.port = free_port()
+        self.port = port or free_port()
         self._directory = tempfile.TemporaryDirectory()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
         self.process = subprocess.Popen(

@@ -49,7 +49,8 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
             try:
                 verdict = run_trial(places, deployment, fault, arguments.hold, arguments.rate, arguments.keep)
             except Never as missing:
-                verdict = Verdict(notes=[f"it did not start: {missing}"])
+                say(f"no trial: {missing}")
+                continue
             finally:
                 places.close()
             say(told(verdict) + f" ({time.monotonic() - begun:.0f} s)")

@@ -3,6 +3,8 @@ by the same.
 
     python -m bench.replication                   # SET at depths 1 and 16 with 50 clients, with 0, 1 and 3 replicas
     python -m bench.replication --replicas 1 --rounds 9
+    python -m bench.replication --full-sync       # a replica that needs a million keys: seconds until it is in step
+    python -m bench.replication --followers       # CPU of a follower per SET beside that of its leader, all four pairs
 
 The replicas of both leaders are redis-servers, so that what they cost is the same. Figures are medians over interleaved
 rounds, after one that warms up and does not count; ratios are medians of the rounds' ratios.
@@ -17,7 +19,7 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-from bench.common import ServerProcess, our_server, progress, redis_server, save, table
+from bench.common import ServerProcess, fill, our_server, pack, progress, redis_server, save, table
 from bench.throughput import REQUESTS, run
 
 CLIENTS = 50
@@ -90,6 +92,71 @@ def compare(
     }
 
 
+def _server(name: str) -> ServerProcess:
+    server = redis_server() if name == "redis" else our_server("--repl-diskless-sync-delay", "0")
+    server.call("CONFIG", "SET", "repl-diskless-sync-delay", "0")
+    return server
+
+
+def full_sync(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Seconds until a new replica holds everything, for each pair of leader and follower."""
+    rows = []
+    for leader_name in ("redis", "pycache"):
+        with _server(leader_name) as leader:
+            progress(f"filling {leader_name}")
+            value = b"x" * arguments.size
+            fill(leader, (pack([b"SET", b"key:%012d" % number, value]) for number in range(arguments.sync_keys)))
+            for follower_name in ("redis", "pycache"):
+                times = [_sync_once(leader, follower_name) for _ in range(arguments.syncs)]
+                rows.append({"leader": leader_name, "follower": follower_name, "seconds": statistics.median(times)})
+    progress("")
+    theirs = rows[0]["seconds"]
+    return [{**row, "ratio": row["seconds"] / theirs} for row in rows]
+
+
+def _sync_once(leader: ServerProcess, follower_name: str) -> float:
+    with _server(follower_name) as follower:
+        progress(f"{follower_name} gets everything from {leader.name}")
+        begin = time.monotonic()
+        follower.call("REPLICAOF", "127.0.0.1", leader.port)
+        wait_in_step(leader, [follower])
+        return time.monotonic() - begin
+
+
+def followers(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """CPU of leader and follower per SET, in us, for each pair of them and each depth."""
+    rows = []
+    for leader_name in ("redis", "pycache"):
+        for follower_name in ("redis", "pycache"):
+            with _server(leader_name) as leader, _server(follower_name) as follower:
+                follower.call("REPLICAOF", "127.0.0.1", leader.port)
+                wait_in_step(leader, [follower])
+                rows += [_follower_row(leader, follower, depth, arguments) for depth in arguments.depths]
+    progress("")
+    return rows
+
+
+def _follower_row(
+    leader: ServerProcess, follower: ServerProcess, depth: int, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    requests = int(REQUESTS.get(depth, 100_000) * arguments.scale)
+    found: list[tuple[float, float]] = []
+    for number in range(arguments.rounds + 1):
+        progress(f"{follower.name} follows {leader.name}, depth {depth}: round {number}")
+        before = follower.cpu_seconds()
+        cpu = run(leader, "set", depth, CLIENTS, arguments.keys, arguments.size, requests).cpu
+        wait_in_step(leader, [follower])
+        if number:
+            found.append((cpu, (follower.cpu_seconds() - before) / requests * 1e6))
+    leads, follows = (statistics.median(each) for each in zip(*found, strict=True))
+    return {"leader": leader.name, "follower": follower.name, "depth": depth, "leads": leads, "follows": follows}
+
+
+def show(title: str, rows: list[dict[str, Any]]) -> None:
+    """Print rows that have the same columns."""
+    table(title, list(rows[0]), [list(row.values()) for row in rows])
+
+
 def main() -> None:
     """Measure, print and keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -99,8 +166,18 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=100_000)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--full-sync", action="store_true", help="measure replicas that need everything")
+    parser.add_argument("--sync-keys", type=int, default=1_000_000)
+    parser.add_argument("--syncs", type=int, default=3, help="how often each pair is measured")
+    parser.add_argument("--followers", action="store_true", help="measure what a follower costs")
     parser.add_argument("--save", action="store_true", help="keep the figures in bench/results")
     arguments = parser.parse_args()
+    if arguments.full_sync:
+        show("Seconds until a replica has everything", full_sync(arguments))
+        return
+    if arguments.followers:
+        show("us of CPU per SET", followers(arguments))
+        return
     rows = measure(arguments)
     head = ["replicas", "depth", "redis", "pycache", "ratio"]
     table("us of the leader's CPU per SET", head, [[row[name] for name in head] for row in rows])

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +29,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests that take long, too")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _compiled_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Where Python may not keep compiled code beside the source, the servers in processes of their own keep it here:
-    compiling takes half of their start."""
-    with pytest.MonkeyPatch.context() as patch:
-        if sys.dont_write_bytecode:
-            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-            patch.setenv(
-                "PYTHONPYCACHEPREFIX", str(tmp_path_factory.getbasetemp().parent / "compiled")
-            )  # for all workers
-        yield
+def pytest_configure(config: pytest.Config) -> None:
+    """Where Python may not keep compiled code beside the source, it is kept with what pytest keeps: to rewrite the
+    assertions of all files takes 7 s in each worker, and to compile a server half of its start."""
+    if sys.dont_write_bytecode and (cache := config.cache) is not None:
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(cache.mkdir("compiled"))
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # of workers, and of servers under test
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files of nothing but tests that are not wanted are not even read: most of them import much."""
+    return (config.option.markexpr == "not interop" and _is_interop(collection_path)) or None
+
+
+def _is_interop(path: Path) -> bool:
+    return path.suffix == ".py" and b"\npytestmark = pytest.mark.interop\n" in path.read_bytes()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """All workers read the same files in the same order. Let every other one read them from the end first: so they
+    compile half of them each, and find the others done."""
+    config, worker = session.config, os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    if worker[-1] not in "13579" or config.args != config.getini("testpaths"):
+        return
+    root = Path(__file__).parent
+    for path in sorted(root.rglob("test_*.py"), reverse=True):
+        if not pytest_ignore_collect(path, config):
+            with suppress(Exception, pytest.skip.Exception):  # which pytest will see for itself
+                import_module(".".join(("tests", *path.relative_to(root).with_suffix("").parts)))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

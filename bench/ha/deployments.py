@@ -10,6 +10,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bench.common import free_port
 from bench.ha.network import Network, Place
@@ -78,7 +79,7 @@ class Deployment:
             self._start_nodes()
             if self.kind.sentinels:
                 self._start_watchers()
-            until(self.is_whole, 40, f"a whole deployment {self.name}")
+            until(self.is_whole, 60, f"a whole deployment {self.name}")
         except BaseException:
             self.stop()
             raise
@@ -204,14 +205,14 @@ class Deployment:
 
     # What operators do
 
-    def hand_over(self, target: Node | None = None) -> None:
-        """Move the lead in an orderly way, to a node where that can be said. Raises OSError."""
-        leader = self.leader()
-        assert leader is not None
+    def hand_over(self, target: Node) -> Any:
+        """Move the lead in an orderly way, to a node where that can be said; the answer. Raises OSError."""
         if self.watchers:
-            self.watchers[0].call("SENTINEL", "FAILOVER", NAME)
-        else:
-            leader.call("GROUP", "HANDOVER", *([_seat(target)] if target is not None else []))
+            return self.watchers[0].call("SENTINEL", "FAILOVER", NAME)
+        leader = self.leader()
+        if leader is None:
+            raise OSError("nobody leads")
+        return leader.call("GROUP", "HANDOVER", _seat(target))
 
     def force(self) -> str:
         """The operator's word, where a group does not come back by itself because a majority has lost its memory: the

@@ -46,6 +46,15 @@ class Scene:
         except Never as missing:
             self.notes.append(str(missing))
 
+    def hand_over(self, target: Node) -> None:
+        """Ask for another leader, and note it where that is not answered well."""
+        try:
+            answer = self.deployment.hand_over(target)
+        except OSError as error:
+            answer = error
+        if answer != "OK":
+            self.notes.append(f"a handover was answered {answer!r}")
+
     @property
     def others(self) -> list[Place]:
         """Everybody but the leader and its clients."""
@@ -161,7 +170,7 @@ def lagging(scene: Scene) -> None:
 def manual(scene: Scene) -> None:
     """Nothing is wrong, and an operator wants another leader."""
     scene.begin()
-    scene.deployment.hand_over(scene.followers[0])
+    scene.hand_over(scene.followers[0])
     scene.last()
 
 
@@ -173,10 +182,7 @@ def failback(scene: Scene) -> None:
     scene.last()
     first.start()
     scene.mostly(deployment.is_whole, "a whole deployment before the failback")
-    try:
-        deployment.hand_over(first)
-    except (OSError, AssertionError) as error:
-        scene.notes.append(f"no failback: {error!r}")
+    scene.hand_over(first)
     scene.mostly(lambda: first.leads, "the lead of who is preferred")
 
 

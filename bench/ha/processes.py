@@ -16,7 +16,7 @@ from bench.ha.network import Home, Network, Place
 from bench.ha.wire import Wire, fields_of
 
 OURS = [sys.executable, "-m", "pycache_server"]
-BOOT = 20.0
+BOOT = 60.0
 """Seconds that a process may take to answer."""
 
 

@@ -20,6 +20,7 @@ from pycache_server.cli import haproxy, sentinel
 from pycache_server.plugins import LoadError
 from pycache_server.server.app import App
 from pycache_server.server.apply import CannotApply, CannotListen
+from pycache_server.server.group.window import open_window
 from pycache_server.server.loads import CannotLoad
 from pycache_server.server.log import Log
 from pycache_server.server.process import daemonize, notify_systemd, remove_pidfile, wants_systemd, write_pidfile
@@ -227,9 +228,10 @@ async def _load_data(app: App, stop: asyncio.Event) -> bool:
         loading.cancel()
     try:
         await loading
+        await open_window(app)
     except asyncio.CancelledError:
         return True
-    except CannotLoad:  # the log tells
+    except (CannotLoad, CannotListen):  # the log tells
         return False
     except Exception as error:
         app.core.report_failure("loading the data set", error)

@@ -18,7 +18,7 @@ from typing import Any
 from pycache_server.commands.args import integer, option_of
 from pycache_server.commands.conditions import COMPARISONS
 from pycache_server.commands.context import Context
-from pycache_server.entry import NEVER
+from pycache_server.entry import NEVER, Entry
 from pycache_server.rdb.payload import dump
 from pycache_server.store.database import Database
 from pycache_server.store.hash import VolatileHash
@@ -89,7 +89,11 @@ def of_set(session: Context, argv: list[bytes], value: Any) -> Effects:
     if count == 3:
         return None
     if count == 5 and argv[3] in _USUAL_UNITS:
-        return ([b"SET", argv[1], argv[2], *_until(session.db, argv[1])],)
+        key = argv[1]
+        entry = session.db.buckets[hash(key) & SLOT_MASK].get(key)  # as _until, without its calls
+        if isinstance(entry, Entry) and entry.expires != NEVER:
+            return ([b"SET", key, argv[2], b"PXAT", b"%d" % entry.expires],)
+        return ([b"SET", key, argv[2]],)
     words, place, plain = argv[:3], 3, True
     while place < len(argv):
         option = option_of(argv[place])

@@ -11,7 +11,7 @@ from pycache_server.commands.args import option_of
 from pycache_server.commands.context import Context
 from pycache_server.commands.effects import scored
 from pycache_server.commands.registry import DENYOOM, READONLY, WRITE, Family
-from pycache_server.commands.zsets import add_all, in_place_of_zset, read_zset
+from pycache_server.commands.zsets import ADDED, add_all, in_place_of_zset, read_zset
 from pycache_server.errors import BadSyntax, NotAFloat, RedisError
 from pycache_server.resp.encode import NULL_ARRAY, PlainDouble
 from pycache_server.store.geohash import LATITUDE, LONGITUDE, Place, decode, distance, encode, number_of, text_of
@@ -65,7 +65,7 @@ def format_distance(value: float) -> bytes:
     """A distance as Redis prints it, with four digits behind the point."""
     if value != value:
         return b"-922337203685477.5808"  # what C makes of it
-    whole, fraction = divmod(round(value * 10000.0), 10000)
+    whole, fraction = divmod(int(value * 10000.0 + 0.5), 10000)  # rounded as C's llround does: .5 up
     return b"%d.%04d" % (whole, fraction)
 
 
@@ -87,6 +87,14 @@ def coordinates(place: Place) -> list[PlainDouble]:
 )
 def geoadd(session: Context, argv: list[bytes]) -> Any:
     """Put members at places, new ones, too; the options make it conditional."""
+    if len(argv) == 5 and session.effects is None and not argv[2][:1].isalpha():  # no option
+        place = encode(*parse_place(argv[2], argv[3])) + 0.0
+        zset = session.db.find(argv[1])
+        if isinstance(zset, SortedSet):  # one member, as it is sent most
+            old = zset.put(argv[4], place, session.keyspace.encodings)
+            if old != place:
+                session.db.touched(argv[1], ADDED)
+            return int(old is None)
     options: set[bytes] = set()
     position = 2
     while position < len(argv) and (option := option_of(argv[position])) in _OPTIONS:

@@ -18,7 +18,7 @@ from pycache_server.commands.registry import DENYOOM, READONLY, WRITE
 from pycache_server.commands.syntax import KeySpec
 from pycache_server.commands.zsets import read_zset
 from pycache_server.errors import RedisError, c_string
-from pycache_server.resp.encode import Texts
+from pycache_server.resp.encode import Couples, Texts
 from pycache_server.store.events import DEL, ZSET, Event
 from pycache_server.store.geohash import Place, decode
 from pycache_server.store.geosearch import Box, Circle, Hits, Shape
@@ -348,10 +348,13 @@ def _answer(session: Context, zset: SortedSet | None, query: Query) -> Any:
     if zset is None:
         return []
     hits = _find(zset, query)
-    members = hits.members
+    members, unit = hits.members, query.metres
     columns: list[Any] = [members]
     if query.with_distance:
-        columns.append([format_distance(metres / query.metres) for metres in hits.distances])
+        distances = [format_distance(metres / unit) for metres in hits.distances]
+        if not query.with_hash and not query.with_place:
+            return Couples(members, distances)
+        columns.append(distances)
     if query.with_hash:
         columns.append(list(map(int, hits.scores)))
     if query.with_place:

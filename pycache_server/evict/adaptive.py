@@ -72,6 +72,7 @@ class Adaptive(Engine):
     quarter of a read."""
 
     entry_type = AdaptiveEntry
+    aside = 8 * (1 + REMEMBERED)  # a place in a page, and in the history
 
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)

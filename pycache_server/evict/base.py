@@ -80,6 +80,8 @@ class Engine(ABC):
     """
 
     entry_type: ClassVar[type[SizedEntry]] = SizedEntry
+    aside: ClassVar[int] = 0
+    """Bytes that the engine keeps for each entry besides the entry, about: in pages, or of keys that went."""
     marker: Marker | None = None
     """Of an engine to which an access is one write: ``access`` must do the same."""
 

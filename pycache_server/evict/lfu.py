@@ -101,6 +101,7 @@ class Lfu(Engine):
     """The trial queue, rings by level, and the history of those who were given up."""
 
     entry_type = LfuEntry
+    aside = 24  # in the history, between 16 and 32
 
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)

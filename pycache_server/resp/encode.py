@@ -3,8 +3,8 @@
 A command returns plain Python: bytes is a bulk string, int an integer, None a null, list or tuple an array, dict a
 map, set or frozenset a set, float a double, bool a boolean, an exception from errors.py an error. What Python has no
 type for is here: Wire (a reply in its final form), NULL_ARRAY, Verbatim, Push, Pairs, SetReply, Texts, Entries,
-Scored, PlainDouble. The session loop encodes bytes, Wire and int itself; everything else comes through ``encode2`` or
-``encode3``, whichever HELLO bound.
+Couples, Scored, PlainDouble. The session loop encodes bytes, Wire and int itself; everything else comes through
+``encode2`` or ``encode3``, whichever HELLO bound.
 
 Two sentinels are no replies: NO_REPLY (the command has sent what it had to send) and HALT (nothing more may be
 executed for this client for now).
@@ -92,6 +92,16 @@ class Scored:
     def __init__(self, members: list[bytes], scores: Iterable[float]) -> None:
         self.members = members
         self.scores = scores
+
+
+class Couples:
+    """Texts with another one that belongs to each: an array of arrays of two bulk strings."""
+
+    __slots__ = ("firsts", "seconds")
+
+    def __init__(self, firsts: list[bytes], seconds: list[bytes]) -> None:
+        self.firsts = firsts
+        self.seconds = seconds
 
 
 class PlainDouble(float):
@@ -223,6 +233,21 @@ def encode_entries(entries: Sequence[tuple[bytes, Sequence[bytes]]]) -> bytes:
     return b"".join(parts)
 
 
+def _encode_couples(value: Couples) -> bytes:
+    firsts, seconds = value.firsts, value.seconds
+    count = len(firsts)
+    if not count:
+        return EMPTY_ARRAY
+    if len(max(firsts, key=len)) >= HEADERS_UP_TO or len(max(seconds, key=len)) >= HEADERS_UP_TO:
+        return b"*%d\r\n" % count + b"".join(map(encode_texts, zip(firsts, seconds, strict=True)))
+    parts: list[bytes] = [b"\r\n*2"] * (5 * count)
+    parts[1::5] = map(joint, map(len, firsts))
+    parts[2::5] = firsts
+    parts[3::5] = map(joint, map(len, seconds))
+    parts[4::5] = seconds
+    return b"*%d%b\r\n" % (count, b"".join(parts))
+
+
 def _encode_pairs(pairs: Iterable[tuple[Any, Any]], encode: Encoder) -> bytes:
     """Keys and values as a flat array."""
     return encode_array(list(chain.from_iterable(pairs)), encode)
@@ -294,6 +319,7 @@ def _set_up_encoders() -> None:
         encoders[Wire] = _encode_wire
         encoders[Entries] = encode_entries
         encoders[Texts] = encode_texts
+        encoders[Couples] = _encode_couples
         encoders[int] = _encode_int
         encoders.update(dict.fromkeys((list, tuple), partial(encode_array, encode=encode)))
     _ENCODERS2.update(

@@ -106,7 +106,7 @@ def _wait_start(sentinel: Sentinel, master: Master, now: int) -> None:
 
 
 def _select(sentinel: Sentinel, master: Master, now: int) -> None:
-    if _adopt(sentinel, master, now):
+    if adopt(sentinel, master, now):
         return
     found = candidates(sentinel, master, now)
     if not found:
@@ -121,7 +121,7 @@ def _select(sentinel: Sentinel, master: Master, now: int) -> None:
     sentinel.event("notice", "+failover-state-send-slaveof-noone", chosen)
 
 
-def _adopt(sentinel: Sentinel, master: Master, now: int) -> bool:
+def adopt(sentinel: Sentinel, master: Master, now: int) -> bool:
     """Let the leader that a group has elected be the promoted follower, whoever was chosen. Whether there is one."""
     leader = groups.leader_of(master, now)
     if leader is None:
@@ -138,7 +138,7 @@ def _adopt(sentinel: Sentinel, master: Master, now: int) -> bool:
 
 def _send_noone(sentinel: Sentinel, master: Master, now: int) -> None:
     assert master.promoted is not None
-    if _adopt(sentinel, master, now):
+    if adopt(sentinel, master, now):
         return
     if not master.promoted.connected:
         _abort_if_late(sentinel, master, now)
@@ -173,7 +173,7 @@ def handover_refused(sentinel: Sentinel, master: Master, now: int) -> None:
 
 
 def _wait_promotion(sentinel: Sentinel, master: Master, now: int) -> None:
-    if _adopt(sentinel, master, now):
+    if adopt(sentinel, master, now):
         return
     if master.handover_at and now - master.handover_at > 2 * _handover_time(master):
         handover_refused(sentinel, master, now)

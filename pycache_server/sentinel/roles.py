@@ -100,6 +100,8 @@ def _leads(sentinel: Sentinel, replica: Replica, now: int) -> None:
     if replica.promoted and master.failover_state == "wait_promotion":
         failover.promoted(sentinel, master, replica, now)
         return
+    if master.failover_state == "wait_promotion":
+        failover.adopt(sentinel, master, now)  # its group may have elected another one than was chosen
     if replica.promoted or replica.in_group or not _looks_sane(sentinel, master, now):
         return
     patience = 4 * sentinel.timing.publish_period  # that others may tell of a failover

@@ -27,7 +27,7 @@ from pycache_server.server.apply import CannotListen
 from pycache_server.server.attend import Attendant
 from pycache_server.server.cron import Cron
 from pycache_server.server.ending import Doomed, Ending
-from pycache_server.server.follow import Follow, master_of
+from pycache_server.server.follow import Follow
 from pycache_server.server.gc import Collector
 from pycache_server.server.group.group import Group
 from pycache_server.server.host import RealHost
@@ -113,6 +113,8 @@ class App:
         replication.follow, replication.unfollow = self.follow.follow, self.follow.lead
         self.group: Group | None = None
         """The group of which this server is a voter, if there is one; made when the port is known."""
+        self.window: App | None = None
+        """What answers the clients of sentinels for the group."""
         self.relisten_values: dict[str, object] = {name: settings.values[name] for name in apply.RELISTEN}
         """``bind`` and ``port`` as they are in force."""
         self._listeners: list[asyncio.Server | Acceptor] = []
@@ -140,6 +142,8 @@ class App:
         await self.listen()
         if self.settings["group-voters"]:
             self._join_group()
+        elif self.settings["coordinator"] != "builtin":
+            raise apply.CannotApply(f"coordinator {self.settings['coordinator']} needs group-voters: it is for groups")
         if self.collector is not None:
             self.core.keyspace.on_table = make_known
             self.collector.start()
@@ -171,7 +175,8 @@ class App:
         if self.settings["replicaof"]:
             if not self.settings["appendonly"]:
                 self.follow.recall(self.loads.last_aux)
-            self.follow.begin(*master_of(self.settings["replicaof"]))
+            host, port = self.settings["replicaof"]
+            self.follow.begin(host, int(port))
         elif self.settings["min-boot-history"] and not any(each.size for each in self.core.keyspace.databases):
             self.core.replication.empty_start.watch(self.settings["repl-timeout"])
 
@@ -231,7 +236,10 @@ class App:
         self.migrations.close()
         self.follow.stop()
         if self.group is not None:
+            await self.group.coordinator.stop()
             self.group.stop()
+        if self.window is not None:
+            await self.window.stop()
         await self.close_listeners()
         for session in list(self.core.sessions.values()):
             session.close()

@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import Self
 
 from pycache_server.server.app import App
+from pycache_server.server.group.window import open_window
 from pycache_server.server.log import Log
 from pycache_server.settings.config import Settings, arguments_to_text
 
@@ -96,6 +97,7 @@ class Server:
         app.stop_requested = self._stop.set
         try:
             await app.load()
+            await open_window(app)
         except BaseException:
             await app.stop()
             raise

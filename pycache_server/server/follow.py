@@ -46,11 +46,6 @@ LONGEST_PAUSE = 60.0
 """Seconds between tries at most, where what comes cannot be applied."""
 
 
-def master_of(words: tuple[str, str]) -> tuple[str, int]:
-    """The host and port of the directive ``replicaof``."""
-    return words[0], int(words[1])
-
-
 class Follow:
     """The following of one server. It is the ``Following`` of Replication while there is a master."""
 

@@ -59,10 +59,11 @@ class Collector:
 
     def step(self) -> None:
         """Collect what is young, if that is worth while and quickly done, and freeze."""
-        young = gc.get_count()[0]  # those that were made, less those that went, be they young or old
+        made = gc.get_count()[0]  # less those that went, be they young or old
+        young = made if made > YOUNG_LIMIT else len(gc.get_objects(generation=0))
         if young < YOUNG_FROM:
             return
-        if young <= YOUNG_LIMIT and len(gc.get_objects(generation=0)) <= YOUNG_LIMIT:
+        if young <= YOUNG_LIMIT:
             self.collected += gc.collect(0)
             self.steps += 1
         else:

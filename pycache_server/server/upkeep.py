@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pycache_server.session.core import Core
 from pycache_server.session.latency import watch_latency
 from pycache_server.store.memory import free_slice
+from pycache_server.store.owned import expire_own
 from pycache_server.store.tidy import Tidier
 
 SLICE = 0.001
@@ -96,18 +97,35 @@ class Upkeep:
         """Remove due keys and fields until a time in ticks. Whether there are more."""
         core = self._core
         if not self.expires_actively or core.keyspace.stands_still:
-            return False
+            return self.expires_actively and self._expire_own(until)
         for database in core.keyspace.databases:
             while (database.wheel.size or database.fields.size) and database.expire_due(EXPIRE_BATCH):
                 if core.host.ticks() >= until:
                     return True
         return False
 
+    def _expire_own(self, until: float) -> bool:
+        """The same on a follower: keys of its clients alone."""
+        core, own = self._core, self._core.keyspace.own
+        if own is None or core.pause.mode:
+            return False
+        while (found := own.take_due(core.clock.now())) is not None:
+            expire_own(core.keyspace.databases[found[0]], found[1])
+            if core.host.ticks() >= until:
+                return True
+        return False
+
     def _until_due(self) -> float | None:
         """Seconds until the next key or field is due, None where none will be."""
-        if not self.expires_actively or self._core.keyspace.stands_still:
+        keyspace = self._core.keyspace
+        if not self.expires_actively:
             return None
-        dues = [due for database in self._core.keyspace.databases if (due := database.next_due()) is not None]
+        if keyspace.stands_still:
+            own = keyspace.own
+            found = [own.next_due()] if own is not None and not self._core.pause.mode else []
+        else:
+            found = [database.next_due() for database in keyspace.databases]
+        dues = [due for due in found if due is not None]
         if not dues:
             return None
         now = self._core.host.time()

@@ -243,8 +243,8 @@ class Core:
         keyspace.stands_still = still or following is not None
         keyspace.follows = following is not None
         keyspace.keeps_all = still or (following is not None and following.ignores_maxmemory)
-        self.shape.follow(following is not None)
-        if not keyspace.stands_still:
+        self.shape.follow(following is not None, following is not None and not self.replication.refuses_writes)
+        if not keyspace.stands_still or keyspace.own is not None:
             keyspace.wake()
 
     def become_loading(self, how: str) -> None:

@@ -155,8 +155,12 @@ class Feed:
         try:
             return effect(session, argv, value)
         except Exception as error:
-            self._core.report_failure(f"telling the effect of {argv[0].decode('ascii', 'replace')}", error)
-            return [state_of(session.keyspace, session.db, key) for key in keys(argv)]
+            return self.mistaken(error, session, argv, keys)
+
+    def mistaken(self, error: Exception, session: Session, argv: list[bytes], keys: Keys) -> Iterable[list[bytes]]:
+        """What became of the keys of a command in whose effect there was a mistake."""
+        self._core.report_failure(f"telling the effect of {argv[0].decode('ascii', 'replace')}", error)
+        return [state_of(session.keyspace, session.db, key) for key in keys(argv)]
 
     # What a told.ToldDatabase has to say
 
@@ -249,10 +253,19 @@ def fed(call: Handler, row: Row, core: Core) -> Handler:
             return value
         if database.dirty != before:
             feed.depth = 0
-            if effect is None or (told := feed.repeated(effect, session, argv, value, keys)) is None:
+            if effect is None:
                 feed.give([(database.index, argv)])
-            elif unit := [(database.index, each) for each in told]:
-                feed.give(unit)
+            else:
+                try:
+                    told = effect(session, argv, value)
+                except Exception as error:
+                    told = feed.mistaken(error, session, argv, keys)
+                if told is None:
+                    feed.give([(database.index, argv)])
+                elif type(told) is tuple and len(told) == 1:  # one, as of a SET with a time to live
+                    feed.give([(database.index, told[0])])
+                elif unit := [(database.index, each) for each in told]:
+                    feed.give(unit)
             session.wrote = feed.position
             session.told = history.offset
             return value

@@ -32,6 +32,24 @@ def encode_command(argv: list[bytes]) -> bytes:
         if count == 3:
             name, key, value = argv
             return b"".join((b"*3", joint(len(name)), name, joint(len(key)), key, joint(len(value)), value, CRLF))
+        if count == 5:  # SET with a time to live
+            name, key, value, unit, moment = argv
+            return b"".join(
+                (
+                    b"*5",
+                    joint(len(name)),
+                    name,
+                    joint(len(key)),
+                    key,
+                    joint(len(value)),
+                    value,
+                    joint(len(unit)),
+                    unit,
+                    joint(len(moment)),
+                    moment,
+                    CRLF,
+                )
+            )
         if count == 2:
             name, key = argv
             return b"".join((b"*2", joint(len(name)), name, joint(len(key)), key, CRLF))

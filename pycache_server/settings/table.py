@@ -243,6 +243,8 @@ def _acting() -> list[Directive]:
         Directive("preferred-leader", TEXT, "", acts=True, fixed=True),
         Directive("failback-delay", INT, 5000, acts=True, fixed=True),
         Directive("failback-interval", INT, 60_000, acts=True, fixed=True),
+        Directive("sentinel-port", Number(0, 65535), 0, acts=True, fixed=True),
+        Directive("sentinel-master-name", TEXT, "mymaster", acts=True, fixed=True),
         Directive("repl-ack", Checked(_check_level), "quorum", acts=True),
         Directive("repl-ack-timeout", Number(1, 2**31 - 1), 5000, acts=True, fixed=True),
         # who is nominated to lead a group

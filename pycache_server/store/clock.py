@@ -42,6 +42,11 @@ class Clock:
         else:
             self._aside = time
 
+    @property
+    def stands_aside(self) -> bool:
+        """Whether nothing expires now, because a leader has decided already."""
+        return self._aside is not None
+
     def stand_aside(self) -> None:
         """Let nothing have expired, until ``come_back``."""
         self._aside, self.time = self.time, LONG_AGO

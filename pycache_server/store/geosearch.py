@@ -83,8 +83,9 @@ class Shape(ABC):
         any longitude."""
 
     @abstractmethod
-    def measure(self, columns: list[int], rows: list[int]) -> Chosen:
-        """Choose those cells of the finest grid whose middles are within the shape, with their distances."""
+    def measure(self, columns: list[int], rows: list[int], measured: bool) -> Chosen:
+        """Choose those cells of the finest grid whose middles are within the shape, with their distances, which nobody
+        looks at unless they are to be ``measured``."""
 
     def bounds(self) -> Edges:
         """Its edges, as Redis estimates them: of the parallel that is nearer to the pole, beyond which there is
@@ -136,7 +137,7 @@ class Shape(ABC):
     def _look_at(self, members: list[bytes], scores: array[float], cells: list[Range], hits: Hits) -> None:
         """Add those of some members of cells to the hits that are within the shape."""
         places, columns, rows = self.window.choose(scores, cells)
-        chosen, distances = self.measure(columns, rows)
+        chosen, distances = self.measure(columns, rows, hits.measured)
         if hits.measured:
             hits.distances += distances
         places = [places[place] for place in chosen]
@@ -158,7 +159,7 @@ class Circle(Shape):
             return inf
         return asin(sin(angle) / cos(latitude)) / RADIANS
 
-    def measure(self, columns: list[int], rows: list[int]) -> Chosen:
+    def measure(self, columns: list[int], rows: list[int], measured: bool) -> Chosen:
         """Hot: what ``middle`` and ``distance`` do stands here once more, 0.5 us instead of 1.1 for each."""
         chosen: list[int] = []
         distances: list[float] = []
@@ -240,15 +241,34 @@ class Box(Shape):
             return inf
         return 2 * asin(sine) / RADIANS
 
-    def measure(self, columns: list[int], rows: list[int]) -> Chosen:
+    def measure(self, columns: list[int], rows: list[int], measured: bool) -> Chosen:
+        """Hot, as in a circle. The distance to the meridian of the middle decides on the width."""
         chosen: list[int] = []
         distances: list[float] = []
-        longitude, latitude = self.place
-        for place, (column, row) in enumerate(zip(columns, rows, strict=True)):
-            other = middle(column, row)
-            if EARTH_RADIUS * abs(other[1] * RADIANS - latitude * RADIANS) > self.height:
+        width, height = self.width, self.height
+        longitude, latitude = self.place[0] * RADIANS, self.place[1] * RADIANS
+        cosine = cos(latitude)
+        for place, column, row in zip(range(len(rows)), columns, rows, strict=True):
+            if column < SIDE and row < SIDE:
+                other_longitude = column * CELL_WIDTH + FIRST_MIDDLE
+                other_latitude = (row * CELL_HEIGHT - LATITUDE + ((row + 1) * CELL_HEIGHT - LATITUDE)) / 2
+            else:
+                other_longitude, other_latitude = middle(column, row)
+            other_latitude *= RADIANS
+            upright = EARTH_RADIUS * abs(other_latitude - latitude)
+            if upright > height:
                 continue
-            if not distance(other, (longitude, other[1])) > self.width:
-                chosen.append(place)
-                distances.append(distance(self.place, other))
+            v = sin((other_longitude * RADIANS - longitude) / 2)
+            if v:
+                other_cosine = cos(other_latitude)
+                square = other_cosine * other_cosine * v * v
+                if square <= 1.0 and DIAMETER * asin(sqrt(square)) > width:
+                    continue
+            chosen.append(place)
+            if measured:
+                if v:
+                    u = sin((other_latitude - latitude) / 2)
+                    square = u * u + cosine * other_cosine * v * v
+                    upright = DIAMETER * asin(sqrt(square)) if square <= 1.0 else nan
+                distances.append(upright)
         return chosen, distances

@@ -16,6 +16,7 @@ from pycache_server.store.evicting import EvictingDatabase
 if TYPE_CHECKING:
     from pycache_server.store.mortal import Lifetimes
     from pycache_server.store.observed import Observer
+    from pycache_server.store.owned import OwnKeys
     from pycache_server.store.preserving import Preserver
     from pycache_server.store.simulation import Simulation
     from pycache_server.store.told import Listener
@@ -68,6 +69,8 @@ class Keyspace:
         """Whether what has expired is hidden only, because nothing may change."""
         self.follows = False
         """Whether it is a leader that says which keys go."""
+        self.own: OwnKeys | None = None
+        """While it follows: the keys that clients have let expire here (owned.py)."""
         self.keeps_all = False
         """Whether nothing is given up for want of memory."""
         self.maxmemory = 0
@@ -129,6 +132,8 @@ class Keyspace:
         self.crowded = self.crowded or twin.crowded
         for theirs in twin.databases:
             theirs.flush()
+        if self.own is not None:
+            self.own.clear()
         self.restart_shadows()
         self.wake()
 

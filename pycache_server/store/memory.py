@@ -69,8 +69,8 @@ def size_of_key(key: bytes, value: Any, entry: Entry | None) -> int:
 
 class Weight(NamedTuple):
     """Bytes of an engine's entry without key, time and value: what all have, with the share of the buckets, without
-    room for a time to live and with it; and the numbers that the engine keeps in those that it knows, but for those
-    that entries share, as marks are."""
+    room for a time to live and with it; and what the engine keeps of those that it knows: numbers in them, but for
+    those that entries share, as marks are, and what it has aside."""
 
     plain: int
     timed: int
@@ -100,7 +100,7 @@ def weigh(engine: Engine) -> Weight:
         ]
         held = sum(size_of(each) for each in numbers if type(each) in (int, float) and each not in _SHARED_INTS)
         with_time = size_of(timed(kind.entry_type)(b"", None))
-        _weights[kind] = Weight(BUCKET_SHARE + size_of(last), BUCKET_SHARE + with_time, held)
+        _weights[kind] = Weight(BUCKET_SHARE + size_of(last), BUCKET_SHARE + with_time, held + kind.aside)
         for probe in probes:
             sample.discard(probe)
     return _weights[kind]

@@ -19,6 +19,7 @@ from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.limits import Limit, LimitedDatabase, limited_candidates
 from pycache_server.store.mortal import Lifetimes, MortalDatabase
 from pycache_server.store.observed import ObservedDatabase
+from pycache_server.store.owned import OwningDatabase, OwnKeys
 from pycache_server.store.preserving import PreservingDatabase
 from pycache_server.store.scan import SLOTS
 from pycache_server.store.simulation import ShadowedDatabase, Simulation
@@ -37,8 +38,8 @@ def _class_of(*mixins: type[Database]) -> type[Database]:
     return found
 
 
-STEP = 32
-"""How many keys change over in one step: some 0.1 ms."""
+STEP = 12
+"""How many keys change over in one step: some 0.1 ms, several times that where each is a miss of the cache."""
 
 
 class _Choice(NamedTuple):
@@ -64,6 +65,7 @@ class Shape:
         self._told = False  # whether the keyspace hears of keys that go by themselves
         self._limited = False  # whether some keys have limits of their own
         self._follows = False  # whether times to live come from a leader
+        self._owns = False  # whether clients may write all the same
         self._under_way = False  # whether buckets are changing over: each database knows how many have
 
     def observe(self, reason: str) -> None:
@@ -76,10 +78,17 @@ class Shape:
         self._reasons.discard(reason)
         self._apply()
 
-    def follow(self, follows: bool) -> None:
-        """Give keys no times to live of our own: the leader has given them those that they have. Or give them again."""
-        if follows != self._follows:
-            self._follows = follows
+    def follow(self, follows: bool, owns: bool = False) -> None:
+        """Give keys no times to live of our own: the leader has given them those that they have. Or give them again.
+        ``owns`` says that clients may write meanwhile; what they have let expire is remembered until nobody is
+        followed."""
+        keyspace = self._keyspace
+        if not follows:
+            keyspace.own = None
+        elif owns and keyspace.own is None:
+            keyspace.own = OwnKeys()
+        if (follows, owns) != (self._follows, self._owns):
+            self._follows, self._owns = follows, owns
             self._apply()
 
     def tell(self, listener: Listener | None) -> None:
@@ -201,6 +210,8 @@ class Shape:
                 mixins.append(ToldDatabase)
             if lifetimes is not None and lifetimes.concerns(database.index) and not self._follows:
                 mixins.append(MortalDatabase)
+            if self._owns:
+                mixins.append(OwningDatabase)
             if self._keyspace.shadows is not None:
                 mixins.append(ShadowedDatabase)
             if self._limited:

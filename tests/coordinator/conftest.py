@@ -46,5 +46,6 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         made = ConsulStage(address)
     else:
         made = BuiltinStage() if request.param == "builtin" else ConsulStage()
+    made.ttl = 10_000.0  # requests have half of it, and machines are busy
     yield made
     made.end()

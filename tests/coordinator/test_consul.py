@@ -274,7 +274,7 @@ def test_an_index_that_goes_back_begins_the_watch_anew(stage: ConsulStage, fake:
 
 
 def alone(fake: FakeConsul, token: str = "") -> Consul:
-    return Consul(Setup(A, "cache/main", (fake.endpoint,), 1000.0, token=token), FakeGroup())
+    return Consul(Setup(A, "cache/main", (fake.endpoint,), 10_000.0, token=token), FakeGroup())
 
 
 def test_a_prefix_with_slashes_names_a_service_with_hyphens(fake: FakeConsul) -> None:
@@ -326,7 +326,7 @@ def test_who_may_not_is_told_so() -> None:
 
 def test_two_agents_are_two_chances_and_registered_at_the_one_that_answers(fake: FakeConsul) -> None:
     async def part() -> None:
-        setup = Setup(A, "cache", (fake.endpoint, "127.0.0.1:1"), 1000.0)
+        setup = Setup(A, "cache", (fake.endpoint, "127.0.0.1:1"), 10_000.0)
         engine = Consul(setup, FakeGroup())
         await engine.renew(LEADER)
         gone = engine._http.endpoints
@@ -342,7 +342,7 @@ def test_a_watch_waits_as_long_at_each_of_several_agents(fake: FakeConsul, monke
     monkeypatch.setattr(module, "WAIT", 1.0)
 
     async def part() -> None:
-        setup = Setup(A, "cache", (fake.endpoint, "127.0.0.1:1", "127.0.0.1:2"), 1000.0)
+        setup = Setup(A, "cache", (fake.endpoint, "127.0.0.1:1", "127.0.0.1:2"), 10_000.0)
         engine = Consul(setup, FakeGroup())
         async with aclosing(engine.watch()) as watch:
             for _ in range(2):

@@ -16,7 +16,7 @@ def waiting(trio: Trio) -> None:
 
 
 def view(trio: Trio, member: Member) -> Voter:
-    return Voter(member.machine, lambda: member.voters, member.holds_lease, lambda: trio.now)
+    return Voter(member.seat, lambda: member.voters, lambda: member.machine, member.holds_lease, lambda: trio.now)
 
 
 def test_nobody_stands_until_one_is_nominated() -> None:
@@ -89,15 +89,6 @@ def test_a_leader_without_its_lease_is_leaderless() -> None:
     trio.pass_time(1100)
     assert leader.machine.role is Role.LEADER
     assert voter.is_leaderless and not voter.leads and voter.leader_seat is None
-
-
-def test_who_listens_hears_that_the_role_has_changed() -> None:
-    trio = Trio()
-    voter = view(trio, trio.members["a"])
-    heard: list[str] = []
-    voter.on_role_change.append(lambda: heard.append("changed"))
-    voter.role_changed()
-    assert heard == ["changed"]
 
 
 def test_who_cannot_stand_refuses() -> None:

@@ -71,7 +71,7 @@ class Course:
 
 def many(request: pytest.FixtureRequest, quick: int, slow: int) -> settings:
     return settings(
-        max_examples=slow if request.config.getoption("--slow") else more_in_ci(quick // 2, quick),
+        max_examples=slow if request.config.getoption("--slow") else more_in_ci(quick // 4, quick),
         deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),

@@ -29,13 +29,14 @@ class Voter:
         self.directory.mkdir()
         self.output = directory / f"voter-{port}.log"
         self._options = options
+        self.sentinel_port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         command = [sys.executable, "-m", "pycache_server", "--port", str(self.port), "--bind", "127.0.0.1"]
         with self.output.open("ab") as stream:
             self.process = subprocess.Popen(
-                [*command, "--dir", str(self.directory), *self._options],
+                [*command, "--dir", str(self.directory), "--sentinel-port", str(self.sentinel_port), *self._options],
                 cwd=self.directory,
                 stdout=stream,
                 stderr=stream,

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
+import redis.sentinel
 
 from pycache_server.repl.entries import CHANNEL
 from tests.conftest import RealRedis, free_port
@@ -32,6 +34,12 @@ def ended(group: Group, writer: Writer) -> None:
     group.wait_same()
     with group.leader().connect() as wire:
         assert writer.lost(wire.call) == []
+
+
+def test_the_data_of_a_voter_are_not_exchanged_by_hand(group: Group) -> None:
+    leader = group.leader()
+    for words in (("DEBUG", "RELOAD"), ("DEBUG", "RELOAD", "NOSAVE")):
+        assert str(leader.call(*words)) == "ERR The data set of a group's voter is not exchanged by hand"
 
 
 # The beginning.
@@ -326,6 +334,57 @@ def test_the_preferred_leader_leads_again_by_itself_when_it_is_well(tmp_path: Pa
         wait_for(lambda: preferred.info().get("role") == "master", "the preferred leader, again")
         ended(group, writer)
         assert preferred.info()["group_preferred_leader"] == preferred.seat
+
+
+# Clients of sentinels.
+
+
+def test_clients_of_sentinels_find_the_leader_and_ride_through_its_end(group: Group) -> None:
+    first = group.leader()
+    group.wait_whole()
+    sentinel = redis.sentinel.Sentinel(
+        [("127.0.0.1", voter.sentinel_port) for voter in group.voters], socket_timeout=2, retry=None
+    )
+    wait_for(lambda: len(sentinel.discover_slaves("mymaster")) == 2, "two replicas")
+    assert sentinel.discover_master("mymaster") == ("127.0.0.1", first.port)
+    client = sentinel.master_for("mymaster", socket_timeout=2)
+    client.set("k", 1)
+    assert wait_for(lambda: sentinel.slave_for("mymaster").get("k"), "it there") == b"1"
+    with Wire(("127.0.0.1", first.sentinel_port)) as wire:
+        assert wire.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster") == ["127.0.0.1", str(first.port)]
+        wait_for(lambda: str(wire.call("SENTINEL", "CKQUORUM", "mymaster")).startswith("OK 3 usable"), "a quorum")
+        assert wire.call("ROLE") == ["sentinel", ["mymaster"]]
+        assert str(wire.call("SENTINEL", "REMOVE", "mymaster")).startswith("ERR This port answers for a group")
+        assert wire.call("PING") == "PONG"
+        assert "master0:name=mymaster,status=ok" in str(wire.call("INFO", "sentinel"))
+    with Wire(("127.0.0.1", group.others(first)[0].sentinel_port)) as wire:
+        wire.call("SUBSCRIBE", "+switch-master")
+        first.end()
+        assert wire.read()[2].startswith(f"mymaster 127.0.0.1 {first.port} 127.0.0.1 ")
+
+    def write() -> bool:
+        try:
+            return bool(client.set("k", 2))
+        except redis.RedisError:
+            return False
+
+    wait_for(write, "a write to the next leader")
+    second = group.leader()
+    with Wire(("127.0.0.1", second.sentinel_port)) as wire:
+        assert wire.call("SENTINEL", "FAILOVER", "mymaster") == "OK"
+    third = group.leader(but=second)
+    wait_for(lambda: sentinel.discover_master("mymaster") == ("127.0.0.1", third.port), "the third leader")
+    wait_for(write, "a write to the third leader")
+
+
+def test_a_voter_in_a_minority_tells_clients_of_sentinels_that_its_leader_is_down(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    alone = group.others(leader)[0]
+    for voter in group.others(alone):
+        voter.end()
+    with Wire(("127.0.0.1", alone.sentinel_port)) as wire:
+        wait_for(lambda: "s_down,o_down" in str(wire.call("SENTINEL", "MASTERS")), "down")
 
 
 # Configurations that cannot be.

@@ -8,6 +8,7 @@ from pycache_server.errors import WrongType
 from pycache_server.resp.encode import (
     NULL_ARRAY,
     OK,
+    Couples,
     Entries,
     Pairs,
     Push,
@@ -35,6 +36,7 @@ from pycache_server.resp.encode import (
         ([b"a", 1], b"*2\r\n$1\r\na\r\n:1\r\n", b"*2\r\n$1\r\na\r\n:1\r\n"),
         ((b"a",), b"*1\r\n$1\r\na\r\n", b"*1\r\n$1\r\na\r\n"),
         (Entries(), b"*0\r\n", b"*0\r\n"),
+        (Couples([], []), b"*0\r\n", b"*0\r\n"),
         ({b"a": None}, b"*2\r\n$1\r\na\r\n$-1\r\n", b"%1\r\n$1\r\na\r\n_\r\n"),
         (Pairs([([1], 2)]), b"*2\r\n*1\r\n:1\r\n:2\r\n", b"%1\r\n*1\r\n:1\r\n:2\r\n"),
         ({b"a"}, b"*1\r\n$1\r\na\r\n", b"~1\r\n$1\r\na\r\n"),
@@ -98,3 +100,10 @@ def test_doubles_have_the_fewest_digits_that_read_back_the_same(value: float, te
 def test_a_value_that_no_reply_can_be_made_of_is_refused() -> None:
     with pytest.raises(TypeError):
         encode2("text")
+
+
+@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 70_000])
+def test_couples_are_arrays_of_two_texts(size: int) -> None:
+    firsts, seconds = [b"a", b"x" * size], [b"y" * size, b""]
+    pairs = list(zip(firsts, seconds, strict=True))
+    assert encode2(Couples(firsts, seconds)) == encode3(Couples(firsts, seconds)) == encode2(pairs)

@@ -166,7 +166,7 @@ def test_after_a_cut_the_file_says_at_once_that_not_all_of_it_is_synced(play: Ca
         voter.keep(commands(1, "SET k 1"))
         voter.cut(end)
         disk.room = 0
-        voter.keep(mark(2, SEAT))  # which is acknowledged, as everysec wants it, and lost by a kill
+        voter.keep(mark(2, SEAT, "0" * 40))  # which is acknowledged, as everysec wants it, and lost by a kill
 
     assert play(scene, appendfsync="always").voter.saved is None
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hiredis import pack_command
 
 from tests.server.group_processes import Voters, until
 
@@ -28,6 +29,20 @@ def test_who_asks_for_a_handover_is_answered_and_all_clients_are_disconnected(vo
     until(lambda: voters.role(new) == "master", "the lead of the one that was meant")
     assert voters.nodes[new].call("GET", "k") == "v"
     assert voters.wait_whole() == new
+
+
+def test_who_asks_is_answered_behind_writes_that_are_not_acknowledged_yet(voters: Voters) -> None:
+    old = voters.wait_whole()
+    with voters.nodes[old].connect() as asker:
+        writes = b"".join(pack_command(("RPUSH", "list", number)) for number in range(500))
+        asker.send(writes + pack_command(("GROUP", "HANDOVER", voters.seat((old + 1) % 3))))
+        assert [asker.read() for _ in range(500)] == list(range(1, 501))
+        assert asker.read() == "OK"
+        with pytest.raises(ConnectionError):
+            asker.read()
+    new = voters.wait_whole()
+    assert new == (old + 1) % 3
+    assert voters.nodes[new].call("LLEN", "list") == 500
 
 
 def test_failover_is_a_handover_and_wants_a_voter(voters: Voters) -> None:

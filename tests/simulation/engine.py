@@ -128,7 +128,7 @@ class Candidate:
         self._start = host.start_id
         self._waiting = 0
         member = host.member
-        voter = Voter(member.machine, lambda: member.voters, member.holds_lease, host.clock)
+        voter = Voter(host.seat, lambda: member.voters, lambda: member.machine, member.holds_lease, host.clock)
         chance = self._world.random_for(host.index)
         self.candidacy = Candidacy(voter, engine, FALLBACK, chance, host.clock())  # type: ignore[arg-type]
         member.machine.may_stand_by_itself = self.candidacy.may_stand_by_itself

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import some_slow
+from tests.conftest import more_in_ci, some_slow
 from tests.simulation.configurations import CONFIGURATIONS
 from tests.simulation.faults import FAULTS
 from tests.simulation.planted import NOTHING
@@ -41,7 +41,7 @@ def check_seeds(name: str, numbers: range) -> None:
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_nothing_is_lost_and_the_group_leads_again(name: str) -> None:
-    check_seeds(name, range(QUICK))
+    check_seeds(name, range(more_in_ci(QUICK // 2, QUICK)))
 
 
 @pytest.mark.slow

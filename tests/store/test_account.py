@@ -18,6 +18,8 @@ ROOT = Path(__file__).parent.parent.parent
 QUICK = [("string 100", "none"), ("hash of 3", "allkeys-lru")]
 """What stands for all in the fast suite: each takes a second or more."""
 REST = [(case, policy) for case in CASES for policy in ("none", "allkeys-lru") if (case, policy) not in QUICK]
+REST += [("string 100", f"allkeys-{name}") for name in ("adaptive", "lfu", "timebucket")]
+"""The engines that differ in what they keep for a key."""
 
 
 @pytest.mark.parametrize(("case", "policy"), some_slow([*QUICK, *REST], len(QUICK)))

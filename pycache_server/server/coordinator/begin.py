@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pycache_server.coordinator.engine import Setup
-from pycache_server.coordinator.group import Group
+from pycache_server.coordinator.voter import Voter
+from pycache_server.plugins import LoadError
 from pycache_server.server.coordinator.coordinate import Coordinator
 from pycache_server.server.coordinator.kinds import make_engine
 
 if TYPE_CHECKING:
-    from pycache_server.server.app import App
+    from pycache_server.server.group.group import Group
 
 LOCAL_AGENT: Final = ("127.0.0.1",)
 """Where Consul is looked for, if nobody says so: its agent runs on every machine."""
@@ -33,12 +34,18 @@ def setup_of(settings: Mapping[str, Any], seat: str) -> Setup:
     )
 
 
-def make_coordinator(app: App, group: Group) -> Coordinator:
-    """The coordinator of a voter, which ``start`` lets begin.
+def make_coordinator(group: Group) -> Coordinator:
+    """The coordinator of a voter, which has not begun (``nominate_for``).
 
-    Raises plugins.LoadError where it cannot be had.
+    Raises ValueError where it cannot be had, with what to do about it.
     """
-    settings = app.settings.values
-    engine = make_engine(settings["coordinator"], setup_of(settings, group.seat), group)
+    app, settings = group.app, group.app.settings.values
+    voter = Voter(
+        group.seat, lambda: group.voters, lambda: group.member.machine, lambda now: group.leads, lambda: group.now()
+    )
+    try:
+        engine = make_engine(settings["coordinator"], setup_of(settings, group.seat), voter)
+    except LoadError as problem:
+        raise ValueError(str(problem)) from None
     fallback = float(settings["coordinator-fallback"])
-    return Coordinator(engine, group, fallback, app.log.write, app.core.report_failure, app.core.host.ticks)
+    return Coordinator(engine, voter, fallback, app.log.write, app.core.report_failure, app.core.host.ticks)

@@ -15,6 +15,7 @@ from typing import Any
 from pycache_server.coordinator.candidacy import Acquire, Candidacy, Release, Renew, Say
 from pycache_server.coordinator.engine import Engine, EngineError, Registered, Unreachable
 from pycache_server.coordinator.group import Group
+from pycache_server.election.machine import Machine
 from pycache_server.server.coordinator.kinds import BUILTIN
 
 TICK = 0.1
@@ -43,6 +44,8 @@ class Coordinator:
         clock: Callable[[], float],
     ) -> None:
         self.engine = engine
+        self.is_driven = engine.kind != BUILTIN
+        """Whether there is an engine at all."""
         self._group = group
         self._tell, self._report, self._clock = tell, report, clock
         self.candidacy = Candidacy(group, engine, fallback, random.Random(), self.now())
@@ -55,10 +58,21 @@ class Coordinator:
 
     def start(self) -> None:
         """Begin."""
-        if self.engine.kind != BUILTIN:
+        if self.is_driven:
             loop = asyncio.get_running_loop()
             self._tasks = [loop.create_task(self._drive()), loop.create_task(self._watch())]
             self._group.on_role_change.append(self._wake.set)
+
+    def nominate_for(self, machine: Machine) -> None:
+        """Begin, for a voter that stands by itself no more, unless there is no engine or it does not nominate."""
+        if self.engine.nominates:
+            machine.may_stand_by_itself = self.candidacy.may_stand_by_itself
+        self.start()
+
+    def role_changed(self) -> None:
+        """The voter leads, leads no more, or follows another: whoever wants to know is told."""
+        for call in list(self._group.on_role_change):
+            call()
 
     async def stop(self) -> None:
         """Give up what is held, and end; whatever the engine does, within a second."""
@@ -90,7 +104,7 @@ class Coordinator:
     def fields(self) -> Iterator[tuple[str, Any]]:
         """What INFO says."""
         yield "coordinator_kind", self.engine.kind
-        if self.engine.kind == BUILTIN:
+        if not self.is_driven:
             group = self._group
             yield "coordinator_state", "holding" if group.leads else "waiting"
             yield "coordinator_token", self.engine.token

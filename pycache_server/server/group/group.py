@@ -26,7 +26,6 @@ from pycache_server.election import actions as election
 from pycache_server.election.machine import Memory, Role
 from pycache_server.election.messages import Message
 from pycache_server.election.state import BadState, Durable
-from pycache_server.election.timing import Timing
 from pycache_server.election.wire import Wire
 from pycache_server.repl import actions as repl
 from pycache_server.repl.commit import ALL, parse_level
@@ -35,6 +34,7 @@ from pycache_server.repl.link_wire import Here
 from pycache_server.repl.links import Ack, Image, Link
 from pycache_server.repl.member import Member, Saved, Settings
 from pycache_server.repl.replica import Replica, State
+from pycache_server.server.coordinator.begin import make_coordinator
 from pycache_server.server.group.dialing import address_of
 from pycache_server.server.group.following import GroupFollowing
 from pycache_server.server.group.journal import Journal
@@ -45,6 +45,7 @@ from pycache_server.server.group.post import Post
 from pycache_server.server.group.replies import Replies
 from pycache_server.server.group.seat import find_seat
 from pycache_server.server.group.statefile import StateFile
+from pycache_server.server.group.times import timing_of
 from pycache_server.server.loads import CannotLoad
 from pycache_server.session import group as gates
 from pycache_server.session.applying import LinkBroken
@@ -85,6 +86,7 @@ class Group:
         self.replies = Replies(app, parse_level(settings["repl-ack"]))
         self.member: Member
         self.orders = Orders(self)
+        self.coordinator = make_coordinator(self)
         self.now = now_ms
         self.is_in_office = False
         """Whether this server executes what clients change, as the leader of an epoch."""
@@ -162,7 +164,7 @@ class Group:
         self.journal.is_settled = lambda: not self._undone and not self._settles
         self.journal.stream_db = lambda: 0
         core.replication.leading.on_sealed = self._append
-        core.replication.leading.leader.voters = self._voters
+        core.replication.leading.leader.voters = self.voting_followers
         core.replication.hand_over = self.orders.hand_over
         core.replication.isolated = lambda: None if self.leads else self.following.role()
         self.app.outbox.open(self._pass, first=True)
@@ -172,6 +174,7 @@ class Group:
         self.app.log.write("notice", f"Group: this is the voter {self.seat} of {', '.join(wanted.voters)}")
         self.settle()
         self._tick()
+        self.coordinator.nominate_for(self.member.machine)
 
     def stop(self) -> None:
         """The server ends."""
@@ -363,7 +366,7 @@ class Group:
 
     def _install(self, action: repl.Install) -> None:
         self.following.install(action.image)
-        self.journal.install(replace(action.image, data=None), action.dropped, None)
+        self.journal.install(replace(action.image, data=None), action.dropped, self.following.take_prepared())
 
     # What was executed
 
@@ -417,6 +420,7 @@ class Group:
         self.is_in_office = False
         self.lease_ends = 0.0
         core = self.core
+        self.app.outbox.flush()  # what was committed in this turn leaves before its connection ends
         core.replication.become_follower(self.following)
         self.following.begin()
         self.pictures.forget()
@@ -443,6 +447,7 @@ class Group:
         if standing != self.standing:
             self.standing = standing
             self._set_gates(standing)
+            self.coordinator.role_changed()
 
     def _standing_of(self) -> str:
         member = self.member
@@ -513,7 +518,7 @@ class Group:
         """The seats that vote."""
         return self.member.voters if self.has_begun else tuple(self.app.settings["group-voters"])
 
-    def _voters(self) -> list[Replica]:
+    def voting_followers(self) -> list[Replica]:
         """The followers that are voters, as those who count replicas see them."""
         leading = self.member.leading
         if leading is None:
@@ -593,25 +598,3 @@ class Group:
 
 _HANDOVER: Final = "handover"
 _DISK: Final = "group-state"
-
-
-def timing_of(lease: int, down_after: int) -> Timing:
-    """The times of a group, in milliseconds: everything else follows from two of them.
-
-    Raises ValueError where these do not go together.
-    """
-    usual = Timing()
-    scale = down_after / usual.down_after
-    found = Timing(
-        heartbeat=min(usual.heartbeat, lease / 10),
-        lease=float(lease),
-        down_after=float(down_after),
-        spread=usual.spread * scale,
-        silent_link=usual.silent_link * scale,
-    )
-    if found.promise >= down_after:
-        raise ValueError(
-            f"group-lease is too long: with the drift of clocks {found.promise:.0f} ms, and group-down-after is only "
-            f"{down_after} ms"
-        )
-    return found

@@ -27,3 +27,5 @@ def info_of(group: Group) -> Iterator[tuple[str, Any]]:
     yield "group_refused_messages", group.post.refused
     yield "group_refused_links", group.links.strangers
     yield "group_problem", group.problem
+    if begun:
+        yield from group.coordinator.fields()

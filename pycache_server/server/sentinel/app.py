@@ -33,13 +33,26 @@ class SentinelApp(App):
     """A sentinel on a running event loop. ``statements`` are the words behind ``sentinel`` of each such line."""
 
     def __init__(
-        self, settings: Settings, log: Log, config_file: str, loop_name: str, statements: list[list[str]]
+        self,
+        settings: Settings,
+        log: Log,
+        config_file: str,
+        loop_name: str,
+        statements: list[list[str]],
+        owns_process: bool = True,
     ) -> None:
         super().__init__(
-            settings, log, config_file, owns_process=True, loop_name=loop_name, commands=sentinel_commands()
+            settings,
+            log,
+            config_file,
+            owns_process=owns_process,
+            loop_name=loop_name,
+            embedded=not owns_process,
+            commands=sentinel_commands(),
         )
         self.mode = "sentinel"
-        log.role = "X"
+        if owns_process:
+            log.role = "X"
         self.sentinel = Sentinel(self.host.token(40).decode(), self.host.choose)
         self.sentinel.addresses = self._resolve
         self.sentinel.resolves = self._look_up_now
@@ -53,15 +66,33 @@ class SentinelApp(App):
         for words in statements:
             config.take(self.sentinel, words, self.now())
 
+    @property
+    def is_window(self) -> bool:
+        """Whether this is no sentinel but answers as one (server/group/window.py)."""
+        return False
+
+    def fail_over(self, master: Master) -> Any:
+        """SENTINEL FAILOVER where this is no sentinel."""
+        raise NotImplementedError
+
+    def check_quorum(self, master: Master) -> tuple[int, int]:
+        """How many sentinels are at hand, and how many are a majority."""
+        usable = 1 + sum(not peer.s_down and peer.connected for peer in master.peers.values())
+        return usable, (len(master.peers) + 1) // 2 + 1
+
     def now(self) -> int:
         """Milliseconds of a clock that does not go back."""
         return int(time.monotonic() * 1000)
 
     # Life
 
+    async def begin(self) -> None:
+        """Open the listeners."""
+        await super().start(load=False)
+
     async def start(self, load: bool = True) -> None:
         """See App. A sentinel must be able to write its configuration."""
-        await super().start(load=False)
+        await self.begin()
         self.sentinel.port = self.port
         self.save()
         self.log.write("warning", f"Sentinel ID is {self.sentinel.my_id}")

@@ -57,6 +57,17 @@ def _app(session: Session) -> SentinelApp:
     return app
 
 
+def _watching(session: Session) -> SentinelApp:
+    """The sentinel, where it is one with a will of its own.
+
+    Raises RedisError where it only answers for a group.
+    """
+    app = _app(session)
+    if app.is_window:
+        raise RedisError(b"ERR This port answers for a group of voters, which runs itself")
+    return app
+
+
 def _text(word: bytes) -> str:
     return word.decode("utf-8", "surrogateescape")
 
@@ -223,7 +234,7 @@ def sentinel_info_cache(session: Session, argv: list[bytes]) -> list[Any]:
 @command("SENTINEL PENDING-SCRIPTS", ADMIN, Flag.ONLY_SENTINEL, since="2.8.4")
 def sentinel_pending_scripts(session: Session, argv: list[bytes]) -> list[Any]:
     """Show the scripts that run, or will."""
-    app = _app(session)
+    app = _watching(session)
     now = app.loop.time()
     found = []
     for script in app.scripts.calls:
@@ -247,15 +258,14 @@ def sentinel_pending_scripts(session: Session, argv: list[bytes]) -> list[Any]:
 def sentinel_is_master_down_by_addr(session: Session, argv: list[bytes]) -> list[Any]:
     """Say whether a master is down, and vote."""
     port, epoch = _integer(argv[3]), _integer(argv[4])
-    return _app(session).vote(_text(argv[2]), port, epoch, _text(argv[5]))
+    return _watching(session).vote(_text(argv[2]), port, epoch, _text(argv[5]))
 
 
 @command("SENTINEL CKQUORUM master-name", ADMIN, Flag.ONLY_SENTINEL, since="2.8.4")
 def sentinel_ckquorum(session: Session, argv: list[bytes]) -> Any:
     """Check whether a failover could be agreed on now."""
     master = _master(session, argv[2])
-    usable = 1 + sum(not peer.s_down and peer.connected for peer in master.peers.values())
-    majority = (len(master.peers) + 1) // 2 + 1
+    usable, majority = _app(session).check_quorum(master)
     problems = b""
     if usable < master.quorum:
         problems += b" Not enough available Sentinels to reach the specified quorum for this master"
@@ -273,6 +283,8 @@ def sentinel_ckquorum(session: Session, argv: list[bytes]) -> Any:
 def sentinel_failover(session: Session, argv: list[bytes]) -> Any:
     """Fail a master over without asking the others."""
     app, master = _app(session), _master(session, argv[2])
+    if app.is_window:
+        return app.fail_over(master)
     if master.failing_over:
         raise RedisError(b"INPROG Failover already in progress")
     if not failover.candidates(app.sentinel, master, app.now()):
@@ -293,7 +305,7 @@ def sentinel_simulate_failure(session: Session, argv: list[bytes]) -> Any:
         return [mode.encode() for mode in sorted(modes)]
     if wanted - modes:
         raise RedisError(b"ERR Unknown failure simulation specified")
-    _app(session).simulated = wanted
+    _watching(session).simulated = wanted
     return OK
 
 
@@ -303,7 +315,7 @@ def sentinel_simulate_failure(session: Session, argv: list[bytes]) -> Any:
 @command("SENTINEL MONITOR name ip port quorum", ADMIN, Flag.ONLY_SENTINEL, since="2.8.4")
 def sentinel_monitor(session: Session, argv: list[bytes]) -> Any:
     """Watch one more master."""
-    app = _app(session)
+    app = _watching(session)
     name, host, port, quorum = map(_text, argv[2:])
     if _integer(argv[5]) <= 0:
         raise RedisError(b"ERR Quorum must be 1 or greater.")
@@ -323,7 +335,7 @@ def sentinel_monitor(session: Session, argv: list[bytes]) -> Any:
 @command("SENTINEL REMOVE master-name", ADMIN, Flag.ONLY_SENTINEL, since="2.8.4")
 def sentinel_remove(session: Session, argv: list[bytes]) -> Any:
     """Watch a master no more."""
-    app = _app(session)
+    app = _watching(session)
     app.sentinel.unmonitor(_master(session, argv[2]))
     return _changed(app)
 
@@ -331,7 +343,7 @@ def sentinel_remove(session: Session, argv: list[bytes]) -> Any:
 @command("SENTINEL RESET pattern", ADMIN, Flag.ONLY_SENTINEL, since="2.8.4", complexity="O(N), N = masters")
 def sentinel_reset(session: Session, argv: list[bytes]) -> int:
     """Forget all but the address of masters, and watch them anew. Returns how many."""
-    app = _app(session)
+    app = _watching(session)
     matches = compile_glob(argv[2])
     found = [each for each in app.sentinel.masters.values() if matches(each.name.encode())]
     for master in found:
@@ -359,7 +371,7 @@ _SETTABLE = {*config.OF_MASTERS, "quorum", "rename-command"} - {"config-epoch", 
 )
 def sentinel_set(session: Session, argv: list[bytes]) -> Any:
     """Change options of a master."""
-    app, master = _app(session), _master(session, argv[2])
+    app, master = _watching(session), _master(session, argv[2])
     words = [_text(word) for word in argv[3:]]
     place = 0
     while place < len(words):
@@ -407,7 +419,7 @@ _OF_SENTINEL = (
 @command("SENTINEL CONFIG action parameter [value ...]", ADMIN, Flag.ONLY_SENTINEL, since="6.2.0")
 def sentinel_config(session: Session, argv: list[bytes]) -> Any:
     """Return or change options of this sentinel."""
-    app = _app(session)
+    app = _watching(session)
     action = argv[2].lower()
     if action == b"get":
         patterns = [compile_glob(word, ignore_case=True) for word in argv[3:]]
@@ -458,7 +470,7 @@ def _configure(app: SentinelApp, name: bytes, value: bytes) -> None:
 @command("SENTINEL FLUSHCONFIG", ADMIN, Flag.ONLY_SENTINEL, since="2.8.4")
 def sentinel_flushconfig(session: Session, argv: list[bytes]) -> Any:
     """Write the configuration file anew."""
-    if not _app(session).try_to_save():
+    if not _watching(session).try_to_save():
         raise RedisError(b"ERR Failed to save config file. Check server logs.")
     return OK
 
@@ -466,7 +478,7 @@ def sentinel_flushconfig(session: Session, argv: list[bytes]) -> Any:
 @command("SENTINEL DEBUG [parameter value [parameter value ...]]", ADMIN, Flag.ONLY_SENTINEL, since="7.0.0")
 def sentinel_debug(session: Session, argv: list[bytes]) -> Any:
     """Return or change how often this sentinel does what, in ms."""
-    timing = vars(_app(session).sentinel.timing)
+    timing = vars(_watching(session).sentinel.timing)
     if len(argv) == 2:
         return {name.replace("_", "-").upper().encode(): b"%d" % value for name, value in timing.items()}
     if len(argv) % 2:
@@ -519,7 +531,7 @@ def publish(session: Session, argv: list[bytes]) -> int:
     """Take in the hello of another sentinel."""
     if argv[1] != CHANNEL.encode():
         raise RedisError(b"ERR Only HELLO messages are accepted by Sentinel instances.")
-    app = _app(session)
+    app = _watching(session)
     app.sentinel.heard_directly(argv[2].decode("utf-8", "replace"), app.now())
     app.perform()
     return 1
