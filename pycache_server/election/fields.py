@@ -81,6 +81,11 @@ NUMBER = Shape(lambda value: int.to_bytes(value, 8, "big"), Reader.number)
 FLAG = Shape(lambda value: bytes([value]), lambda reader: bool(reader.number(1, 1)))
 TEXT = Shape(_write_text, _read_text)
 BIRTHS = _list_of(TEXT, TEXT)
+_ROWS_OF_ONE = _list_of(TEXT)
+SEATS = Shape(
+    lambda value: _ROWS_OF_ONE.write(tuple((seat,) for seat in value)),
+    lambda reader: tuple(row[0] for row in _ROWS_OF_ONE.read(reader)),
+)
 POSITION = Shape(
     lambda value: NUMBER.write(value.epoch) + NUMBER.write(value.offset),
     lambda reader: Position(reader.number(), reader.number()),

@@ -9,7 +9,13 @@ acknowledged anything, for its file says so, and it is not lost, for its birth i
 *A lost file.* A voter that finds a group but not itself among the founders has had another file once. It may have
 promised anything in it. It asks *all* others in one round, and the highest promise among their answers is the least
 that it may promise from now on: whatever it has promised or voted, some voter that has counted it knows of, and a
-majority may not contain that one. Until the group's data has reached it, it has no memory.
+majority may not contain that one. Until the group's data has reached it, it has no memory. A leader tells it who votes
+now, where that is not as configured.
+
+*A new seat.* Whom a leader does not count among the voters, while no change of them is on its way, has nothing to
+remember: a vote that it may have given before it was removed can elect nobody any more, for who lacks the removal is
+behind a majority. So it need not ask all: it follows, and votes when it has been added (repl/changes.py). It forms no
+group, unless it is configured as one of the voters.
 """
 
 from __future__ import annotations
@@ -25,9 +31,12 @@ from pycache_server.election.timing import Timing
 class Forming:
     """What a voter in no group knows of the others."""
 
-    def __init__(self, state: Durable, others: Iterable[str], timing: Timing, now: float) -> None:
+    def __init__(self, state: Durable, configured: Iterable[str], timing: Timing, now: float) -> None:
         self._state = state
-        self._others = frozenset(others)
+        seats = frozenset(configured)
+        self.others = seats - {state.seat}
+        """Whom it asks: the others as configured, or those that a leader has told."""
+        self._may_found = state.seat in seats
         self._timing = timing
         self._known: dict[str, str] = {}
         self._confirmed: set[str] = set()
@@ -50,7 +59,8 @@ class Forming:
 
     def alone(self) -> Durable | None:
         """The founder of a group of one; None where there are others."""
-        return None if self._others else replace(self._state, epoch=0, whole=True, founders=self.known)
+        is_alone = self._may_found and not self.others
+        return replace(self._state, epoch=0, whole=True, founders=self.known) if is_alone else None
 
     def asked_by(self, sender: str, who: Who) -> Iam:
         """Another that may be in no group has asked."""
@@ -59,12 +69,16 @@ class Forming:
 
     def answered(self, sender: str, iam: Iam) -> Durable | None:
         """What this voter has become by an answer: a founder, one whose file was lost, or nothing yet."""
-        if iam.asked != self._state.birth or sender not in self._others:
+        if iam.asked != self._state.birth or sender not in self.others:
             return None
         if iam.round == self._round:
             self._answers[sender] = iam.epoch
         if iam.epoch is None:
             self._confirm(sender, iam)
+        if iam.voters and self._state.seat not in iam.voters:
+            return replace(self._state, epoch=iam.epoch, whole=False)
+        if iam.voters:
+            self.others = frozenset(iam.voters) - {self._state.seat}
         founders = self.founders(iam)
         if founders is not None:
             return replace(self._state, epoch=0, whole=True, founders=founders)
@@ -74,7 +88,7 @@ class Forming:
     def founders(self, iam: Iam) -> Births | None:
         """The founders, if by this answer there is a group to which this voter belongs."""
         if iam.epoch is None:
-            return self.known if self._confirmed == self._others else None
+            return self.known if self._may_found and self._confirmed == self.others else None
         return iam.founders if (self._state.seat, self._state.birth) in iam.founders else None
 
     def lost_promise(self) -> int | None:
@@ -84,18 +98,18 @@ class Forming:
 
     def all_answered(self, promises: list[int]) -> bool:
         """Whether this round has got the answers that it needs; "I am in no group" is one."""
-        return len(self._answers) == len(self._others)
+        return self._answers.keys() >= self.others
 
     def _note(self, seat: str, birth: str) -> None:
-        if seat in self._others and self._known.get(seat) != birth:
+        if seat in self.others and self._known.get(seat) != birth:
             self._known[seat] = birth
             self._confirmed.clear()
 
     def _confirm(self, sender: str, iam: Iam) -> None:
         self._note(sender, iam.birth)
-        if iam.known == self.known and len(iam.known) == len(self._others) + 1:
+        if iam.known == self.known and len(iam.known) == len(self.others) + 1:
             self._confirmed.add(sender)
 
     def _check(self) -> None:
-        assert self._confirmed <= self._others
-        assert not self._confirmed or len(self._known) == len(self._others)
+        assert self._state.seat not in self.others
+        assert not self._confirmed or len(self._known) >= len(self._confirmed)

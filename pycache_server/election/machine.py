@@ -119,7 +119,7 @@ class Machine:
         self._random = random
         self._start = start
         self._actions = actions
-        self._forming = self.forming_class(state, (seat for seat in configured if seat != self.seat), timing, now)
+        self._forming = self.forming_class(state, configured, timing, now)
         self._question: PreVoteRound | None = None
         self._questions = 0
         self._tally = Tally(self.seat)
@@ -165,14 +165,23 @@ class Machine:
             self._belong(founder)
         elif self.memory is Memory.NONE:
             question = self._forming.question(now)
-            for seat in self.configured:
+            for seat in sorted(self._forming.others):
                 self._send(seat, question)
         elif self.role is Role.LEADER:
             self._tick_leader(now)
         elif self.given_up:
             self.tick_given_up(self.given_up, now)
+        elif not self.may_stand():
+            self.seek(now)
         elif self.wants_to_stand(now):
             self.campaign(now)
+
+    def seek(self, now: float) -> None:
+        """Who may not stand, and hears no leader, asks for one: perhaps none knows of it."""
+        if now - self._heard > self.timing.silent_link and now > self._retry_at:
+            self._retry_at = now + self._random.uniform(*self.timing.retry)
+            for seat in sorted({*self.configured, *self._stream.voters}):
+                self._send(seat, Prove())
 
     def _tick_leader(self, now: float) -> None:
         if self.highest > self.epoch and now > self._retry_at:
@@ -459,8 +468,8 @@ class Machine:
         if self.memory is Memory.NONE:
             self._send(sender, self._forming.asked_by(sender, message))
         else:
-            told = self.state
-            self._send(sender, Iam(message.birth, message.round, told.birth, told.epoch, told.founders, ()))
+            told, voters = self.state, self._stream.settled_voters(now)
+            self._send(sender, Iam(message.birth, message.round, told.birth, told.epoch, told.founders, (), voters))
 
     def step_iam(self, sender: str, message: Iam, now: float) -> None:
         """An answer to such a question: it may make this voter a founder, or tell what it may have promised."""
@@ -473,7 +482,7 @@ class Machine:
     def _belong(self, found: Durable) -> None:
         self.persist(found)
         self.memory = Memory.WHOLE if found.whole else Memory.RECOVERING
-        self._actions.append(Log("The group has formed" if found.whole else "Promises recovered from all others"))
+        self._actions.append(Log("The group has formed" if found.whole else "There is a group: following its leader"))
 
     def become_recovering(self) -> None:
         """Data that was acknowledged is lost, or about to be replaced by older: on disk before that."""

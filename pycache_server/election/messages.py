@@ -28,7 +28,8 @@ class Who:
 @dataclass(frozen=True, slots=True)
 class Iam:
     """The answer to Who, for the birth id and the round that asked. Who has no group repeats in ``known`` what the
-    asker knew; who has one tells its promise, and the founders if it knows them."""
+    asker knew; who has one tells its promise, and the founders if it knows them. A leader that may answer tells who
+    votes, too, unless a change of that is on its way."""
 
     asked: str
     round: int
@@ -36,6 +37,7 @@ class Iam:
     epoch: int | None
     founders: Births
     known: Births
+    voters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

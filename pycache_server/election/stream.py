@@ -21,6 +21,9 @@ class Stream(Protocol):
     def voters(self) -> tuple[str, ...]:
         """The voters after the newest change in the history: a change is in force when it is appended."""
 
+    def settled_voters(self, now: float) -> tuple[str, ...]:
+        """The voters, if this seat leads under a lease and no change of them is on its way; otherwise nobody."""
+
     def holds_lease(self, now: float) -> bool:
         """Whether this seat leads, and under a lease."""
 

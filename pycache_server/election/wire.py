@@ -24,7 +24,10 @@ _KINDS: dict[int, tuple[type[Any], tuple[Shape, ...]]] = {
     1: (messages.Who, (shapes.TEXT, shapes.NUMBER, shapes.BIRTHS)),
     2: (
         messages.Iam,
-        (shapes.TEXT, shapes.NUMBER, shapes.TEXT, shapes.MAYBE_NUMBER, shapes.BIRTHS, shapes.BIRTHS),
+        (
+            *(shapes.TEXT, shapes.NUMBER, shapes.TEXT, shapes.MAYBE_NUMBER),
+            *(shapes.BIRTHS, shapes.BIRTHS, shapes.SEATS),
+        ),
     ),
     3: (messages.PreVote, (shapes.TEXT, shapes.NUMBER, shapes.POSITION)),
     4: (

@@ -11,8 +11,9 @@ nothing of an epoch can survive it by being forgotten somewhere.
 
 from __future__ import annotations
 
+from collections import deque
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pycache_server.election.actions import Log, Send
 from pycache_server.election.lease import Lease
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from pycache_server.repl.member import Member
 
 
+ON_ITS_WAY: Final = 3
+"""What was appended within so many heartbeats is on its way: who has all before it is in step."""
+IN_STEP: Final = 5
+"""For so many heartbeats in a row a follower is in step before it may become a voter."""
+
+
 class Verdict(Enum):
     """Whether a request may be executed now."""
 
@@ -48,12 +55,14 @@ class Verdict(Enum):
 class Follower:
     """One link to a follower."""
 
-    __slots__ = ("acknowledged", "heard", "link")
+    __slots__ = ("acknowledged", "heard", "in_step", "link")
 
     def __init__(self, link: Link, now: float) -> None:
         self.link = link
         self.acknowledged = 0
         self.heard = now
+        self.in_step = 0
+        """For how many heartbeats in a row it has had all but what is on its way."""
 
 
 class Handover(NamedTuple):
@@ -78,7 +87,8 @@ class Leading:
         self.lease = self.lease_class(member.timing)
         self.held = HeldReplies()
         self.handover: Handover | None = None
-        self.changes = self.changes_class(self._log, self.append, self.has_committed)
+        self.changes = self.changes_class(self._log, self.append, self.has_committed, self.keeps_up, self._tell)
+        self._ends: deque[int] = deque(maxlen=ON_ITS_WAY)
         self.began = self._log.end
         """Where its own entries begin."""
         self.newest_write = self.began
@@ -112,17 +122,32 @@ class Leading:
                 self.hang_up(seat)
         if self.handover and self.is_overdue(self.handover, now):
             self.handover = None
+        self._note_steps()
         if not self.handover:
             self.lease.sent(self.append(entries.beat(self.epoch), now), now)
         self._member.failback.look(self, self._member.seat, now)
         if self._member.leading is not self:  # handed over
             return
-        for seat in self._member.peers:
+        for seat in self._member.whom_to_greet():
             if seat not in self.followers:
                 self._member.actions.append(Send(seat, Hello(self.epoch)))
         for held in self.held.take_late(now):
             self._member.actions.append(Hangup(held.client, held.token))
         self.changes.proceed(now)
+
+    def _note_steps(self) -> None:
+        least = self._ends[0] if len(self._ends) == ON_ITS_WAY else self._log.end
+        for follower in self.followers.values():
+            follower.in_step = follower.in_step + 1 if follower.acknowledged >= least else 0
+        self._ends.append(self._log.end)
+
+    def keeps_up(self, seat: str) -> bool:
+        """Whether a seat follows, is whole, and has had all but what is on its way for some heartbeats."""
+        follower = self.followers.get(seat)
+        return follower is not None and follower.in_step >= IN_STEP
+
+    def _tell(self, text: str) -> None:
+        self._member.actions.append(Log(text))
 
     @property
     def stream_end(self) -> int:

@@ -4,7 +4,8 @@ A follower opens the link and says Sync. The leader answers Continue, if the fol
 nothing was executed yet and the entries behind that are kept, otherwise Image. From then on every entry follows as it
 is appended, and the follower acknowledges. Every message carries the sender's epoch, or the answer to it (Refusal).
 
-Appended entries are the bytes of the replication stream; the rest stands beside it (REPLCONF) and counts in no offset.
+Appended entries are the bytes of the replication stream; the rest stands beside it and counts in no offset. How
+messages are bytes: link_wire.py.
 """
 
 from __future__ import annotations

@@ -114,8 +114,6 @@ class Member:
         self.pictures = pictures
         self._random = random
         self.actions: list[Any] = []
-        self.peers = [seat for seat in settings.voters if seat != self.seat]
-        """Whom it would have as followers; seats that are no voters may be added."""
         self.log = self.log_class(settings.voters)
         self.machine = self.machine_class(
             state, settings.voters, self, self.timing, random, start, now, self.actions, settings.priority
@@ -235,6 +233,10 @@ class Member:
         """Whether this seat leads, and nobody else can."""
         return self.leading is not None and self.leading.holds_lease(now)
 
+    def whom_to_greet(self) -> list[str]:
+        """Whom a leader would have as followers: the voters as configured, and those that were added since."""
+        return sorted({*self.settings.voters, *self.voters} - {self.seat})
+
     # What the machine asks for (election/stream.py).
 
     @property
@@ -246,6 +248,12 @@ class Member:
     def voters(self) -> tuple[str, ...]:
         """The voters after the newest change."""
         return self.log.voters
+
+    def settled_voters(self, now: float) -> tuple[str, ...]:
+        """The voters, if this seat leads under a lease and no change of them is on its way; otherwise nobody."""
+        leading = self.leading
+        settled = leading is not None and leading.holds_lease(now) and leading.has_committed()
+        return self.log.voters if leading and settled and not leading.changes.pending else ()
 
     def lead(self, now: float) -> None:
         """Elected: execute what is not executed yet, and open the epoch."""

@@ -54,6 +54,11 @@ class Intake:
             self._path = directory / f"temp-{int(app.host.time())}.{os.getpid()}-{id(self):x}.rdb"
             self._stream = self._path.open("wb")
 
+    @property
+    def path(self) -> Path | None:
+        """The file that it comes into; None where it comes into memory."""
+        return self._path
+
     def take(self, data: bytes) -> None:
         """A part has come.
 

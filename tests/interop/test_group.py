@@ -36,6 +36,12 @@ def ended(group: Group, writer: Writer) -> None:
         assert writer.lost(wire.call) == []
 
 
+def test_the_data_of_a_voter_are_not_exchanged_by_hand(group: Group) -> None:
+    leader = group.leader()
+    for words in (("DEBUG", "RELOAD"), ("DEBUG", "RELOAD", "NOSAVE")):
+        assert str(leader.call(*words)) == "ERR The data set of a group's voter is not exchanged by hand"
+
+
 # The beginning.
 
 

@@ -251,10 +251,25 @@ def test_who_has_given_up_stands_anew_if_nobody_takes_over() -> None:
     assert leader.machine.epoch > epoch
 
 
-def test_a_voter_is_replaced_by_two_changes_one_after_the_other() -> None:
-    trio = Trio(("a", "b", "c"))
+def test_a_new_node_follows_with_an_empty_disk_and_is_no_voter_until_it_is_added() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    trio.write(b"SET k v")
+    new = trio.join("d")
+    trio.pass_time(3000)
+    assert new.machine.memory is Memory.WHOLE
+    assert new.log.position == leader.log.position
+    assert not new.machine.is_voter
+    assert leader.voters == SEATS
+
+
+def test_a_voter_is_replaced_by_a_new_node_by_two_changes_one_after_the_other() -> None:
+    trio = Trio()
     leader = trio.elect()
     out = trio.follower().seat
+    trio.join("d")
+    trio.join("e")
+    trio.pass_time(3000)
     assert leader.leading
     leader.leading.changes.replace(out, "d", leader.leading.epoch, trio.now)
     assert leader.voters == tuple(seat for seat in SEATS if seat != out)
@@ -262,7 +277,62 @@ def test_a_voter_is_replaced_by_two_changes_one_after_the_other() -> None:
         leader.leading.changes.add("e", leader.leading.epoch, trio.now)
     trio.settle(leader.seat)
     trio.pass_time(100)
-    assert leader.voters == tuple(sorted({*SEATS, "d"} - {out}))
+    expected = tuple(sorted({*SEATS, "d"} - {out}))
+    assert leader.voters == trio.members["d"].voters == expected
+    trio.cut = {out, leader.seat}
+    trio.pass_time(4000)
+    assert trio.leader() is not leader  # elected with the vote of the new one
+    trio.write(b"SET k w")
+    assert trio.replies == [b"SET k w"]
+
+
+def test_who_does_not_follow_or_votes_already_is_not_added() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    assert leader.leading
+    with pytest.raises(Refusal, match="d is not in step"):
+        leader.leading.changes.add("d", leader.leading.epoch, trio.now)
+    with pytest.raises(Refusal, match="d is not in step"):
+        leader.leading.changes.replace(trio.follower().seat, "d", leader.leading.epoch, trio.now)
+    with pytest.raises(Refusal, match="a votes already"):
+        leader.leading.changes.add("a", leader.leading.epoch, trio.now)
+
+
+def test_who_falls_behind_in_the_middle_of_a_replacement_is_not_added_and_the_operator_hears_of_it() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    out = trio.follower().seat
+    trio.join("d")
+    trio.pass_time(3000)
+    trio.cut = {"d"}
+    assert leader.leading
+    leader.leading.changes.replace(out, "d", leader.leading.epoch, trio.now)
+    leader.leading.hang_up("d")
+    trio.settle(leader.seat)
+    trio.pass_time(9000)
+    assert leader.leading.changes.pending
+    trio.pass_time(2000)
+    assert not leader.leading.changes.pending
+    assert leader.voters == tuple(seat for seat in SEATS if seat != out)
+    assert any("GROUP ADD d" in text for text in trio.logged)
+
+
+def test_a_voter_whose_file_is_lost_asks_those_that_vote_now() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    out = trio.follower().seat
+    trio.join("d")
+    trio.pass_time(3000)
+    assert leader.leading
+    leader.leading.changes.replace(out, "d", leader.leading.epoch, trio.now)
+    trio.settle(leader.seat)
+    trio.pass_time(500)
+    trio.cut = {out}  # it is configured still, and gone for good
+    again = trio.join("d")
+    trio.pass_time(3000)
+    assert again.machine.memory is Memory.WHOLE
+    assert again.machine.epoch == leader.machine.epoch
+    assert again.machine.is_voter
 
 
 def test_a_leader_changes_no_voters_before_it_has_committed() -> None:

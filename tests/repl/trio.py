@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from pycache_server.election.actions import Persist, Send
+from pycache_server.election.actions import Log, Persist, Send
 from pycache_server.election.machine import Role
 from pycache_server.election.state import Durable
 from pycache_server.repl.actions import Close, Execute, Hangup, Install, Reply, Say
@@ -29,6 +29,7 @@ class Trio:
         self.hangups: list[Any] = []
         self.executed: dict[str, list[bytes]] = {seat: [] for seat in seats}
         self.dropped: list[bytes] = []
+        self.logged: list[str] = []
         self.starts = 0
         for seat in seats:
             self.states[seat] = Durable(seat, f"birth {seat}", 0 if formed else None, None, formed)
@@ -43,6 +44,13 @@ class Trio:
         self.members[seat] = member
         self.settle(seat)
         return member
+
+    def join(self, seat: str) -> Member:
+        """Start a node that has nothing on its disk, and is not configured as a voter."""
+        self.starts += 1
+        self.states[seat] = Durable(seat, f"birth {seat} {self.starts}")
+        self.executed[seat] = []
+        return self.start(seat, None)
 
     def leader(self) -> Member:
         """The one that leads the highest epoch."""
@@ -85,6 +93,8 @@ class Trio:
                 self.replies.append(action.token)
             elif isinstance(action, Hangup):
                 self.hangups.append(action.token)
+            elif isinstance(action, Log):
+                self.logged.append(action.text)
             elif isinstance(action, Execute):
                 self.executed[seat] += [entry.data for entry in action.entries if entry.kind.value == "write"]
             elif isinstance(action, Install):

@@ -33,6 +33,7 @@ class Adversary:
             "handover": self.any_handover,
             "sentinel": self.sentinel,
             "replace": lambda host: self.replace(self.world.leader()),
+            "fresh": lambda host: self.lose_learner(),
             "lease": lambda host: self.lease_edge(),
             "engine": lambda host: self.world.engine.strike(),
             "lostiso": lambda host: self.lose_isolated(),
@@ -77,6 +78,16 @@ class Adversary:
     def lost(self, host: Host) -> None:
         if host.up and (self.world.weak() < self.limit or not host.whole):
             self.restart_after(host, self.downtime(), lost=True)
+
+    def lose_learner(self) -> None:
+        """A seat that the leader does not count among the voters, and has committed that, comes back with nothing."""
+        leader = self.world.leader()
+        if leader is None or leader.member.leading is None:
+            return
+        voters = leader.member.settled_voters(leader.clock())
+        others = [host for host in self.hosts if voters and host.up and host.seat not in voters]
+        if others:
+            self.restart_after(self.random.choice(others), self.downtime(), lost=True)
 
     def restart_after(self, host: Host, delay: float, **how: bool) -> None:
         host.crash(**how)

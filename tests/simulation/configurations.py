@@ -9,7 +9,7 @@ from pycache_server.election.timing import Timing
 MIX = {"crash": 4, "clean": 2, "pause": 3, "part": 3, "oneway": 2, "handover": 2, "sentinel": 2, "roll": 0.5}
 QUORUM_KILLED = {**MIX, "killq": 1}
 CHURN = {"crash": 3, "part": 3, "oneway": 1, "handover": 2, "pause": 1}
-REPLACED = {"crash": 3, "pause": 2, "part": 4, "oneway": 2, "handover": 1, "replace": 4}
+REPLACED = {"crash": 3, "pause": 2, "part": 4, "oneway": 2, "handover": 1, "replace": 4, "fresh": 1}
 ENGINE = {**MIX, "engine": 5}
 BOOT = {"crash": 2, "lost": 2, "lostiso": 3, "pause": 2, "part": 3, "oneway": 1}
 

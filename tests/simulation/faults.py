@@ -128,7 +128,7 @@ class _BelievesDisk(Member):
 def _found_with_some(forming: Forming, iam: Any) -> Any:
     unknown = sum(epoch is None for epoch in forming._answers.values())
     if iam.epoch is None:
-        return forming.known if unknown >= (len(forming._others) + 1) // 2 else None
+        return forming.known if unknown >= (len(forming.others) + 1) // 2 else None
     return Forming.founders(forming, iam)
 
 
@@ -138,7 +138,7 @@ class _OnePhase(Planted):
 
 def _found_at_once(forming: Forming, iam: Any) -> Any:
     unknown = sum(epoch is None for epoch in forming._answers.values())
-    return forming.known if unknown == len(forming._others) else None
+    return forming.known if unknown == len(forming.others) else None
 
 
 def _replace_at_once(changes: VoterChanges, old: str, new: str, epoch: int, now: float) -> None:
@@ -286,7 +286,7 @@ FAULTS: dict[str, Planted] = {
     ),
     "allothers": Planted(
         "it asks all others",
-        machine=_forming(all_answered=lambda f, known: len(known) >= len(f._others) // 2 + 1),
+        machine=_forming(all_answered=lambda f, known: len(known) >= len(f.others) // 2 + 1),
         configs=LOST + ",disk4",
     ),
     "formany": Planted("all form a group", machine=_forming(founders=_found_with_some), configs=BOOT),

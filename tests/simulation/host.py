@@ -138,7 +138,6 @@ class Host:
         self.member = world.member_class(
             state, settings, saved, self, world.random_for(self.index), self.start_id, self.clock()
         )
-        self.member.peers = [host.seat for host in world.hosts if host is not self]
         self.candidate = Candidate(self, world.engine) if world.config.engine else None
         if not self.whole:
             self.keyspace = EMPTY

@@ -55,16 +55,15 @@ class World:
         self.member_class = self._member_class()
         self.ending = ""
         for host in self.hosts:
-            if not config.boot:
+            if not config.boot and host.index < config.voters:
                 host.disk = self._formed_disk(host)
             self.after(self.random.uniform(0, 1500 if config.boot else 20), host.start)
             self.after(self.random.uniform(0, 100), self._tick, host)
         self.clients = Clients(self)
 
     def _formed_disk(self, host: Host) -> Disk:
-        votes = host.index < self.config.voters
-        disk = Disk(Durable(host.seat, f"birth{host.index}", 0, None, votes), base=Picture((), 0, self.base, EMPTY))
-        if votes and not self.config.aof:
+        disk = Disk(Durable(host.seat, f"birth{host.index}", 0, None, True), base=Picture((), 0, self.base, EMPTY))
+        if not self.config.aof:
             disk.clean = (empty_history(self.base), (0, 0))
         return disk
 

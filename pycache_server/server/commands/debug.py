@@ -236,6 +236,8 @@ def _reload(session: Session, words: list[bytes]) -> Any:
     if not options <= {b"NOSAVE", b"NOFLUSH", b"MERGE"}:
         raise RedisError(b"ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
     app: App = session.core.owner
+    if app.group is not None:
+        raise RedisError(b"ERR The data set of a group's voter is not exchanged by hand")
     if b"NOSAVE" not in options and not app.saves.save():
         raise RedisError(b"ERR")
     app.snapshots.abort()

@@ -17,6 +17,7 @@ from pycache_server.rdb.reader import BadData
 from pycache_server.repl.entries import Entry, Kind, replication_id
 from pycache_server.repl.links import Image, Link
 from pycache_server.server.group.dialing import address_of
+from pycache_server.server.group.journal import Prepared
 from pycache_server.server.intake import Intake
 from pycache_server.session.applying import Applier, MasterSession
 from pycache_server.session.host import NO_LINK
@@ -37,6 +38,7 @@ class GroupFollowing:
         self._task: asyncio.Task[None] | None = None
         self.intake: Intake | None = None
         """An image that is being loaded."""
+        self._prepared: Prepared | None = None
         self.received = 0
         """Bytes of the image that has come, or comes."""
 
@@ -150,6 +152,8 @@ class GroupFollowing:
             for _ in intake.load():
                 group.hear_progress(link)
                 await asyncio.sleep(0)
+            if image.data.path is not None:
+                self._prepared = await group.journal.prepare(image.data.path)
         except BadData as error:
             problem = f"{error.reason} at offset {error.offset}"
             self._app.log.write("warning", f"The image of {link.peer} is damaged: {problem}. The data set is as it was")
@@ -176,6 +180,12 @@ class GroupFollowing:
         if self.intake is not None:
             self.intake.close()
             self.intake = None
+        self._group.journal.discard(self.take_prepared())
+
+    def take_prepared(self) -> Prepared | None:
+        """The image as it is on the disk already, if it is: for who puts it into the place of the file."""
+        prepared, self._prepared = self._prepared, None
+        return prepared
 
     def install(self, image: Image) -> None:
         """The data set becomes that of an image that was loaded."""

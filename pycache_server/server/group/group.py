@@ -260,7 +260,6 @@ class Group:
         try:
             if self.is_ready() and not self._keeps_out():
                 member = self.member
-                member.peers = sorted({*member.settings.voters, *member.voters} - {self.seat})
                 member.tick(now_ms())
                 self.settle()
                 self.journal.trim(member.log.commit)
@@ -366,7 +365,7 @@ class Group:
 
     def _install(self, action: repl.Install) -> None:
         self.following.install(action.image)
-        self.journal.install(replace(action.image, data=None), action.dropped, None)
+        self.journal.install(replace(action.image, data=None), action.dropped, self.following.take_prepared())
 
     # What was executed
 
