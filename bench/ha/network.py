@@ -205,7 +205,7 @@ def _probe() -> None:
         _enter(other._there)
         listener = socket.create_server((other.host, 0))
         _enter(other._home)
-        one.connect(listener.getsockname()).close()
+        one.connect(listener.getsockname(), 10).close()
         network.cut((one, other))
         try:
             one.connect(listener.getsockname(), 0.1).close()
@@ -214,7 +214,7 @@ def _probe() -> None:
         else:
             sys.exit("what is cut lets through")
         network.heal()
-        one.connect(listener.getsockname()).close()
+        one.connect(listener.getsockname(), 10).close()
 
 
 def connected(made: socket.socket, address: tuple[str, int], timeout: float) -> socket.socket:
