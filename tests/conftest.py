@@ -10,8 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +43,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def _is_interop(path: Path) -> bool:
     return path.suffix == ".py" and b"\npytestmark = pytest.mark.interop\n" in path.read_bytes()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection(session: pytest.Session) -> None:
-    """All workers read the same files in the same order. Let every other one read them from the end first: so they
-    compile half of them each, and find the others done."""
-    config, worker = session.config, os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-    if worker[-1] not in "13579" or config.args != config.getini("testpaths"):
-        return
-    root = Path(__file__).parent
-    for path in sorted(root.rglob("test_*.py"), reverse=True):
-        if not pytest_ignore_collect(path, config):
-            with suppress(Exception, pytest.skip.Exception):  # which pytest will see for itself
-                import_module(".".join(("tests", *path.relative_to(root).with_suffix("").parts)))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
