@@ -209,7 +209,7 @@ class Group:
             self.links.close(link)
         elif type(message) is Here:
             self.hear_follower(link)
-        elif type(message) is Image:
+        elif type(message) is Image and link == self.member.link:
             self.following.load(link, message, lambda image: self._has_loaded(link, image))
         else:
             self.member.step_link(link, message, now_ms())
