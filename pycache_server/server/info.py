@@ -257,13 +257,15 @@ def _stats(app: App) -> Fields:
     yield "latest_fork_usec", int(app.snapshots.fork_seconds * 1e6)
     yield "total_forks", app.snapshots.forks
     yield "migrate_cached_sockets", app.migrations.cached()
-    yield from _zeros("slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses")
+    own = core.keyspace.own
+    yield "slave_expires_tracked_keys", len(own) if own is not None else 0
+    yield from _zeros("active_defrag_hits", "active_defrag_misses")
     yield from _zeros("active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time")
     yield "current_active_defrag_time", 0
     yield "tracking_total_keys", len(core.tracking.keys)
     yield "tracking_total_items", core.tracking.keys.items
     yield "tracking_total_prefixes", len(core.tracking.prefixes)
-    yield "unexpected_error_replies", 0
+    yield "unexpected_error_replies", app.follow.errors
     yield "total_error_replies", stats.total_errors()
     yield "dump_payload_sanitizations", 0
     yield "total_reads_processed", stats.reads

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.interop.following import wait_for
+from tests.interop.following import info, wait_for
 from tests.interop.test_follower_ends import Master, Starting, start  # noqa: F401
 
 pytestmark = pytest.mark.interop
@@ -24,13 +24,14 @@ def test_own_keys_go_and_those_of_the_master_stay(start: Starting) -> None:  # n
         master.say("SET", "theirs", "v", "PXAT", "1700000000000")
         wait_for(lambda: keys(follower) == before + 1, "it has come")
         call = follower.wire.call
-        call("SET", "mine", "v", "PX", 50)
+        call("SET", "mine", "v", "PX", 300)
         call("RPUSH", "own list", "a")
-        call("PEXPIRE", "own list", 60)
+        call("PEXPIRE", "own list", 260)
         call("SET", "longer", "v", "PX", 40)
         call("PEXPIRE", "longer", 1_000_000)
         call("SET", "kept", "v", "PX", 40)
         call("PERSIST", "kept")
+        assert info(follower.wire, "stats")["slave_expires_tracked_keys"] != "0"
         call("SELECT", 1)
         call("SET", "elsewhere", "v", "PX", 50)
         wait_for(lambda: keys(follower) == 0, "gone in the other database")
