@@ -51,7 +51,9 @@ class Clients:
         self.random = world.random
         self.hot = world.config.hot
         self.all = [Client(index) for index in range(6)]
-        self.last_answer = 0.0
+        self.first_answer: float | None = None
+        """When a leader of a later epoch than ``awaited`` has first acknowledged a write."""
+        self.awaited = 0
         self.gap_from: tuple[float, str] | None = None
         """Since when a handover keeps clients waiting, and whose epoch it ends."""
         self.gaps: list[float] = []
@@ -164,7 +166,8 @@ class Clients:
             self.world.checks.bad("the counter of a client went back", client.index)
         client.last = token.offset
         now = self.world.time
-        self.last_answer = now
+        if self.first_answer is None and host.epoch > self.awaited:
+            self.first_answer = now
         if self.gap_from and host.seat == self.gap_from[1]:
             self._not_handed_over(host)
         elif self.gap_from:
@@ -181,6 +184,10 @@ class Clients:
             self.world.checks.bad("a handover failed", host.seat)
         if leading is None or leading.handover is None:
             self.gap_from = None
+
+    def await_epoch(self, ended: int) -> None:
+        """Note when a write is first acknowledged in a later epoch than the one that has ended."""
+        self.first_answer, self.awaited, self.gap_from = None, ended, None
 
     def begin_handover(self, host: Host) -> None:
         self.gap_from = (self.world.time, host.seat)

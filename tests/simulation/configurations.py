@@ -11,6 +11,8 @@ QUORUM_KILLED = {**MIX, "killq": 1}
 CHURN = {"crash": 3, "part": 3, "oneway": 1, "handover": 2, "pause": 1}
 REPLACED = {"crash": 3, "pause": 2, "part": 4, "oneway": 2, "handover": 1, "replace": 4, "fresh": 1}
 ENGINE = {**MIX, "engine": 5}
+GONE = ("dead", "isolated", "deaf", "mute")
+"""The endings that a leader does not outlive as such."""
 BOOT = {"crash": 2, "lost": 2, "lostiso": 3, "pause": 2, "part": 3, "oneway": 1}
 
 
@@ -40,6 +42,8 @@ class Configuration:
     keep: int = 1 << 20
     engine: bool = False
     """Voters are nominated by an engine outside, and do not stand by themselves."""
+    endings: tuple[str, ...] = ("healed", "healed", "dead", "isolated", "deaf", "mute", "handover")
+    """What the run may end with, where there are voters to spare."""
     engine_ends: bool = False
     """When all else has healed, that engine is away for good."""
 
@@ -73,5 +77,6 @@ CONFIGURATIONS: dict[str, Configuration] = {
     ),
     **_both("key", engine=True, aof=True, faults=ENGINE),
     **_both("nokey", engine=True, engine_ends=True, aof=True, faults=ENGINE),
+    **_both("lead", length=3000.0, calm=9999.0, net=False, endings=GONE),
     **_both("xfer", net=False, calm=3000.0, every=(1200.0, 2200.0), handover_bound=1000.0, faults={"handover": 1}),
 }

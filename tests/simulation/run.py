@@ -5,6 +5,8 @@
 --fault nopos --seeds 1000          a rule taken away: stops at the seed that finds it
 --each-fault --seeds 1000           all of them, one after the other
 --configs mem3 --replay 109         one seed with its log
+--leads --seeds 100                 also how long it takes from the last fault to the first acknowledged write: of a new
+                                    leader, where the old one is dead, or cut off in one direction or both
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.simulation.checks import Violation
-from tests.simulation.configurations import CONFIGURATIONS
+from tests.simulation.configurations import CONFIGURATIONS, GONE
 from tests.simulation.faults import FAULTS
 from tests.simulation.planted import NOTHING, Planted
 from tests.simulation.world import World
+
+PARTS = (0.01, 0.5, 0.9, 0.99, 0.999)
 
 
 @dataclass
@@ -28,7 +32,8 @@ class Tally:
     seeds: int = 0
     acknowledged: int = 0
     reads: int = 0
-    leads: list[float] = field(default_factory=list)
+    leads: dict[str, list[float]] = field(default_factory=dict)
+    """By ending (world.py)."""
     gaps: list[float] = field(default_factory=list)
     violations: Counter[str] = field(default_factory=Counter)
     examples: dict[str, int] = field(default_factory=dict)
@@ -52,7 +57,8 @@ def run_seed(name: str, seed: int, tally: Tally, planted: Planted = NOTHING) -> 
     found: Violation | None = None
     try:
         lead = world.run()
-        tally.leads += [] if lead is None else [lead]
+        if lead is not None:
+            tally.leads.setdefault(world.ending, []).append(lead)
     except Violation as violation:
         found = violation
         tally.violations[str(violation)] += 1
@@ -82,13 +88,22 @@ def percentile(values: list[float], part: float) -> str:
 
 
 def show(name: str, tally: Tally, took: float) -> None:
-    spans = ["/".join(percentile(values, part) for part in (0.5, 0.99, 1)) for values in (tally.leads, tally.gaps)]
+    leads = [lead for found in tally.leads.values() for lead in found]
+    spans = ["/".join(percentile(values, part) for part in (0.5, 0.99, 1)) for values in (leads, tally.gaps)]
     print(
         f"{name:9} seeds {tally.seeds:6} {1000 * took / max(tally.seeds, 1):5.0f} ms each, "
         f"writes {tally.acknowledged / max(tally.seeds, 1):4.0f}, lead {spans[0]}, gap {spans[1]}",
         {kind: (count, tally.examples[kind]) for kind, count in tally.violations.items()} or "clean",
         flush=True,
     )
+
+
+def show_leads(leads: dict[str, list[float]]) -> None:
+    """From the last fault to the first write that is acknowledged, by a new leader where the old one has gone."""
+    gone = [lead for ending, found in leads.items() if ending in GONE for lead in found]
+    for ending, found in [*sorted(leads.items()), ("leader gone", gone)]:
+        told = "  ".join(f"p{part * 100:g} {percentile(found, part):>5}" for part in PARTS)
+        print(f"{ending:12} {len(found):6} runs  {told}  max {percentile(found, 1):>5}")
 
 
 def main() -> None:
@@ -99,6 +114,7 @@ def main() -> None:
     parser.add_argument("--fault", default="", choices=["", *FAULTS])
     parser.add_argument("--each-fault", action="store_true")
     parser.add_argument("--replay", type=int)
+    parser.add_argument("--leads", action="store_true", help="from the last fault to the first write, by ending")
     options = parser.parse_args()
     names = (options.configs or ",".join(CONFIGURATIONS)).split(",")
     planted = FAULTS[options.fault] if options.fault else NOTHING
@@ -111,11 +127,16 @@ def main() -> None:
             told = f"run {found[0]}: {found[3]}: {repeat(found[1], found[2], fault)}" if found else "NOT FOUND"
             print(f"{fault:12}", told, flush=True)
     else:
+        leads: dict[str, list[float]] = {}
         for name in names:
             tally, began = Tally(), time.process_time()
             for number in range(options.first, options.first + options.seeds):
                 run_seed(name, seed_of(name, number), tally)
             show(name, tally, time.process_time() - began)
+            for ending, found in tally.leads.items():
+                leads.setdefault(ending, []).extend(found)
+        if options.leads:
+            show_leads(leads)
 
 
 if __name__ == "__main__":

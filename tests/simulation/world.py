@@ -54,6 +54,7 @@ class World:
         self.by_seat = {host.seat: host for host in self.hosts}
         self.member_class = self._member_class()
         self.ending = ""
+        """How the run ends; with a star if there was no leader then whom it could have struck."""
         for host in self.hosts:
             if not config.boot and host.index < config.voters:
                 host.disk = self._formed_disk(host)
@@ -177,10 +178,11 @@ class World:
         leader = self.leader()
         owed = len(whole) >= needed or self._can_come_back(leader)
         self.ending = self._choose_ending(len(whole) > needed)
+        ended = 0
         if self.ending != "healed":
-            self._play_ending(whole, len(whole) - needed, leader)
+            ended = self._play_ending(whole, len(whole) - needed, leader)
         self.say("ENDING", self.ending, "a leader is owed" if owed else "")
-        return self._await_leader(voters, owed)
+        return self._await_leader(voters, owed, ended)
 
     def _can_come_back(self, leader: Host | None) -> bool:
         if self.config.boot:
@@ -190,10 +192,11 @@ class World:
     def _choose_ending(self, spare: bool) -> str:
         if not spare or self.config.spare or self.config.boot:
             return "healed"
-        return self.random.choice(["healed", "healed", "dead", "isolated", "deaf", "mute", "handover"])
+        return self.random.choice(self.config.endings)
 
-    def _play_ending(self, whole: list[Host], count: int, leader: Host | None) -> None:
-        """A fault that stays, and leaves as many whole voters as decide; the leader goes first."""
+    def _play_ending(self, whole: list[Host], count: int, leader: Host | None) -> int:
+        """A fault that stays, and leaves as many whole voters as decide; the leader goes first. Its epoch, which ends,
+        is the answer; 0 if none does."""
         first = [leader] if leader in whole else []
         gone = [*first, *(host for host in whole if host not in first)][: self.random.randint(1, count)]
         if self.ending == "handover":
@@ -203,6 +206,7 @@ class World:
                 self.run_until(self.time + self.random.uniform(0, 30))
                 gone[0].crash()
         nodes = range(len(self.hosts))
+        ended = leader.epoch if leader in gone and leader.member.holds_lease(leader.clock()) else 0
         for host in gone if self.ending != "handover" else []:
             if self.ending == "dead":
                 host.crash()
@@ -210,18 +214,17 @@ class World:
                 self.network.blocked |= {(other, host.index) for other in nodes if other != host.index}
             if self.ending in ("isolated", "mute"):
                 self.network.blocked |= {(host.index, other) for other in nodes if other != host.index}
+        return ended
 
-    def _await_leader(self, voters: list[Host], owed: bool) -> float | None:
-        began, answered = self.time, self.checks.acknowledged
-        self.clients.gap_from = None
-        first: float | None = None
+    def _await_leader(self, voters: list[Host], owed: bool, ended: int) -> float | None:
+        began = self.time
+        self.clients.await_epoch(ended)
         while self.time < began + BOUND:
             self.run_until(self.time + 100)
-            if first is None and self.checks.acknowledged > answered:
-                first = self.clients.last_answer - began
-            if first is not None and self._settled(voters, self.time - began):
-                return first
-        if first is not None:
+            if self.clients.first_answer is not None and self._settled(voters, self.time - began):
+                self.ending += "" if ended or self.ending in ("healed", "handover") else "*"
+                return self.clients.first_answer - began
+        if self.clients.first_answer is not None:
             self.checks.bad("a voter is stranded", *((host.seat, host.epoch) for host in voters))
         if owed:
             self.checks.bad(f"no leader ({self.ending})", *((h.seat, h.up, h.epoch) for h in self.hosts))
