@@ -162,7 +162,7 @@ class Clients:
         self.succeed(client, token.number)
 
     def _note_write(self, host: Host, client: Client, token: Token) -> None:
-        if token.offset <= client.last:
+        if token.offset <= client.last and not self.world.checks.forgives:
             self.world.checks.bad("the counter of a client went back", client.index)
         client.last = token.offset
         now = self.world.time

@@ -13,16 +13,19 @@ from pycache_server.election.machine import Memory
 from pycache_server.election.state import Durable
 from pycache_server.election.timing import Timing
 from pycache_server.repl.actions import Execute
-from pycache_server.repl.entries import Entry
-from pycache_server.repl.member import Picture, Saved
+from pycache_server.repl.entries import Entry, Kind
+from pycache_server.repl.member import Picture, Saved, Settings
 from tests.simulation.adversary import Adversary
 from tests.simulation.checks import Checks, Violation
 from tests.simulation.clients import Clients
-from tests.simulation.configurations import Configuration
+from tests.simulation.configurations import GONE, Configuration
 from tests.simulation.engine import Engine
+from tests.simulation.failbacks import DELAY, INTERVAL, PREFERRED, Failbacks, watched
 from tests.simulation.host import EMPTY, Disk, Host
 from tests.simulation.network import Network
 from tests.simulation.planted import NOTHING, Planted
+from tests.simulation.replacement import replace_dead
+from tests.simulation.schemes import Schemes
 
 BOUND = 12000.0
 """Milliseconds within which a group leads again, if so many voters as decide can talk."""
@@ -48,11 +51,14 @@ class World:
         self._events = itertools.count()
         self.checks = Checks(self)
         self.network = Network(self)
+        self.schemes = Schemes(self)
+        self.failbacks = Failbacks(self)
         self.adversary = Adversary(self)
         self.engine = Engine(self)
         self.hosts = [Host(self, index) for index in range(config.voters + config.spare)]
         self.by_seat = {host.seat: host for host in self.hosts}
         self.member_class = self._member_class()
+        self.settings = self._settings()
         self.ending = ""
         """How the run ends; with a star if there was no leader then whom it could have struck."""
         for host in self.hosts:
@@ -68,6 +74,12 @@ class World:
             disk.clean = (empty_history(self.base), (0, 0))
         return disk
 
+    def _settings(self) -> Settings:
+        preferred = PREFERRED if self.config.preferred else ""
+        keep, wait = self.config.keep, self.ack_timeout
+        settings = Settings(self.base, self.member_timing, keep=keep, ack_timeout=wait, preferred=preferred)
+        return settings._replace(failback_delay=DELAY, failback_interval=INTERVAL)
+
     def _member_class(self) -> Any:
         """The product's member, watched: with what is planted taken away from it."""
         world, planted = self, self.planted
@@ -81,19 +93,28 @@ class World:
 
         class WatchedLeading(planted.leading):  # type: ignore[name-defined,misc]
             def append(self, entry: Entry, now: float) -> int:
+                host, before = world.by_seat[self._member.seat], self._log.voters
+                if entry.kind is Kind.VOTERS:
+                    world.checks.adds_voters(host, {*entry.voters} - {*before})
                 self._member.actions.append(Execute((entry,)))
-                return int(super().append(entry, now))
+                end = int(super().append(entry, now))
+                if entry.kind is Kind.BEAT:
+                    world.failbacks.beat(host, end)
+                return end
 
         class WatchedMember(planted.member):  # type: ignore[name-defined,misc]
             machine_class = planted.machine
             log_class = WatchedLog
             leading_class = WatchedLeading
+            failback_class = watched(planted.failback, world)
 
             def lead(self, now: float) -> None:
                 host = world.by_seat[self.seat]
                 world.checks.leads(host, self.machine.epoch)
                 super().lead(now)
                 world.adversary.trap(host, "win", None)
+                world.schemes.won(host)
+                world.failbacks.won(host)
 
         return WatchedMember
 
@@ -179,7 +200,9 @@ class World:
         owed = len(whole) >= needed or self._can_come_back(leader)
         self.ending = self._choose_ending(len(whole) > needed)
         ended = 0
-        if self.ending != "healed":
+        if self.ending == "replaced":
+            ended = replace_dead(self)
+        elif self.ending != "healed":
             ended = self._play_ending(whole, len(whole) - needed, leader)
         self.say("ENDING", self.ending, "a leader is owed" if owed else "")
         return self._await_leader(voters, owed, ended)
@@ -190,6 +213,8 @@ class World:
         return leader is not None and all(host.epoch <= leader.epoch for host in self.hosts)
 
     def _choose_ending(self, spare: bool) -> str:
+        if self.config.replaced:
+            return "replaced" if spare else "healed"
         if not spare or self.config.spare or self.config.boot:
             return "healed"
         return self.random.choice(self.config.endings)
@@ -222,7 +247,9 @@ class World:
         while self.time < began + BOUND:
             self.run_until(self.time + 100)
             if self.clients.first_answer is not None and self._settled(voters, self.time - began):
-                self.ending += "" if ended or self.ending in ("healed", "handover") else "*"
+                self.ending += "*" if self.ending in GONE and not ended else ""
+                if self.ending == "healed" and (leader := self.leader()):
+                    self.checks.agree_at_last(leader, voters)
                 return self.clients.first_answer - began
         if self.clients.first_answer is not None:
             self.checks.bad("a voter is stranded", *((host.seat, host.epoch) for host in voters))
