@@ -30,7 +30,7 @@ class Adversary:
             "pause": self.pause,
             "part": lambda host: self.cut(host, one_way=False),
             "oneway": lambda host: self.cut(host, one_way=True),
-            "handover": self.any_handover,
+            "handover": lambda host: self.any_handover(),
             "sentinel": self.sentinel,
             "replace": lambda host: self.replace(self.world.leader()),
             "fresh": lambda host: self.lose_learner(),
@@ -150,7 +150,7 @@ class Adversary:
 
     # Operators and sentinels.
 
-    def any_handover(self, host: Host) -> None:
+    def any_handover(self) -> None:
         leader = self.world.leader()
         if leader and not leader.hands_over:
             others = [seat for seat in leader.member.voters if seat != leader.seat]

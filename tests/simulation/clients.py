@@ -57,6 +57,8 @@ class Clients:
         self.gap_from: tuple[float, str] | None = None
         """Since when a handover keeps clients waiting, and whose epoch it ends."""
         self.gaps: list[float] = []
+        self.writers_rest = False
+        """Whether nobody writes for a while, where requests come fast."""
         self.handed_over = 0
         """The epoch that the newest handover ends."""
         for client in self.all:
@@ -90,7 +92,7 @@ class Clients:
             reads = client.index < 2
             client.target = (min if reads else max)(leaders, key=lambda host: host.epoch).index
             kind = "read" if reads else "write"
-            if not reads and self.world.network_cuts(client.target):
+            if not reads and (self.writers_rest or self.world.network_cuts(client.target)):
                 return None
         return kind
 

@@ -101,8 +101,8 @@ CONFIGURATIONS: dict[str, Configuration] = {
     "eight5": _scheme(5, "eight", every=(6000.0, 7000.0), length=16000.0),
     "two4": _scheme(4, "two", every=(5000.0, 6000.0)),
     **{f"forget{voters}": _scheme(voters, "forget", hot=True, every=(2500.0, 3500.0)) for voters in (3, 5)},
-    "drift3": _scheme(3, "drift", hot=True, skewed=True, every=(2000.0, 2600.0)),
-    **_both("hand", aof=True, hot=True, trap=1.0, every=(1500.0, 2500.0), faults={"handover": 1}),
+    "drift3": _scheme(3, "drift", hot=True, skewed=True, length=6000.0, every=(1500.0, 2600.0)),
+    **_both("hand", aof=True, hot=True, trap=0.5, every=(1500.0, 2500.0), faults={"handover": 1, "give": 2}),
     **_both("lead", length=3000.0, calm=9999.0, net=False, endings=GONE),
     **_both("xfer", net=False, calm=3000.0, every=(1200.0, 2200.0), handover_bound=1000.0, faults={"handover": 1}),
 }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PREFERRED = "n0"
 DELAY = 400.0
-INTERVAL = 2000.0
+INTERVAL = 4000.0
 _BEATS_IN_STEP = 3
 """At so many heartbeats in a row the preferred voter had all that there was at the one before: DELAY, less one that
 clocks may take."""

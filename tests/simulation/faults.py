@@ -223,19 +223,19 @@ class _AnswersStill(Planted):
 
 
 class _Resumes(Machine):
-    """With the lease that it had: a new one would have to be earned from a majority that holds more than the target,
-    and would not elect it."""
+    """As it was, with the lease that it had: a new one would have to be earned from a majority that holds more than
+    the target, then, and would not elect it."""
 
     def give_up(self, target: str, now: float) -> None:
-        self._kept: Any = self._stream.leading.lease  # type: ignore[attr-defined]
+        self._left: Any = self._stream.leading  # type: ignore[attr-defined]
         super().give_up(target, now)
 
     def tick_given_up(self, given_up: Any, now: float) -> None:
         if now - given_up.since > self.timing.takeover:
             self.given_up = None
             if self.epoch == given_up.epoch:
-                self.win(now)
-                self._stream.leading.lease = self._kept  # type: ignore[attr-defined]
+                self.role, self.leader, self._left.handover = Role.LEADER, self.seat, None
+                self._stream.leading = self._left  # type: ignore[attr-defined]
 
 
 # Failback.

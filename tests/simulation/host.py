@@ -228,6 +228,7 @@ class Host:
             self.world.checks.acknowledges(self)
         if isinstance(action.message, Stand):
             self.world.checks.gives_up(self, self.world.by_seat[action.link.peer])
+            self.world.schemes.gives_up(self)
         self.world.network.say(self, action.link, action.message)
         if isinstance(action.message, Stand):
             self.world.adversary.trap(self, "handover", self.world.by_seat[action.link.peer])

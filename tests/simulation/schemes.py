@@ -31,9 +31,12 @@ class Schemes:
             "two": self.two_changes,
             "forget": self.forget,
             "drift": self.drift,
+            "give": self.give,
             "force": self.force,
         }
         self._at_win: Callable[[Host], None] | None = None
+        self._at_beat: Callable[[Host], None] | None = None
+        self._is_deafened = False
         self._slowed: Host | None = None
 
     # What the world tells.
@@ -43,6 +46,19 @@ class Schemes:
         if self._at_win is not None and self.world.chaos:
             then, self._at_win = self._at_win, None
             then(host)
+
+    def beats(self, host: Host) -> None:
+        """A leader's heartbeat is about to leave."""
+        if self._at_beat is not None and self.world.chaos:
+            then, self._at_beat = self._at_beat, None
+            then(host)
+
+    def gives_up(self, host: Host) -> None:
+        """A leader tells another to take over; that is not on the way yet."""
+        if self._is_deafened and self.world.chaos:
+            self._is_deafened = False
+            self.world.network.blocked |= {(other.index, host.index) for other in self.world.hosts if other is not host}
+            self._after(1500, self._heal)
 
     def splits(self, source: Host, message: Any) -> int | None:
         """Behind how many entries what the slowed leader sends is torn apart: behind those of earlier epochs."""
@@ -155,7 +171,13 @@ class Schemes:
         if leader is None or not all(host.whole for host in others) or self.world.network.blocked:
             return
         self.world.say("all forget", leader.seat)
+        self.world.clients.writers_rest = True
+        self._after(40, self._forget_now, leader, others)
+
+    def _forget_now(self, leader: Host, others: list[Host]) -> None:
         self._block((leader,), others)
+        self._at_win = self._write_again
+        self._after(1100, self._write_again, leader)
         for host in others:
             host.crash()
             self._after(self.random.uniform(1, 20), host.start)
@@ -169,17 +191,46 @@ class Schemes:
             self.world.adversary.nominate(host, 2000)
 
     def drift(self) -> None:
-        """The leader's clock is slow, those of the others are fast, and one of them is eager."""
+        """The leader's clock is slow, those of the others are fast. It is cut off right behind a heartbeat, to which
+        nothing was written, and as soon as the promises are over one of the others is eager."""
         leader, slow = self.world.leader(), self.world.hosts[0]
         if leader is None or self.world.network.blocked:
             return
         if leader is not slow:
             self.world.adversary.hand_over(leader, slow.seat)
             return
-        others = self.world.hosts[1:]
-        self._block((leader,), others)
-        self._after(self.random.uniform(700, 900), self._nominate, self.random.choice(others))
-        self._after(self.random.uniform(1200, 1800), self._heal)
+        self.world.clients.writers_rest = True
+        self._after(50, self._await_beat, leader)
+
+    def _await_beat(self, leader: Host) -> None:
+        eager = self.random.choice(self.world.hosts[1:])
+
+        def cut_off(host: Host) -> None:
+            if host is leader:
+                self._after(2.5, self._block, (leader,), self.world.hosts[1:])
+                self._after(700, self._nominate, eager)
+                self._after(self.world.timing.lease / eager.rate + 2, self._tick, eager)
+                self._after(self.random.uniform(1200, 1800), self._heal)
+
+        self._at_beat = cut_off
+        self._at_win = self._write_again
+        self._after(1100, self._write_again, leader)
+
+    def _tick(self, host: Host) -> None:
+        if host.up:
+            host.member.tick(host.clock())
+            host.settle()
+
+    def _write_again(self, host: Host) -> None:
+        self.world.clients.writers_rest = False
+
+    # Handovers.
+
+    def give(self) -> None:
+        """Who gives up its epoch hears nothing more: neither the one that takes over, nor a vote."""
+        if not self.world.network.blocked:
+            self._is_deafened = True
+            self.world.adversary.any_handover()
 
     # An operator on each side.
 

@@ -99,6 +99,7 @@ class World:
                 self._member.actions.append(Execute((entry,)))
                 end = int(super().append(entry, now))
                 if entry.kind is Kind.BEAT:
+                    world.schemes.beats(host)
                     world.failbacks.beat(host, end)
                 return end
 
