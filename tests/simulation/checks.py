@@ -111,7 +111,7 @@ class Checks:
         if member.machine.memory is Memory.WHOLE:
             host.ever_whole = True
         self._steps += 1
-        if self._steps % 16 == 0:
+        if self._steps % 64 == 0:
             member._check()
 
     def commits(self, host: Host) -> None:
@@ -204,9 +204,8 @@ class Checks:
             self.bad("a handover to one who is behind", host.seat, target.seat, target.most_acked, host.member.log.end)
 
     def adds_voters(self, host: Host, seats: set[str]) -> None:
-        """A leader lets others vote: they must have their memory, and all but what is on its way."""
-        leading = host.member.leading
-        least = leading._ends[0] if leading and leading._ends else host.member.log.end
+        """A leader lets others vote: they must have all but what is on its way, what it had half a second ago."""
+        least = host.beats[0] if host.beats else host.member.log.end
         for seat in sorted(seats):
             new = self.world.by_seat[seat]
             if new.epoch <= host.epoch and new.most_acked[1] < least:

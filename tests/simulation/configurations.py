@@ -106,3 +106,22 @@ CONFIGURATIONS: dict[str, Configuration] = {
     **_both("lead", length=3000.0, calm=9999.0, net=False, endings=GONE),
     **_both("xfer", net=False, calm=3000.0, every=(1200.0, 2200.0), handover_bound=1000.0, faults={"handover": 1}),
 }
+
+LONG = {
+    *(
+        "steady3",
+        "new3",
+        "new5",
+        "flap3",
+        "two4",
+        "eight5",
+        "forget3",
+        "forget5",
+        "drift3",
+        "hand3",
+        "hand5",
+        "xfer3",
+        "xfer5",
+    ),
+}
+"""Those whose runs take longer than others': they are there for one rule each."""

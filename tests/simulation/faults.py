@@ -144,11 +144,13 @@ def _found_at_once(forming: Forming, iam: Any) -> Any:
 
 def _replace_at_once(changes: VoterChanges, old: str, new: str, epoch: int, now: float) -> None:
     changes.check_allowed()
+    changes.check_new(new)
     changes._begin(entries.voters(epoch, tuple(sorted({*changes._without(old), new}))), (), now)
 
 
 def _replace_in_a_row(changes: VoterChanges, old: str, new: str, epoch: int, now: float) -> None:
     changes.check_allowed()
+    changes.check_new(new)
     changes._begin(entries.voters(epoch, changes._without(old)), (), now)
     changes._begin(entries.voters(epoch, tuple(sorted({*changes._log.voters, new}))), (), now)
 
@@ -257,6 +259,7 @@ def _next_epoch(machine: Machine) -> int:
 LOST = "disk3,disk5,diskaof3,diskaof5"
 BOOT = "boot3,boot5"
 LEASE = "lease3,lease5"
+CUT = "forget3,drift3"
 REPLACED = "repl3,repl5"
 MEMORY = "over3,over5,mem3,mem5,disk5"
 CHURN = "churn3,churn5,aof5"
@@ -335,8 +338,8 @@ FAULTS: dict[str, Planted] = {
     ),
     "readnow": Planted("reads wait for what they saw", leading=_of(Leading, read=_read_now)),
     "acklease": Planted("replies leave under the lease", leading=_of(Leading, may_answer=YES), configs=LEASE + ",mem5"),
-    "nolease": Planted("reads need the lease", leading=_of(Leading, holds_lease=YES), configs=LEASE + ",mem3"),
-    "nopromise": Planted("voters promise", machine=_of(Machine, is_bound=NO), configs=LEASE),
+    "nolease": Planted("reads need the lease", leading=_of(Leading, holds_lease=YES), configs=CUT),
+    "nopromise": Planted("voters promise", machine=_of(Machine, is_bound=NO), configs=CUT),
     "leaserecv": Planted(
         "the lease runs from the sending",
         leading=_of(Leading, lease_class=_of(Lease, starts=lambda x, sent, now: now)),
@@ -345,7 +348,7 @@ FAULTS: dict[str, Planted] = {
     "cachedclock": _FrozenClock("the clock is read after the request", configs=LEASE),
     "drift": _IgnoresDrift("the promise is longer by the drift", configs="drift3"),
     "bootwait": Planted("who has just started keeps still", machine=_promise(just_started=NO), configs=FORGET),
-    "ownvote": Planted("a promise forbids to stand", machine=_of(Machine, is_bound_itself=NO), configs=LEASE),
+    "ownvote": Planted("a promise forbids to stand", machine=_of(Machine, is_bound_itself=NO), configs=CUT),
     "samevote": Planted(
         "a promise does not bind against its leader", machine=_promise(is_same_leader=NO), configs="disk5,mem5,over5"
     ),
@@ -360,13 +363,11 @@ FAULTS: dict[str, Planted] = {
     "pullrec": Planted(
         "catching up from whole voters", machine=_TellsAnyPosition, member=_PullsAnything, configs=MEMORY
     ),
-    "xferkeep": _AnswersStill("who has given up answers nothing", configs="xfer3,mem3,lease3"),
+    "xferkeep": _AnswersStill("who has given up answers nothing", configs=HAND),
     "xferresume": Planted("who has given up never acts in that epoch", machine=_Resumes, configs=HAND),
     "xfernowait": Planted("the target holds all", leading=_of(Leading, holds_all=YES), configs=HAND),
     "backbehind": Planted("no failback to who is behind", failback=_of(Failback, look=_look_at_nothing), configs=BACK),
     "backrate": Planted("failbacks are rare", failback=_of(Failback, may_offer=YES), configs=BACK),
     "forcenext": Planted("forced epochs leap", machine=_of(Machine, draw_epoch=_next_epoch), configs="force3,force5"),
-    "xferhang": Planted(
-        "if nobody takes over it stands anew", machine=_of(Machine, tick_given_up=NO), configs="xfer3,mem3,aof3,aof5"
-    ),
+    "xferhang": Planted("if nobody takes over it stands anew", machine=_of(Machine, tick_given_up=NO), configs=HAND),
 }

@@ -6,6 +6,7 @@ disk holds the state file, and, as configured, an append-only file or what a cle
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,8 @@ class Host:
         self.seen_commit = 0
         self.led: int | None = None
         """The epoch that it led before the step that it is in."""
+        self.beats: deque[int] = deque(maxlen=5)
+        """Where its newest heartbeats as a leader end."""
         self.ever_whole = False
         self.most_acked = (0, 0)
         """The furthest position that it has ever acknowledged."""

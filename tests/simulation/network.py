@@ -114,7 +114,7 @@ class Network:
             at += sum(len(entry.data) for entry in some)
         return found
 
-    def _cut(self, message: Continue, at: int) -> list[tuple[Any, float]]:
+    def _cut(self, message: Any, at: int) -> list[tuple[Any, float]]:
         """In two, of which the second is long on its way."""
         first = message.entries[:at]
         end = message.cut + sum(len(entry.data) for entry in first)

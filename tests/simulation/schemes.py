@@ -88,7 +88,11 @@ class Schemes:
 
     def _after(self, delay: float, call: Callable[..., None], *arguments: Any) -> None:
         """Go on after a while, unless the run has come to its end."""
-        self.world.after(delay, lambda: self.world.chaos and call(*arguments))
+        self.world.after(delay, self._go_on, call, arguments)
+
+    def _go_on(self, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        if self.world.chaos:
+            call(*arguments)
 
     # Figure 8 of Raft: an entry of an older epoch on a majority.
 

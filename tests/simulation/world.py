@@ -99,6 +99,7 @@ class World:
                 self._member.actions.append(Execute((entry,)))
                 end = int(super().append(entry, now))
                 if entry.kind is Kind.BEAT:
+                    host.beats.append(end)
                     world.schemes.beats(host)
                     world.failbacks.beat(host, end)
                 return end
@@ -111,6 +112,7 @@ class World:
 
             def lead(self, now: float) -> None:
                 host = world.by_seat[self.seat]
+                host.beats.clear()
                 world.checks.leads(host, self.machine.epoch)
                 super().lead(now)
                 world.adversary.trap(host, "win", None)
