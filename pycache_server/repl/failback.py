@@ -31,7 +31,7 @@ class Failback:
         self._expected = 0  # what it must have acknowledged by the next look
         self._leader: str | None = None
         self._led_since = 0.0
-        self._is_counted = False  # whether the attempt that may be under way is counted
+        self._is_counted = False  # whether the newest offer may come about yet, which counts once
         self.attempts = 0
         """How often the preferred voter was offered the lead, or came to it, since it kept it for an interval."""
 
@@ -42,8 +42,9 @@ class Failback:
         if leader != self._leader:
             self._leader, self._led_since = leader, now
             if leader == self.preferred:
-                self._wait(now)
+                self.attempts += not self._is_counted
                 self._is_counted = False
+                self._wait(now)
         elif leader == self.preferred and now - self._led_since >= self._interval:
             self.attempts = 0
 
@@ -71,13 +72,11 @@ class Failback:
             leading.hand_over(self.preferred, now)
         except Refusal:  # something else is going on, or it is no voter
             return
-        self._wait(now)
+        self.attempts += 1
         self._is_counted = True
+        self._wait(now)
 
     def _wait(self, now: float) -> None:
-        """Not again for an interval from now, which is twice as long each time; what was offered and has come about
-        counts once."""
-        if not self._is_counted:
-            self.attempts += 1
+        """Not again for an interval from now, or as much longer as there were attempts."""
         wait = self._interval * 2.0 ** min(self.attempts - 1, _MOST_DOUBLINGS)
         self._not_before = max(self._not_before, now + wait)
