@@ -19,7 +19,8 @@ class Timing:
     lease: float = 1000.0
     """For how long the acknowledgements of a heartbeat let the leader answer, from when it was sent."""
     down_after: float = 1500.0
-    """For how long a leader is not heard before its voters call an election."""
+    """For how long a leader is not heard before its voters call an election. One whose connection was closed is waited
+    for only as long as the promise to it lasts, and so is any by a voter that has just started."""
     spread: float = 300.0
     """Elections start up to so much later, at random, so that two voters seldom ask at once."""
     drift: float = 0.02
