@@ -104,7 +104,7 @@ CONFIGURATIONS: dict[str, Configuration] = {
     "drift3": _scheme(3, "drift", hot=True, skewed=True, length=6000.0, every=(1500.0, 2600.0)),
     **_both("hand", aof=True, hot=True, trap=0.5, every=(1500.0, 2500.0), faults={"handover": 1, "give": 2}),
     **_both("lead", length=3000.0, calm=9999.0, net=False, endings=GONE),
-    **_both("xfer", net=False, calm=3000.0, every=(1200.0, 2200.0), handover_bound=1000.0, faults={"handover": 1}),
+    **_both("xfer", net=False, calm=3000.0, every=(1200.0, 2200.0), handover_bound=500.0, faults={"handover": 1}),
 }
 
 LONG = {

@@ -17,6 +17,8 @@ INTERVAL = 4000.0
 _BEATS_IN_STEP = 3
 """At so many heartbeats in a row the preferred voter had all that there was at the one before: DELAY, less one that
 clocks may take."""
+_SOON = 800.0
+"""Nobody is elected against a leader's promise so soon."""
 _EARLY = 0.9
 """Clocks and heartbeats are not exact."""
 
@@ -31,6 +33,8 @@ class Failbacks:
         self._newest: dict[str, float] = {}
         self._ends: dict[str, int] = {}
         self._in_step: dict[str, int] = {}
+        self._given_up_at = -1.0
+        """When a leader gave its epoch up last, in a handover."""
         self._unstable = 0
         self._led_since: float | None = None
 
@@ -46,6 +50,8 @@ class Failbacks:
         """Somebody leads. What was not kept for an interval was for nothing."""
         now = self.world.time
         if host.seat == PREFERRED:
+            if self.times and now - self.times[-1] < _SOON and self._given_up_at < self.times[-1]:
+                self.world.checks.bad("a failback without a handover", host.epoch)
             self._led_since = now
             if self.world.config.flaps and self.world.chaos:
                 self.world.after(self.world.random.uniform(600, 1500), self._die, host)
@@ -56,6 +62,10 @@ class Failbacks:
     def _die(self, host: Host) -> None:
         if self.world.chaos and host.leads:
             self.world.adversary.restart_after(host, self.world.random.uniform(1, 700))
+
+    def gives_up(self) -> None:
+        """A leader has handed its epoch over."""
+        self._given_up_at = self.world.time
 
     def begins(self, host: Host) -> None:
         """A leader has begun a handover to the preferred voter."""

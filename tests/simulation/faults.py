@@ -249,6 +249,13 @@ def _look_at_nothing(failback: Failback, leading: Leading, seat: str, now: float
         failback.offer(leading, now)
 
 
+def _make_way(failback: Failback, leading: Any, now: float) -> None:
+    """Nominates the preferred voter, so to say, and leads no more."""
+    failback._not_before = now + failback._interval
+    leading._member.machine.promise.release()
+    leading._member.machine._leave_office(now)
+
+
 # The operator.
 
 
@@ -367,6 +374,7 @@ FAULTS: dict[str, Planted] = {
     "xferresume": Planted("who has given up never acts in that epoch", machine=_Resumes, configs=HAND),
     "xfernowait": Planted("the target holds all", leading=_of(Leading, holds_all=YES), configs=HAND),
     "backbehind": Planted("no failback to who is behind", failback=_of(Failback, look=_look_at_nothing), configs=BACK),
+    "backway": Planted("failback is a handover", failback=_of(Failback, offer=_make_way), configs=BACK),
     "backrate": Planted("failbacks are rare", failback=_of(Failback, may_offer=YES), configs=BACK),
     "forcenext": Planted("forced epochs leap", machine=_of(Machine, draw_epoch=_next_epoch), configs="force3,force5"),
     "xferhang": Planted("if nobody takes over it stands anew", machine=_of(Machine, tick_given_up=NO), configs=HAND),

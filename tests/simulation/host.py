@@ -232,6 +232,7 @@ class Host:
         if isinstance(action.message, Stand):
             self.world.checks.gives_up(self, self.world.by_seat[action.link.peer])
             self.world.schemes.gives_up(self)
+            self.world.failbacks.gives_up()
         self.world.network.say(self, action.link, action.message)
         if isinstance(action.message, Stand):
             self.world.adversary.trap(self, "handover", self.world.by_seat[action.link.peer])
