@@ -350,9 +350,9 @@ FAULTS: dict[str, Planted] = {
     "leaserecv": Planted(
         "the lease runs from the sending",
         leading=_of(Leading, lease_class=_of(Lease, starts=lambda x, sent, now: now)),
-        configs=LEASE,
+        configs="late3",
     ),
-    "cachedclock": _FrozenClock("the clock is read after the request", configs=LEASE),
+    "cachedclock": _FrozenClock("the clock is read after the request", configs="freeze3"),
     "drift": _IgnoresDrift("the promise is longer by the drift", configs="drift3"),
     "bootwait": Planted("who has just started keeps still", machine=_promise(just_started=NO), configs=FORGET),
     "ownvote": Planted("a promise forbids to stand", machine=_of(Machine, is_bound_itself=NO), configs=CUT),
