@@ -266,12 +266,12 @@ def _next_epoch(machine: Machine) -> int:
 LOST = "disk3,disk5,diskaof3,diskaof5"
 BOOT = "boot3,boot5"
 LEASE = "lease3,lease5"
-CUT = "forget3,drift3"
+CUT = "bounce3,drift3"
 REPLACED = "repl3,repl5"
 MEMORY = "over3,over5,mem3,mem5,disk5"
 CHURN = "churn3,churn5,aof5"
 EIGHT = "eight5"
-FORGET = "forget3,forget5"
+BOUNCE = "bounce3,bounce5"
 HAND = "hand3,hand5"
 BACK = "back3,back5,flap3"
 
@@ -354,7 +354,7 @@ FAULTS: dict[str, Planted] = {
     ),
     "cachedclock": _FrozenClock("the clock is read after the request", configs="freeze3"),
     "drift": _IgnoresDrift("the promise is longer by the drift", configs="drift3"),
-    "bootwait": Planted("who has just started keeps still", machine=_promise(just_started=NO), configs=FORGET),
+    "bootwait": Planted("who has just started keeps still", machine=_promise(just_started=NO), configs=BOUNCE),
     "ownvote": Planted("a promise forbids to stand", machine=_of(Machine, is_bound_itself=NO), configs=CUT),
     "samevote": Planted(
         "a promise does not bind against its leader", machine=_promise(is_same_leader=NO), configs="disk5,mem5,over5"

@@ -29,7 +29,7 @@ class Schemes:
         self.strikes: dict[str, Callable[[], None]] = {
             "eight": self.figure_eight,
             "two": self.two_changes,
-            "forget": self.forget,
+            "bounce": self.bounce_all,
             "freeze": self.freeze,
             "late": self.late,
             "drift": self.drift,
@@ -170,7 +170,7 @@ class Schemes:
 
     # The lease.
 
-    def forget(self) -> None:
+    def bounce_all(self) -> None:
         """The leader is cut off, and all others start anew, at once eager: none remembers its promise."""
         leader = self.world.leader()
         others = [host for host in self.world.hosts if host is not leader]
@@ -178,9 +178,9 @@ class Schemes:
             return
         self.world.say("all forget", leader.seat)
         self.world.clients.writers_rest = True
-        self._after(40, self._forget_now, leader, others)
+        self._after(40, self._bounce_now, leader, others)
 
-    def _forget_now(self, leader: Host, others: list[Host]) -> None:
+    def _bounce_now(self, leader: Host, others: list[Host]) -> None:
         self._block((leader,), others)
         self._at_win = self._write_again
         self._after(1100, self._write_again, leader)
