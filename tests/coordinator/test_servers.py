@@ -15,6 +15,8 @@ from tests.coordinator.etcd_cluster import EtcdCluster
 from tests.coordinator.fake_consul import FakeConsul
 from tests.server.running import Running
 
+pytestmark = pytest.mark.process
+
 PATIENCE = 40.0
 
 
