@@ -293,6 +293,11 @@ def _leading(app: App) -> None:
     replication.set_gate()
 
 
+def _acknowledging(app: App) -> None:
+    if app.group is not None:
+        app.group.set_level(app.settings["repl-ack"])
+
+
 def _empty_start(app: App) -> None:
     if not app.settings["min-boot-history"]:
         app.core.replication.empty_start.open()
@@ -317,6 +322,7 @@ APPLY: dict[str, Callable[[App], None]] = {
         _leading,
     ),
     "min-boot-history": _empty_start,
+    "repl-ack": _acknowledging,
     "loglevel": _log,
     "log-format": _log,
     "dir": _directory,

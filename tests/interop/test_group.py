@@ -128,6 +128,33 @@ def test_a_client_chooses_when_its_replies_leave(group: Group) -> None:
         assert wire.call("GET", "k") == "default"
 
 
+def test_the_usual_level_may_be_changed_while_the_group_runs(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    with leader.connect() as wire, leader.connect() as own:
+        own.call("CLIENT", "ACK", "quorum")
+        assert wire.call("CONFIG", "SET", "repl-ack", "async") == "OK"
+        assert leader.info()["group_ack_level"] == "async"
+        with stopped(group.others(leader)), leader.connect() as late:
+            assert [each.call("SET", "k", "v") for each in (wire, late)] == ["OK", "OK"]
+            own.send(b"SET k w\r\n")
+            own.socket.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                own.read()
+
+
+@contextmanager
+def stopped(voters: list[Voter]) -> Iterator[None]:
+    """Voters that do nothing for a moment."""
+    for voter in voters:
+        voter.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for voter in voters:
+            voter.send(signal.SIGCONT)
+
+
 def test_the_order_of_a_connection_is_kept_at_every_level(group: Group) -> None:
     leader = group.leader()
     group.wait_whole()
