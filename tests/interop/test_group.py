@@ -411,6 +411,8 @@ def test_a_voter_in_a_minority_tells_clients_of_sentinels_that_its_leader_is_dow
         (("--group-voters", "127.0.0.1:{port}"), "needs a group-secret"),
         (("--group-voters", "127.0.0.1:1", "--group-secret", "x"), "Set group-seat"),
         (("--group-voters", "nonsense", "--group-secret", "x"), "is not host:port"),
+        (("--preferred-leader", "127.0.0.1:{port}"), "needs group-voters"),
+        (("--repl-ack", "one"), "needs group-voters"),
         (
             ("--group-voters", "127.0.0.1:{port}", "--group-secret", "x", "--replicaof", "127.0.0.1 1"),
             "exclude each other",
