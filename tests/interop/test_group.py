@@ -276,6 +276,30 @@ def test_an_order_to_follow_is_not_obeyed_but_asked(group: Group) -> None:
     assert group.leader() is leader
 
 
+# Other voters.
+
+
+def test_an_empty_node_takes_the_place_of_a_dead_voter(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    with written(group):
+        dead = group.others(leader)[0]
+        dead.end()
+        wait_for(lambda: leader.info()["connected_slaves"] == "1", "its end")
+        another = group.start_another()
+        assert "not in step" in str(leader.call("GROUP", "REPLACE", dead.seat, another.seat))
+        wait_for(lambda: another.info().get("sync_state") == "in-sync", "the new one follows")
+        assert leader.info()["connected_slaves"] == "1"  # who does not vote is not counted
+        wait_for(lambda: leader.call("GROUP", "REPLACE", dead.seat, another.seat) == "OK", "the replacement")
+        wait_for(lambda: another.seat in leader.call("GROUP", "VOTERS"), "its vote")
+        assert dead.seat not in leader.call("GROUP", "VOTERS")
+        wait_for(lambda: leader.info()["connected_slaves"] == "2", "two followers")
+        group.voters.remove(dead)
+        leader.end()  # the next leader needs the vote of the new one
+        group.leader(but=leader)
+        leader.start()
+
+
 # What outlives a restart.
 
 
