@@ -3,8 +3,8 @@
     python -m bench.slow                                   # every file that does more with --slow
     python -m bench.slow tests/interop/test_failovers.py   # some of them; what is known of others stays
 
-Each file is a run of ``pytest --slow`` of its own, whose counts and seconds are kept, and the commit that was tested.
-Whoever wants to know why something failed runs that file with pytest.
+Each file is a run of ``pytest --slow`` of its own, of which the counts, the seconds, the commit that was tested and the
+names of tests that failed are kept. Why they did pytest tells who runs them again.
 """
 
 from __future__ import annotations
@@ -44,9 +44,12 @@ def run(path: str) -> dict[str, Any]:
             sys.exit(f"pytest ended with {code} at {path} and has told nothing")
         suite = ElementTree.parse(report).getroot()[0]
     counts = {name: int(suite.get(name, 0)) for name in OUTCOMES}
+    cases = suite.iter("testcase")
+    failed = [case.get("name") for case in cases if {part.tag for part in case} & {"failure", "error"}]
     return {
         "passed": int(suite.get("tests", 0)) - sum(counts.values()),
         **counts,
+        **({"failed": failed} if failed else {}),
         "seconds": round(time.monotonic() - begin),
         "commit": _commit(),
     }
