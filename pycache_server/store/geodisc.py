@@ -13,74 +13,70 @@ from __future__ import annotations
 
 from array import array
 from functools import cache, lru_cache
-from math import frexp, hypot
+from math import ceil, frexp, hypot, sqrt
 from sys import byteorder
-from typing import NamedTuple
 
 NOT, SURELY, PERHAPS = 0, 1, 2
 _RADIUS = 100
 _FAR = 127
 """The greatest square that is told from others: two of them fit into a byte."""
-_WIDEST = 24
-"""The greatest margin, in parts of 100 of the square of the radius, with which it is worth the while."""
-_PART_BITS = 3
-_PARTS = 1 << _PART_BITS
+_MOST = 124
+"""Of a circle that is worth the while, nothing that lies within has a greater square than this."""
+_PARTS = 8
 """Where the middle is in its strip, and how large the radius is, is counted in parts of a strip."""
 _NARROWEST = 16 * _PARTS
 _FRACTION = 52
 """Bits of the fraction of a double."""
 
 
-class Axis(NamedTuple):
-    """A circle's middle and radius in columns, or in rows; all places that are asked for are from ``first`` up to below
-    ``end``."""
+Strips = tuple[int, int, bytes]
+"""How wide strips are, as a power of two; the radius of the circle in parts of one; and for each strip the square of
+its distance from the middle, or nothing where the radius is too small."""
 
-    middle: float
-    radius: float
-    first: int
-    end: int
 
-    def strips(self) -> tuple[int, int, bytes]:
-        """How wide strips are, as a power of two, so that what comes around, modulo 256, is not taken for what is near
-        the circle; the radius in parts of one, and the square for each strip, if that is large enough."""
-        middle, radius, first, end = self
-        far = max(middle - first, end - middle, radius) + 1.25 * radius
-        shift = max(0, int(far).bit_length() - 8)
-        scale = _PARTS / (1 << shift)
-        parts = int(radius * scale + 0.5)
-        if parts < _NARROWEST:
-            return shift, parts, b""
-        strip, part = divmod(int(middle * scale + 0.5), _PARTS)
-        start = 128 - strip & 255
-        return shift, parts, _squares(parts, part)[start : start + 256]
+def strips_for(middle: float, radius: float, first: int, end: int) -> Strips:
+    """Strips of columns, or of rows, for a circle's middle and radius in these; all places that are asked for are from
+    ``first`` up to below ``end``. What comes around, modulo 256, is not taken for what is near the circle."""
+    far = max(middle - first, end - middle, radius) + 1.25 * radius
+    shift = max(0, int(far).bit_length() - 8)
+    scale = _PARTS / (1 << shift)
+    parts = int(radius * scale + 0.5)
+    if parts < _NARROWEST:
+        return shift, parts, b""
+    strip, part = divmod(int(middle * scale + 0.5), _PARTS)
+    start = 128 - strip & 255
+    return shift, parts, _squares(parts, part)[start : start + 256]
 
 
 class Disc:
     """A circle on the plane of columns and rows."""
 
-    __slots__ = ("_across", "_column_shift", "_margin", "_row_shift", "_up")
+    __slots__ = ("_across", "_column_shift", "_row_shift", "_up", "_verdicts")
 
-    def __init__(self, columns: Axis, rows: Axis, error: float) -> None:
+    def __init__(self, columns: Strips, rows: Strips, error: float) -> None:
         """``error``: by which part of it the square of a distance on this plane may be wrong.
 
         The middle of a strip is up to half of it from a place, and counting in parts moves it by half of one more; the
         radius is wrong by half of a part. So a vector as long as the radius gets longer or shorter by ``lost`` of
-        that."""
-        self._column_shift, width, self._across = columns.strips()
-        self._row_shift, height, self._up = rows.strips()
-        self._margin = _WIDEST
+        that. Both squares are rounded."""
+        self._column_shift, width, self._across = columns
+        self._row_shift, height, self._up = rows
+        self._verdicts: bytes | None = None
         if self._across and self._up:
             half = _PARTS / 2 + 0.5
             lost = hypot(half / width, half / height) + 0.5 / min(width, height)
-            self._margin = 2 + int(_RADIUS * (2 * lost + lost * lost + 2 * error))  # in parts of the radius's square
+            least = _RADIUS * (1 / sqrt(1 + error) - lost) ** 2 - 1
+            most = _RADIUS * (1 + lost) ** 2 / (1 - error) + 1
+            if most < _MOST:
+                self._verdicts = _verdicts(ceil(least), int(most))
 
     def tells(self) -> bool:
         """Whether enough is sure."""
-        return self._margin < _WIDEST
+        return self._verdicts is not None
 
     def sift(self, scores: array[float], low: float, high: float) -> bytes:
         """For each score NOT, SURELY or PERHAPS; all of them are geohashes from ``low`` up to below ``high``, in the
-        cells that the axes were made for."""
+        cells that the strips were made for."""
         # hot: to have the twelve steps for either axis in a function of their own takes a tenth more
         column_bit, row_bit = 2 * self._column_shift + 1, 2 * self._row_shift
         exponent = frexp(low)[1] - 1
@@ -108,7 +104,7 @@ class Disc:
             | number(raw[first + 2 :: 8].translate(high_bits), "little")
         )
         squares += number(strips.to_bytes(count, "little").translate(self._up), "little")
-        return squares.to_bytes(count, "little").translate(_verdicts(self._margin))
+        return squares.to_bytes(count, "little").translate(self._verdicts)
 
 
 @lru_cache(1024)
@@ -139,8 +135,6 @@ def _bits_from(first_bit: int) -> tuple[int, bytes, bytes, bytes]:
 
 
 @cache
-def _verdicts(margin: int) -> bytes:
-    """What a sum of two squares tells."""
-    return bytes(
-        SURELY if square < _RADIUS - margin else PERHAPS if square <= _RADIUS + margin else NOT for square in range(256)
-    )
+def _verdicts(least: int, most: int) -> bytes:
+    """What a sum of two squares tells: what lies outside has ``least`` at least, what lies within ``most`` at most."""
+    return bytes(SURELY if square < least else PERHAPS if square <= most else NOT for square in range(256))

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from itertools import compress
 from math import asin, cos, inf, isfinite, nan, pi, sin, sqrt, tan
 
-from pycache_server.store.geodisc import NOT, PERHAPS, Axis, Disc
+from pycache_server.store.geodisc import NOT, PERHAPS, Disc, strips_for
 from pycache_server.store.geohash import (
     CELL_HEIGHT,
     CELL_WIDTH,
@@ -260,9 +260,9 @@ class Circle(Shape):
         shift, column, row, _, west, east, south, north = self.cells
         longitude, latitude = self.place
         middle, radius = (longitude + LONGITUDE) / CELL_WIDTH, self.extent / CELL_WIDTH
-        columns = Axis(middle, radius, column + west << shift, column + east + 1 << shift)
+        columns = strips_for(middle, radius, column + west << shift, column + east + 1 << shift)
         middle, radius = (latitude + LATITUDE) / CELL_HEIGHT, self.reach / EARTH_RADIUS / RADIANS / CELL_HEIGHT
-        rows = Axis(middle, radius, row + south << shift, row + north + 1 << shift)
+        rows = strips_for(middle, radius, row + south << shift, row + north + 1 << shift)
         found = Disc(columns, rows, error)
         return found if found.tells() else None
 

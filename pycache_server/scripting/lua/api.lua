@@ -340,11 +340,15 @@ function host.run_function(chunk, keys, arguments)
 end
 
 function host.run_function0(chunk, ...)
-    return host.run_function(chunk, {}, {...})
+    begin()
+    pending, pending_keys, pending_arguments = chunk, {}, {...}
+    return finish(xpcall(run_pending, handle))
 end
 
 function host.run_function1(chunk, key, ...)
-    return host.run_function(chunk, {key}, {...})
+    begin()
+    pending, pending_keys, pending_arguments = chunk, {key}, {...}
+    return finish(xpcall(run_pending, handle))
 end
 
 -- Libraries of functions ----------------------------------------------------------------------------------------------
