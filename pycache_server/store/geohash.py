@@ -34,6 +34,8 @@ _LONGITUDE_SCALE = 360.0
 _LATITUDE_SCALE = LATITUDE + LATITUDE
 CELL_WIDTH: Final = _LONGITUDE_SCALE / SIDE
 CELL_HEIGHT: Final = _LATITUDE_SCALE / SIDE
+COLUMNS_OF_DEGREE: Final = SIDE / _LONGITUDE_SCALE
+ROWS_OF_DEGREE: Final = SIDE / _LATITUDE_SCALE
 FIRST_MIDDLE: Final = CELL_WIDTH / 2 - LONGITUDE
 """The longitude of the middle of the first column."""
 _ALPHABET = b"0123456789bcdefghjkmnpqrstuvwxyz"
@@ -50,7 +52,7 @@ def _spread(number: int) -> int:
     return int(f"{number:b}", 4)
 
 
-_SPREAD = list(map(_spread, range((1 << 13) + 1)))
+SPREAD = list(map(_spread, range((1 << 13) + 1)))
 """Of half of the bits that a column or a row has, and one more."""
 _HEX = b"0123456789abcdef"
 ROW_NIBBLES = bytes(_HEX[int(f"{byte & 0x55:x}".replace("4", "2").replace("5", "3"), 4)] for byte in range(256))
@@ -60,12 +62,12 @@ COLUMN_NIBBLES = bytes(ROW_NIBBLES[byte >> 1] for byte in range(256))
 
 def bits_of(line: int) -> int:
     """The bits of a column or a row, with a zero before each."""
-    return (_SPREAD[line >> 13] << 26) + _SPREAD[line & 8191] if line <= SIDE else _spread(line)
+    return (SPREAD[line >> 13] << 26) + SPREAD[line & 8191] if line <= SIDE else _spread(line)
 
 
 def interleave(column: int, row: int) -> int:
     """The number of a cell. Either may be 2^26, beyond the end: the greatest longitude and latitude are."""
-    spread = _SPREAD
+    spread = SPREAD
     return (spread[column >> 13] << 27) + (spread[column & 8191] << 1) + (spread[row >> 13] << 26) + spread[row & 8191]
 
 
@@ -110,23 +112,21 @@ def place_at(number: int) -> Place:
     return middle(int(raw.translate(COLUMN_NIBBLES), 16), int(raw.translate(ROW_NIBBLES), 16))
 
 
-Angles = tuple[float, float, float]
-"""Longitude and latitude in radians, and the cosine of the latitude."""
 _MOST_KNOWN = 1 << 14
 
 
-class AnglesOf(dict[float, Angles]):
-    """The angles of scores that are numbers of cells, as ``distance`` calculates them. Those that were asked for are
-    kept, 250 bytes each, up to a number of them: that makes 0.05 us of 0.9."""
+class AnglesOf(dict[float, complex]):
+    """The places of scores that are numbers of cells, in radians, as ``distance`` calculates with them: a longitude as
+    the real part, a latitude as the imaginary one. So they are one object each: 50 of them that were not used lately
+    take as long to fetch as to calculate with. Those that were asked for are kept, 150 bytes each, up to a number."""
 
     __slots__ = ()
 
-    def __missing__(self, score: float) -> Angles:
+    def __missing__(self, score: float) -> complex:
         longitude, latitude = place_at(int(score))
         if len(self) >= _MOST_KNOWN:
             self.clear()
-        latitude *= RADIANS
-        found = self[score] = longitude * RADIANS, latitude, cos(latitude)
+        found = self[score] = complex(longitude * RADIANS, latitude * RADIANS)
         return found
 
 

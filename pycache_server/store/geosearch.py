@@ -13,18 +13,20 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterable
 from itertools import compress
-from math import asin, cos, inf, isfinite, nan, pi, sin, sqrt, tan
+from math import asin, cos, floor, inf, isfinite, nan, pi, sin, sqrt, tan
 
 from pycache_server.store.geodisc import NOT, PERHAPS, Disc, strips_for
 from pycache_server.store.geohash import (
     CELL_HEIGHT,
     CELL_WIDTH,
+    COLUMNS_OF_DEGREE,
     DIAMETER,
     EARTH_RADIUS,
     FIRST_MIDDLE,
     LATITUDE,
     LONGITUDE,
     RADIANS,
+    ROWS_OF_DEGREE,
     SIDE,
     AnglesOf,
     Edges,
@@ -101,12 +103,12 @@ class Shape(ABC):
         longitude, latitude = self.place
         height = self.height / EARTH_RADIUS / RADIANS * (1 + _ROUNDING) + _ROUNDING
         width = self.extent * (1 + _ROUNDING) + _ROUNDING
-        first_row = int(max(latitude - height + LATITUDE, 0) // CELL_HEIGHT) - 1
-        last_row = int(min(latitude + height + LATITUDE, 2 * LATITUDE) // CELL_HEIGHT) + 1
+        first_row = int(max(latitude - height + LATITUDE, 0.0) * ROWS_OF_DEGREE) - 1
+        last_row = int(min(latitude + height + LATITUDE, 2 * LATITUDE) * ROWS_OF_DEGREE) + 1
         if width >= LONGITUDE - 1:
             return Window(0, SIDE, first_row, last_row)
-        first_column = int((longitude - width + LONGITUDE) // CELL_WIDTH) - 1
-        last_column = int((longitude + width + LONGITUDE) // CELL_WIDTH) + 1
+        first_column = floor((longitude - width + LONGITUDE) * COLUMNS_OF_DEGREE) - 1
+        last_column = int((longitude + width + LONGITUDE) * COLUMNS_OF_DEGREE) + 1
         return Window(first_column, last_column - first_column, first_row, last_row)
 
     def search(self, zset: SortedSet, limit: int, scored: bool, measured: bool) -> Hits:
@@ -204,16 +206,17 @@ class Circle(Shape):
             super()._look_at(members, scores, ranges, hits)
             return
         verdicts = plane.sift(scores, min(ranges)[0], max(ranges)[1])
+        chosen: bytes | bytearray = verdicts
         if hits.measured:
-            verdicts, distances = self._measured(scores, verdicts)
+            chosen, distances = self._measured(scores, verdicts)
             hits.distances += distances
         elif PERHAPS in verdicts:
-            verdicts = self._settled(scores, verdicts)
-        hits.members += compress(members, verdicts)
+            chosen = self._settled(scores, verdicts)
+        hits.members += compress(members, chosen)
         if hits.scored:
-            hits.scores += compress(scores, verdicts)
+            hits.scores += compress(scores, chosen)
 
-    def _settled(self, scores: array[float], verdicts: bytes) -> bytes:
+    def _settled(self, scores: array[float], verdicts: bytes) -> bytearray:
         """Verdicts in which nothing is open any more."""
         settled = bytearray(verdicts)
         places = []
@@ -224,9 +227,9 @@ class Circle(Shape):
         for place, metres in zip(places, self._distances(map(scores.__getitem__, places)), strict=True):
             if metres > self.reach:
                 settled[place] = NOT
-        return bytes(settled)
+        return settled
 
-    def _measured(self, scores: array[float], verdicts: bytes) -> tuple[bytes, list[float]]:
+    def _measured(self, scores: array[float], verdicts: bytes) -> tuple[bytes | bytearray, list[float]]:
         """The same, and the distances of what is within."""
         distances = self._distances(compress(scores, verdicts))
         radius = self.reach
@@ -236,20 +239,25 @@ class Circle(Shape):
         for place, metres in zip(compress(range(len(verdicts)), verdicts), distances, strict=True):
             if metres > radius:
                 settled[place] = NOT
-        return bytes(settled), [metres for metres in distances if metres <= radius]
+        return settled, [metres for metres in distances if metres <= radius]
 
     def _distances(self, scores: Iterable[float]) -> list[float]:
         """The distances of cells, in metres, as ``distance`` calculates them; none is so far that it is undefined.
 
-        Hot: 0.3 us for each, where a call of ``distance`` takes 0.9."""
+        Hot: 0.4 us for each, where a call of ``distance`` takes 0.9."""
         longitude, latitude = self.place[0] * RADIANS, self.place[1] * RADIANS
         cosine = cos(latitude)
         return [
             DIAMETER
-            * asin(sqrt((u := sin((up - latitude) / 2)) * u + cosine * narrow * (v := sin((to - longitude) / 2)) * v))
-            if to != longitude
-            else EARTH_RADIUS * abs(up - latitude)
-            for to, up, narrow in map(_angles_of, scores)
+            * asin(
+                sqrt(
+                    (u := sin(((north := place.imag) - latitude) / 2)) * u
+                    + cosine * cos(north) * (v := sin((east - longitude) / 2)) * v
+                )
+            )
+            if (east := place.real) != longitude
+            else EARTH_RADIUS * abs(place.imag - latitude)
+            for place in map(_angles_of, scores)
         ]
 
     def disc(self) -> Disc | None:
@@ -259,9 +267,9 @@ class Circle(Shape):
             return None
         shift, column, row, _, west, east, south, north = self.cells
         longitude, latitude = self.place
-        middle, radius = (longitude + LONGITUDE) / CELL_WIDTH, self.extent / CELL_WIDTH
+        middle, radius = (longitude + LONGITUDE) * COLUMNS_OF_DEGREE, self.extent * COLUMNS_OF_DEGREE
         columns = strips_for(middle, radius, column + west << shift, column + east + 1 << shift)
-        middle, radius = (latitude + LATITUDE) / CELL_HEIGHT, self.reach / EARTH_RADIUS / RADIANS / CELL_HEIGHT
+        middle, radius = (latitude + LATITUDE) * ROWS_OF_DEGREE, self.reach / EARTH_RADIUS / RADIANS * ROWS_OF_DEGREE
         rows = strips_for(middle, radius, row + south << shift, row + north + 1 << shift)
         found = Disc(columns, rows, error)
         return found if found.tells() else None

@@ -17,7 +17,7 @@ from struct import pack
 from sys import byteorder
 from typing import NamedTuple
 
-from pycache_server.store.geohash import COLUMN_NIBBLES, ROW_NIBBLES, SIDE, Cells, bits_of, deinterleave
+from pycache_server.store.geohash import COLUMN_NIBBLES, ROW_NIBBLES, SIDE, SPREAD, Cells, bits_of, deinterleave
 
 AT_ONCE = 4096
 """Most scores that are looked at together."""
@@ -109,7 +109,7 @@ def _lines(line: int, shift: int, before: int, after: int, low: int, high: int) 
     of the cells at a line of the grid, of those at the next one if ``after`` is not 0, and, so that it is at -1, of
     those at the one before if ``before`` is not."""
     found: list[tuple[int, int] | None] = [None, None, None]
-    last, size = (SIDE >> shift) - 1, (1 << shift) - 1
+    last, size, spread = (SIDE >> shift) - 1, (1 << shift) - 1, SPREAD
     for way in (0, before, after) if before and after else (0, before or after):
         begin = (line + way & last if way else line) << shift
         end = begin + size
@@ -117,8 +117,13 @@ def _lines(line: int, shift: int, before: int, after: int, low: int, high: int) 
             begin = low
         if end > high:
             end = high
-        if begin <= end:
+        if begin > end:
+            continue
+        if end > SIDE:
             found[way] = bits_of(begin), bits_of(end)
+        else:  # the same without the calls
+            first_half, last_half = spread[begin >> 13] << 26, spread[end >> 13] << 26
+            found[way] = first_half + spread[begin & 8191], last_half + spread[end & 8191]
     return found
 
 
