@@ -142,8 +142,6 @@ class App:
         await self.listen()
         if self.settings["group-voters"]:
             self._join_group()
-        elif self.settings["coordinator"] != "builtin":
-            raise apply.CannotApply(f"coordinator {self.settings['coordinator']} needs group-voters: it is for groups")
         if self.collector is not None:
             self.core.keyspace.on_table = make_known
             self.collector.start()

@@ -128,6 +128,33 @@ def test_a_client_chooses_when_its_replies_leave(group: Group) -> None:
         assert wire.call("GET", "k") == "default"
 
 
+def test_the_usual_level_may_be_changed_while_the_group_runs(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    with leader.connect() as wire, leader.connect() as own:
+        own.call("CLIENT", "ACK", "quorum")
+        assert wire.call("CONFIG", "SET", "repl-ack", "async") == "OK"
+        assert leader.info()["group_ack_level"] == "async"
+        with stopped(group.others(leader)), leader.connect() as late:
+            assert [each.call("SET", "k", "v") for each in (wire, late)] == ["OK", "OK"]
+            own.send(b"SET k w\r\n")
+            own.socket.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                own.read()
+
+
+@contextmanager
+def stopped(voters: list[Voter]) -> Iterator[None]:
+    """Voters that do nothing for a moment."""
+    for voter in voters:
+        voter.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for voter in voters:
+            voter.send(signal.SIGCONT)
+
+
 def test_the_order_of_a_connection_is_kept_at_every_level(group: Group) -> None:
     leader = group.leader()
     group.wait_whole()
@@ -247,6 +274,30 @@ def test_an_order_to_follow_is_not_obeyed_but_asked(group: Group) -> None:
     assert leader.call("REPLICAOF", "127.0.0.1", follower.port) == "OK"
     assert leader.call("SET", "k", "v") == "OK"
     assert group.leader() is leader
+
+
+# Other voters.
+
+
+def test_an_empty_node_takes_the_place_of_a_dead_voter(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    with written(group):
+        dead = group.others(leader)[0]
+        dead.end()
+        wait_for(lambda: leader.info()["connected_slaves"] == "1", "its end")
+        another = group.start_another()
+        assert "not in step" in str(leader.call("GROUP", "REPLACE", dead.seat, another.seat))
+        wait_for(lambda: another.info().get("sync_state") == "in-sync", "the new one follows")
+        assert leader.info()["connected_slaves"] == "1"  # who does not vote is not counted
+        wait_for(lambda: leader.call("GROUP", "REPLACE", dead.seat, another.seat) == "OK", "the replacement")
+        wait_for(lambda: another.seat in leader.call("GROUP", "VOTERS"), "its vote")
+        assert dead.seat not in leader.call("GROUP", "VOTERS")
+        wait_for(lambda: leader.info()["connected_slaves"] == "2", "two followers")
+        group.voters.remove(dead)
+        leader.end()  # the next leader needs the vote of the new one
+        group.leader(but=leader)
+        leader.start()
 
 
 # What outlives a restart.
@@ -384,6 +435,8 @@ def test_a_voter_in_a_minority_tells_clients_of_sentinels_that_its_leader_is_dow
         (("--group-voters", "127.0.0.1:{port}"), "needs a group-secret"),
         (("--group-voters", "127.0.0.1:1", "--group-secret", "x"), "Set group-seat"),
         (("--group-voters", "nonsense", "--group-secret", "x"), "is not host:port"),
+        (("--preferred-leader", "127.0.0.1:{port}"), "needs group-voters"),
+        (("--repl-ack", "one"), "needs group-voters"),
         (
             ("--group-voters", "127.0.0.1:{port}", "--group-secret", "x", "--replicaof", "127.0.0.1 1"),
             "exclude each other",
