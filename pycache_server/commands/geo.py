@@ -67,7 +67,7 @@ def format_distance(value: float) -> bytes:
     """A distance as Redis prints it, with four digits behind the point."""
     if value != value:
         return b"-922337203685477.5808"  # what C makes of it
-    return b"%.4f" % (int(value * 10000.0 + 0.5) / 10000)  # rounded as C's llround does: .5 up
+    return b"%.4f" % (round(value * 10000.0) / 10000)  # rounded as C's llrint does: .5 to what is even
 
 
 @lru_cache(1 << 13)
