@@ -28,7 +28,6 @@ _NARROWEST = 16 * _PARTS
 _FRACTION = 52
 """Bits of the fraction of a double."""
 
-
 Strips = tuple[int, int, bytes]
 """How wide strips are, as a power of two; the radius of the circle in parts of one; and for each strip the square of
 its distance from the middle, or nothing where the radius is too small."""
@@ -111,7 +110,7 @@ class Disc:
 def _squares(radius: int, part: int) -> bytes:
     """The squares of the distances of 256 strips from a middle that is in this part of number 128; twice, so that any
     256 of them are a cycle."""
-    near = radius * 9 // 64  # strips: behind that all are far
+    near = min(127, radius * 10 // (8 * _PARTS) + 1)  # strips: behind that all are far
     scale = _RADIUS / (radius * radius)
     offset = _PARTS // 2 - part
     found = [min(_FAR, int((place * _PARTS + offset) ** 2 * scale + 0.5)) for place in range(-near, near + 1)]
