@@ -246,9 +246,9 @@ class Adaptive(Engine):
         self._page_turn = (self._page_turn + 1) % len(self._pages)
         page = self._pages[self._page_turn]
         self._count([(entry.row, entry.mark) for entry in page], elapsed * entries / len(page))
-        self._row_turn = (self._row_turn + 1) % len(history.rows)
+        self._row_turn = (self._row_turn + 1) % history.size
         row = history.row_of(self._row_turn)
-        self._count([(ROWS[state], accessed) for state, accessed in row], elapsed * len(history.rows))
+        self._count([(ROWS[state], accessed) for state, accessed in row], elapsed * history.size)
         self._remember(REMEMBERED * entries)
 
     def _remember(self, keys: int) -> None:
