@@ -37,7 +37,7 @@ from typing import Any
 from pycache_server.entry import SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
 from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, RANK_STEP, ROWS, HitDensity, far_bin, frequency_of
-from pycache_server.evict.mapped_history import MappedHistory
+from pycache_server.evict.mapped_history import NUMBER_BITS, NUMBERS, MappedHistory
 
 PAGE = 256
 SAMPLES, BATCH, LARGE_BATCH, POOL = 48, 2, 4, 14
@@ -53,6 +53,7 @@ _BURST = 32  # reads within this part of the entries are one
 _NEWEST = 100  # the newest hundredth of the entries is never given up
 _STRIDE = 2 * PAGE // SAMPLES
 _MOMENTS = 512
+_STATE_MASK = NUMBERS - 1
 
 
 class AdaptiveEntry(SizedEntry):
@@ -99,13 +100,12 @@ class Adaptive(Engine):
         if not self._left:
             self._go_on()
         entry.mark = tick = self._tick
-        remembered = self._history.recall(entry.key)
-        if remembered is None:
+        note = self._history.recall(entry.key)
+        if not note:
             entry.row = 0
         else:
-            state, accessed = remembered
-            age = tick - accessed
-            cell = ROWS[state] + (BIN[age] if age < NEAR else far_bin(age))
+            age = tick - (note >> NUMBER_BITS)
+            cell = ROWS[note & _STATE_MASK] + (BIN[age] if age < NEAR else far_bin(age))
             self._hits[cell] += 1.0
             entry.row = NEXT[cell]
         self._place(entry)
@@ -137,7 +137,7 @@ class Adaptive(Engine):
                 chosen[chosen.index(old)] = new
 
     def evicted(self, entry: Any) -> None:
-        self._history.remember(entry.key, entry.row // BINS, entry.mark)
+        self._history.remember(entry.key, entry.mark << NUMBER_BITS | entry.row // BINS)
         self.discard(entry)
 
     # Victims
@@ -157,7 +157,7 @@ class Adaptive(Engine):
         entry: Any = self.victim()
         if entry is not None:
             self._doomed.pop()  # and it is not in the pool
-            self._history.remember(entry.key, entry.row // BINS, entry.mark)
+            self._history.remember(entry.key, entry.mark << NUMBER_BITS | entry.row // BINS)
             self._displace(entry)
         return entry  # type: ignore[no-any-return]
 

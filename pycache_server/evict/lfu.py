@@ -44,7 +44,7 @@ from math import exp2, log2, sqrt
 from typing import Any
 
 from pycache_server.evict.base import Engine, Surroundings
-from pycache_server.evict.mapped_history import MappedHistory
+from pycache_server.evict.mapped_history import NUMBER_BITS, NUMBERS, MappedHistory
 from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry
 
 HALF_LIFE = 8
@@ -63,12 +63,16 @@ SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 0.5
 """Shares of all entries."""
 BLAME = 0.2
 """One who fails the trial and is back before this share of the entries has been given up should have had longer."""
-_STEP = 8
-"""Levels of one ring, and of one step of what is remembered."""
-_STEPS_BACK, _STEPS_UP = 128, 32
+_STEP_BITS = 3
+"""Levels of one ring, and of one step of what is remembered, as a power of two."""
+_STEPS_BACK, _STEPS_UP = NUMBERS // 2, 32
 """Steps that are remembered, of which so many may be above that of a newcomer."""
+_STEP_MASK, _THROUGH = _STEPS_BACK - 1, _STEPS_BACK
+_NOTE_MASK = NUMBERS - 1
+"""What is remembered is the step, and whether the key was through."""
 _REMEMBERED, _LEAST_REMEMBERED = 3, 512
 """Places of the history: for each entry, and at least."""
+_FIRST_GONE = NUMBERS << 30  # so that no difference from nothing remembered is small
 _MOST_MOVES = LONGEST_WALK // 2
 _ADVANTAGE, _BURST = round(ADVANTAGE * SCALE), BURST * SCALE
 _TICK_SHIFT = 40  # in a mark
@@ -116,6 +120,23 @@ class Steps(dict[int, int]):
         return risen
 
 
+class Returns(dict[int, int]):
+    """The mark in the present tick of a key that is back, by what was remembered. It is as if it had been there, not
+    accessed for a long time."""
+
+    __slots__ = ("_steps",)
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+
+    def __missing__(self, note: int) -> int:
+        now = self._steps.now
+        step = (now & _LEVEL_MASK) >> _STEP_BITS
+        lost = (step - note + _STEPS_UP & _STEP_MASK) - _STEPS_UP
+        mark = self[note] = self._steps[now - (_LAST << _TICK_SHIFT) - (lost << _STEP_BITS)]
+        return mark
+
+
 class LfuEntry(LinkedEntry):
     """``mark`` is the tick of the last access that counted, and below it, in _TICK_SHIFT bits, the level then. ``hits``
     is the number of all accesses, decayed until then, for OBJECT FREQ and bursts. ``ring`` is where it is."""
@@ -128,7 +149,7 @@ class LfuEntry(LinkedEntry):
 
 
 class LevelRing(LinkedEntry):
-    """The head of a ring of entries whose level, by _STEP, was ``number`` when they came in."""
+    """The head of a ring of entries whose level, in steps, was ``number`` when they came in."""
 
     __slots__ = ("number",)
 
@@ -149,12 +170,13 @@ class Lfu(Engine):
         super().__init__(surroundings)
         self._trial = LevelRing(0)
         self._tried = 0  # entries on trial
-        self._longest = self._least = self._most = 1.0  # how many may be on trial, and what that may be
+        self._longest = self._least = self._most = 1  # how many may be on trial, and what that may be
         self._levels: dict[int, LevelRing] = {}
         self._lowest: LevelRing | None = None  # the ring of the lowest level, None where there is none
         self._history = MappedHistory()
         self._count = 0
-        self._gone = 1  # how many were given up
+        self._gone = _FIRST_GONE  # a number for each that was given up, as it is remembered
+        self._void = self._blamed = 0  # differences of those
         self._tick = 0
         self._until = 0  # admissions until the next tick
         self._level = float(_FIRST_LEVEL)  # of an entry with one hit just now
@@ -164,6 +186,7 @@ class Lfu(Engine):
         self._now = int(self._level)  # the mark of an entry with one hit just now
         self._gains: dict[int, int] = {}
         self._steps = Steps(self._now, self._gains)
+        self._returns = Returns(self._steps)
 
     def admit(self, entry: Any) -> None:
         self._count += 1
@@ -171,8 +194,8 @@ class Lfu(Engine):
         if self._until <= 0:
             self._advance()
         entry.hits = 0
-        found = self._history.recall(entry.key)
-        entry.mark = self._now if found is None else self._welcome(*found)
+        note = self._history.recall(entry.key)
+        entry.mark = self._welcome(note) if self._gone - note < self._void else self._now
         entry.ring = trial = self._trial
         newest = trial.older
         entry.older = newest
@@ -222,7 +245,7 @@ class Lfu(Engine):
             level = lowest.mark & _LEVEL_MASK
             if lowest.hits > MANY:
                 level = self._level_of(lowest)
-            number = level // _STEP
+            number = level >> _STEP_BITS
             if number <= ring.number:
                 break
             self._take_out(lowest)
@@ -244,9 +267,9 @@ class Lfu(Engine):
     def _give_up(self, entry: Any) -> None:
         """Let an entry go and remember its level, without what was added for bursts."""
         ring, trial = entry.ring, self._trial
-        step = (entry.mark & _LEVEL_MASK) // _STEP % _STEPS_BACK
-        self._gone = gone = self._gone + 1
-        self._history.remember(entry.key, step if ring is trial else step + _STEPS_BACK, gone)
+        self._gone = gone = self._gone + NUMBERS
+        note = entry.mark >> _STEP_BITS & _STEP_MASK | gone
+        self._history.remember(entry.key, note if ring is trial else note | _THROUGH)
         self._count -= 1
         newer, older = entry.newer, entry.older  # _take_out
         newer.older = older
@@ -288,8 +311,9 @@ class Lfu(Engine):
         self._tick += 1
         count = self._count
         self._until = max(1, count // TICKS)
-        self._least, self._most = max(1.0, SHORTEST_TRIAL * count), max(1.0, LONGEST_TRIAL * count)
+        self._least, self._most = max(1, int(SHORTEST_TRIAL * count)), max(1, int(LONGEST_TRIAL * count))
         self._longest = min(max(self._longest, self._least), self._most)
+        self._void, self._blamed = count << NUMBER_BITS, int(BLAME * count) << NUMBER_BITS
         while len(self._history) < max(_LEAST_REMEMBERED, _REMEMBERED * count):
             self._history.grow()
         decay_time = self.surroundings.decay_time
@@ -301,6 +325,7 @@ class Lfu(Engine):
         self._since = self._tick << _TICK_SHIFT
         self._now = self._since + int(self._level)
         self._steps = Steps(self._now, self._gains)
+        self._returns = Returns(self._steps)
 
     def _faded(self, entry: Any) -> int:
         """What is left of an entry's hits since the last access that counted."""
@@ -313,19 +338,16 @@ class Lfu(Engine):
         level: int = entry.mark & _LEVEL_MASK
         return level if entry.hits <= MANY else level + int(_BURST * log2(entry.hits / MANY))
 
-    def _welcome(self, note: int, gone: int) -> int:
+    def _welcome(self, note: int) -> int:
         """A key is back that was given up: it goes on with the frequency that it had, and the trial was too short, or
         too long. Returns its mark."""
-        age = self._gone - gone
-        if age >= self._count:
-            return self._now
-        now = int(self._level)
-        lost = (now // _STEP - note + _STEPS_UP) % _STEPS_BACK - _STEPS_UP
-        if note >= _STEPS_BACK:
-            self._longest = max(self._least, self._longest - 2)
-        elif age <= BLAME * self._count:
-            self._longest = min(self._longest + 1, self._most)
-        return self._steps[self._now - (_LAST << _TICK_SHIFT) - lost * _STEP]
+        longest = self._longest
+        if note & _THROUGH:
+            longest -= 2
+            self._longest = longest if longest > self._least else self._least  # noqa: FURB136  (a call is as much)
+        elif self._gone - note <= self._blamed and longest < self._most:
+            self._longest = longest + 1
+        return self._returns[note & _NOTE_MASK]
 
     def _pass_oldest(self) -> None:
         """Let the first of the trial through, and one more where it has become shorter."""
@@ -335,7 +357,7 @@ class Lfu(Engine):
             trial.newer = newer = oldest.newer
             newer.older = trial
             self._tried = tried = self._tried - 1
-            self._rank(oldest, self._level_of(oldest) // _STEP)
+            self._rank(oldest, self._level_of(oldest) >> _STEP_BITS)
             if tried <= self._longest:
                 return
 

@@ -10,8 +10,10 @@ copy of the row it splits: every key is found at once in the right one of the tw
 is overwritten in time. Until it is split a row stands at both of its places in the list, so nobody has to ask whether
 it is.
 
-A place is one word, the tick above the number above the fingerprint, so that to look at it is one miss of the
-processor's cache; the low bits of a hash choose the row, and 16 others the place in it and the fingerprint.
+A place is one word, what is remembered above the fingerprint, so that to look at it is one miss of the processor's
+cache. Of a hash 30 bits are taken, because CPython has operations for such integers that are several times faster: the
+low ones choose the row, the next ones are the fingerprint, and the high ones choose the place in the row. In a history
+of more than four million places a fingerprint tells less, as the row has told a part of it.
 """
 
 from __future__ import annotations
@@ -20,17 +22,20 @@ from array import array
 
 ROW = 256
 NUMBERS = 256
-_REST_SHIFT = 40  # in a hash
+NUMBER_BITS = 8
+_SPOTS = (1 << 30) - 35  # a prime
+_TAG_SHIFT, _PLACE_SHIFT = 14, 22
 
 
 class MappedHistory:
-    """A number below NUMBERS and a tick above 0 for each key that is gone and not forgotten."""
+    """A note for each key that is gone and not forgotten: ``tick << NUMBER_BITS | number``, of a number below NUMBERS
+    and a tick above 0."""
 
     __slots__ = ("_mask", "_rows", "size")
 
     def __init__(self) -> None:
         self._rows = [array("Q", bytes(8 * ROW))]
-        self._mask = 0  # the number of places in the list is a power of two, this one more
+        self._mask = 0  # the number of places in the list is a power of two, this is one less
         self.size = 1
         """How many rows there are."""
 
@@ -46,22 +51,21 @@ class MappedHistory:
         rows[size] = rows[size][:]
         self.size = size + 1
 
-    def remember(self, key: bytes, number: int, tick: int) -> None:
-        """Put a key's number and tick in its place."""
-        mixed = hash(key)
-        rest = mixed >> _REST_SHIFT & 0xFFFF
-        self._rows[mixed & self._mask][rest & 0xFF] = tick << 16 | number << 8 | rest >> 8
+    def remember(self, key: bytes, note: int) -> None:
+        """Put a key's note in its place."""
+        spot = hash(key) % _SPOTS
+        self._rows[spot & self._mask][spot >> _PLACE_SHIFT] = note << 8 | spot >> _TAG_SHIFT & 0xFF
 
-    def recall(self, key: bytes) -> tuple[int, int] | None:
-        """The number and the tick of a key, which are forgotten; None where nothing is known."""
-        mixed = hash(key)
-        rest = mixed >> _REST_SHIFT & 0xFFFF
-        row = self._rows[mixed & self._mask]
-        held = row[rest & 0xFF]
-        if held & 0xFF != rest >> 8 or not held:
-            return None
-        row[rest & 0xFF] = 0
-        return held >> 8 & 0xFF, held >> 16
+    def recall(self, key: bytes) -> int:
+        """The note of a key, which is forgotten; 0 where there is none."""
+        spot = hash(key) % _SPOTS
+        row = self._rows[spot & self._mask]
+        place = spot >> _PLACE_SHIFT
+        held = row[place]
+        if held & 0xFF != spot >> _TAG_SHIFT & 0xFF:
+            return 0
+        row[place] = 0
+        return held >> 8
 
     def row_of(self, index: int) -> list[tuple[int, int]]:
         """The numbers and ticks in a row."""
