@@ -36,7 +36,7 @@ from typing import Any
 
 from pycache_server.entry import SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
-from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, RANK_STEP, ROWS, HitDensity, far_bin, frequency_of
+from pycache_server.evict.hit_density import BINS, NEAR, NEXT, RANK_STEP, ROWS, HitDensity, bins_from, frequency_of
 from pycache_server.evict.mapped_history import NUMBER_BITS, NUMBERS, MappedHistory
 
 PAGE = 256
@@ -51,21 +51,22 @@ _FIRST_STEPS, _HASTE = 20, 60  # a cache that has just begun learns faster: afte
 _GRAINS = 1024  # the clock goes on by this part of the entries
 _BURST = 32  # reads within this part of the entries are one
 _NEWEST = 100  # the newest hundredth of the entries is never given up
+_EXACT_BITS = 10  # with less entries than this power of two ages are exact
 _STRIDE = 2 * PAGE // SAMPLES
 _MOMENTS = 512
 _STATE_MASK = NUMBERS - 1
 
 
 class AdaptiveEntry(SizedEntry):
-    """``page`` and ``place`` tell where the entry stands, ``mark`` is the tick of the last access, ``row`` where the
+    """``page`` and ``place`` tell where the entry stands, ``mark`` is the tick of the last access, ``cells`` where the
     tables of its state begin: what is known of the accesses before."""
 
-    __slots__ = ("page", "place", "row")
+    __slots__ = ("cells", "page", "place")
 
     mark: int
+    cells: int
     page: int
     place: int
-    row: int
 
 
 class Adaptive(Engine):
@@ -88,6 +89,7 @@ class Adaptive(Engine):
         self._hits: list[float] = []  # those of _learned
         self._tick = self._grain = self._left = 1
         self._burst = 0
+        self._shift, self._far, self._bins = 0, NEAR, bins_from(0)
         self._learn_at = self._counted_at = 1
         self._page_turn = self._row_turn = 0
         self._moments = array("Q")  # ticks
@@ -102,12 +104,12 @@ class Adaptive(Engine):
         entry.mark = tick = self._tick
         note = self._history.recall(entry.key)
         if not note:
-            entry.row = 0
+            entry.cells = 0
         else:
             age = tick - (note >> NUMBER_BITS)
-            cell = ROWS[note & _STATE_MASK] + (BIN[age] if age < NEAR else far_bin(age))
+            cell = ROWS[note & _STATE_MASK] + self._bins[age >> self._shift if age < self._far else -1]
             self._hits[cell] += 1.0
-            entry.row = NEXT[cell]
+            entry.cells = NEXT[cell]
         self._place(entry)
 
     def access(self, entry: Any) -> None:
@@ -118,9 +120,9 @@ class Adaptive(Engine):
             if not self._left:
                 self._go_on()
             return
-        cell = entry.row + (BIN[age] if age < NEAR else far_bin(age))
+        cell = entry.cells + self._bins[age >> self._shift if age < self._far else -1]
         self._hits[cell] += 1.0
-        entry.row = NEXT[cell]
+        entry.cells = NEXT[cell]
         entry.mark = tick
 
     def discard(self, entry: Any) -> None:
@@ -130,14 +132,14 @@ class Adaptive(Engine):
         self._displace(entry)
 
     def exchange(self, old: Any, new: Any) -> None:
-        new.mark, new.row, new.page, new.place = old.mark, old.row, old.page, old.place
+        new.mark, new.cells, new.page, new.place = old.mark, old.cells, old.page, old.place
         self._pages[new.page][new.place] = new
         for chosen in (self._doomed, self._pool):
             if old in chosen:
                 chosen[chosen.index(old)] = new
 
     def evicted(self, entry: Any) -> None:
-        self._history.remember(entry.key, entry.mark << NUMBER_BITS | entry.row // BINS)
+        self._history.remember(entry.key, entry.mark << NUMBER_BITS | entry.cells // BINS)
         self.discard(entry)
 
     # Victims
@@ -157,7 +159,7 @@ class Adaptive(Engine):
         entry: Any = self.victim()
         if entry is not None:
             self._doomed.pop()  # and it is not in the pool
-            self._history.remember(entry.key, entry.mark << NUMBER_BITS | entry.row // BINS)
+            self._history.remember(entry.key, entry.mark << NUMBER_BITS | entry.cells // BINS)
             self._displace(entry)
         return entry  # type: ignore[no-any-return]
 
@@ -166,13 +168,14 @@ class Adaptive(Engine):
         assert self._learned is not None
         tick = self._sampled_at = self._tick
         entries, pages, ranks = self._entries, self._pages, self._learned.ranks
+        bins, shift, far = self._bins, self._shift, self._far
         index = self.surroundings.choose(entries)
         page, other = pages[index // PAGE], pages[(index + entries // 2) % entries // PAGE]
-        shift = index % _STRIDE
-        among = self._pool + page[shift::_STRIDE] + other[(shift + _STRIDE // 2) % _STRIDE :: _STRIDE]
+        first = index % _STRIDE
+        among = self._pool + page[first::_STRIDE] + other[(first + _STRIDE // 2) % _STRIDE :: _STRIDE]
         newest = entries // _NEWEST
         order = [
-            ranks[entry.row + (BIN[age] if age < NEAR else far_bin(age))] + number
+            ranks[entry.cells + bins[age >> shift if age < far else -1]] + number
             for number, entry in enumerate(among)
             if (age := tick - entry.mark) > newest
         ]
@@ -218,6 +221,9 @@ class Adaptive(Engine):
         self._tick += self._grain
         self._left = self._grain = max(1, self._entries // _GRAINS)
         self._burst = self._entries // _BURST
+        shift = max(0, self._entries.bit_length() - _EXACT_BITS)
+        if shift != self._shift:
+            self._shift, self._far, self._bins = shift, NEAR << shift, bins_from(shift)
         if self._tick >= self._learn_at:
             self._learn()
 
@@ -245,7 +251,7 @@ class Adaptive(Engine):
         entries, history = self._entries, self._history
         self._page_turn = (self._page_turn + 1) % len(self._pages)
         page = self._pages[self._page_turn]
-        self._count([(entry.row, entry.mark) for entry in page], elapsed * entries / len(page))
+        self._count([(entry.cells, entry.mark) for entry in page], elapsed * entries / len(page))
         self._row_turn = (self._row_turn + 1) % history.size
         row = history.row_of(self._row_turn)
         self._count([(ROWS[state], accessed) for state, accessed in row], elapsed * history.size)
@@ -260,9 +266,10 @@ class Adaptive(Engine):
         """Keys were found in a row since a tick; each stands for so many keys times ticks."""
         assert self._learned is not None
         tick, seen = self._tick, self._learned.seen
+        bins, shift, far = self._bins, self._shift, self._far
         for row, accessed in found:
             age = tick - accessed
-            seen[row + (BIN[age] if age < NEAR else far_bin(age))] += weight
+            seen[row + bins[age >> shift if age < far else -1]] += weight
 
     # What an operator may ask
 
@@ -273,7 +280,7 @@ class Adaptive(Engine):
         return max(0, int(self.now() - self._times[index])) if index < len(self._moments) else 0
 
     def frequency(self, entry: Any) -> int | None:
-        return 1 + frequency_of(entry.row // BINS)
+        return 1 + frequency_of(entry.cells // BINS)
 
     def report(self) -> dict[str, int | float | str]:
         """``adaptive_ticks``: new keys and repeated reads so far. ``adaptive_remembered``: how many gone keys can be
@@ -304,7 +311,7 @@ class Adaptive(Engine):
             assert page
             for place, entry in enumerate(page):
                 assert (entry.page, entry.place) == (number, place)
-                assert entry.page is self._numbers[number] and entry.row in ROWS
+                assert entry.page is self._numbers[number] and entry.cells in ROWS
                 assert entry.mark <= self._tick
         chosen = [*self._doomed, *self._pool]
         assert len(chosen) <= LARGE_BATCH + POOL and len({id(entry) for entry in chosen}) == len(chosen)

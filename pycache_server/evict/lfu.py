@@ -43,9 +43,10 @@ from __future__ import annotations
 from math import exp2, log2, sqrt
 from typing import Any
 
+from pycache_server.entry import SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
 from pycache_server.evict.mapped_history import NUMBER_BITS, NUMBERS, MappedHistory
-from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry
+from pycache_server.evict.ring import LONGEST_WALK
 
 HALF_LIFE = 8
 """Turnovers of the cache, with lfu-decay-time 1."""
@@ -137,25 +138,29 @@ class Returns(dict[int, int]):
         return mark
 
 
-class LfuEntry(LinkedEntry):
+class LfuEntry(SizedEntry):
     """``mark`` is the tick of the last access that counted, and below it, in _TICK_SHIFT bits, the level then. ``hits``
-    is the number of all accesses, decayed until then, for OBJECT FREQ and bursts. ``ring`` is where it is."""
+    is the number of all accesses, decayed until then, for OBJECT FREQ and bursts. ``ring`` is where it is, between
+    ``newer`` and ``older``."""
 
-    __slots__ = ("hits", "ring")
+    __slots__ = ("hits", "newer", "older", "ring")
 
     mark: int
     hits: int
+    newer: Any
+    older: Any
     ring: LevelRing
 
 
-class LevelRing(LinkedEntry):
-    """The head of a ring of entries whose level, in steps, was ``number`` when they came in."""
+class LevelRing:
+    """The head of a ring of entries whose level, in steps, was ``number`` when they came in: the newest and the oldest
+    entry's neighbour."""
 
-    __slots__ = ("number",)
+    __slots__ = ("newer", "number", "older")
 
     def __init__(self, number: int) -> None:
-        super().__init__(b"", None)
-        self.newer = self.older = self
+        self.newer: Any = self
+        self.older: Any = self
         self.number = number
 
 

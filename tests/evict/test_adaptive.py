@@ -10,7 +10,7 @@ import pytest
 
 from pycache_server.evict.adaptive import LEAST_REMEMBERED, PAGE, Adaptive, AdaptiveEntry
 from pycache_server.evict.base import Surroundings
-from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, ROWS, STATES, far_bin, frequency_of, octave_of
+from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, ROWS, STATES, bins_from, frequency_of, octave_of
 from pycache_server.evict.mapped_history import NUMBER_BITS, ROW, MappedHistory
 from tests.conftest import some_slow
 
@@ -200,12 +200,15 @@ def test_the_report_adds_up() -> None:
 
 
 def test_bins_divide_each_octave_in_order() -> None:
-    bins = [*BIN[:NEAR:7], *(far_bin(age) for age in range(NEAR, 1 << 22, 9973))]
-    assert bins == sorted(bins)
-    for octave in range(3, 31):
-        age = 1 << octave
-        assert (BIN[age] if age < NEAR else far_bin(age)) == 4 * octave
-    assert far_bin(1 << 60) == BINS - 1
+    assert bins_from(0) == BIN and len(BIN) == NEAR
+    assert list(BIN) == sorted(BIN)
+    for octave in range(3, 14):
+        assert BIN[1 << octave] == 4 * octave
+    for shift in range(20):
+        bins = bins_from(shift)
+        assert len(bins) == NEAR
+        for octave in range(3, 14):
+            assert bins[1 << octave] == min(4 * (octave + shift), BINS - 1)
 
 
 def test_a_state_follows_the_interval_half_of_the_way() -> None:
