@@ -52,6 +52,8 @@ HALF_LIFE = 8
 """Turnovers of the cache, with lfu-decay-time 1."""
 TICKS = 8
 """Steps of time in a turnover."""
+_PARTS = 8
+"""Steps of a tick in which the history grows, so that none takes long."""
 SCALE = 64
 """Levels are in this part of a power of two."""
 ADVANTAGE = 0.5
@@ -183,7 +185,7 @@ class Lfu(Engine):
         self._gone = _FIRST_GONE  # a number for each that was given up, as it is remembered
         self._void = self._blamed = 0  # differences of those
         self._tick = 0
-        self._until = 0  # admissions until the next tick
+        self._until = self._left = 0  # admissions until the next part of a tick, and from there to the next tick
         self._level = float(_FIRST_LEVEL)  # of an entry with one hit just now
         self._ageing = 0.0  # half-lives of a tick
         self._fading = [1.0] * _LAST  # what is left of a number after so many ticks
@@ -197,7 +199,7 @@ class Lfu(Engine):
         self._count += 1
         self._until -= 1
         if self._until <= 0:
-            self._advance()
+            self._go_on()
         entry.hits = 0
         note = self._history.recall(entry.key)
         entry.mark = self._welcome(note) if self._gone - note < self._void else self._now
@@ -247,19 +249,17 @@ class Lfu(Engine):
             return trial.newer if self._tried else None
         for _ in range(_MOST_MOVES):
             lowest: Any = ring.newer
-            level = lowest.mark & _LEVEL_MASK
-            if lowest.hits > MANY:
-                level = self._level_of(lowest)
-            number = level >> _STEP_BITS
-            if number <= ring.number:
+            level = lowest.mark & _LEVEL_MASK if lowest.hits <= MANY else self._level_of(lowest)
+            if level >> _STEP_BITS <= ring.number:
                 break
             self._take_out(lowest)
-            self._rank(lowest, number)
+            self._rank(lowest, level)
             ring = self._lowest
             assert ring is not None
         if self._tried > self._longest:
             candidate: Any = trial.newer
-            if self._level_of(candidate) < level + _ADVANTAGE:
+            level += _ADVANTAGE
+            if (candidate.mark & _LEVEL_MASK if candidate.hits <= MANY else self._level_of(candidate)) < level:
                 return candidate  # type: ignore[no-any-return]
         return lowest  # type: ignore[no-any-return]
 
@@ -311,16 +311,24 @@ class Lfu(Engine):
             "turnovers": self._tick // TICKS,
         }
 
+    def _go_on(self) -> None:
+        """A part of a tick has passed."""
+        count = self._count
+        while len(self._history) < max(_LEAST_REMEMBERED, _REMEMBERED * count):
+            self._history.grow()
+        if self._left <= 0:
+            self._advance()
+            self._left = max(1, count // TICKS)
+        self._until = max(1, count // (TICKS * _PARTS))
+        self._left -= self._until
+
     def _advance(self) -> None:
         """A tick has passed."""
         self._tick += 1
         count = self._count
-        self._until = max(1, count // TICKS)
         self._least, self._most = max(1, int(SHORTEST_TRIAL * count)), max(1, int(LONGEST_TRIAL * count))
         self._longest = min(max(self._longest, self._least), self._most)
         self._void, self._blamed = count << NUMBER_BITS, int(BLAME * count) << NUMBER_BITS
-        while len(self._history) < max(_LEAST_REMEMBERED, _REMEMBERED * count):
-            self._history.grow()
         decay_time = self.surroundings.decay_time
         ageing = 1 / (HALF_LIFE * TICKS * decay_time) if decay_time > 0 else 0.0
         if ageing != self._ageing:
@@ -362,22 +370,25 @@ class Lfu(Engine):
             trial.newer = newer = oldest.newer
             newer.older = trial
             self._tried = tried = self._tried - 1
-            self._rank(oldest, self._level_of(oldest) >> _STEP_BITS)
+            self._rank(oldest, (oldest.mark & _LEVEL_MASK if oldest.hits <= MANY else self._level_of(oldest)))
             if tried <= self._longest:
                 return
 
-    def _rank(self, entry: Any, number: int) -> None:
+    def _rank(self, entry: Any, level: int) -> None:
         """Put an entry into the ring of its level."""
-        ring = self._levels.get(number)
-        if ring is None:
-            ring = self._levels[number] = LevelRing(number)
-            if self._lowest is None or number < self._lowest.number:
-                self._lowest = ring
+        number = level >> _STEP_BITS
+        ring = self._levels.get(number) or self._open(number)
         entry.ring = ring
-        newest = ring.older
-        entry.older = newest
+        entry.older = newest = ring.older
         entry.newer = ring
         newest.newer = ring.older = entry
+
+    def _open(self, number: int) -> LevelRing:
+        """Make the ring of a level."""
+        ring = self._levels[number] = LevelRing(number)
+        if self._lowest is None or number < self._lowest.number:
+            self._lowest = ring
+        return ring
 
     def _take_out(self, entry: Any) -> None:
         ring = entry.ring
