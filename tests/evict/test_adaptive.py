@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from pycache_server.evict import adaptive as adaptive_module
 from pycache_server.evict.adaptive import LEAST_REMEMBERED, PAGE, Adaptive, AdaptiveEntry
 from pycache_server.evict.base import Surroundings
 from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, ROWS, STATES, bins_from, frequency_of, octave_of
@@ -70,8 +71,10 @@ def zipf(chance: random.Random, keys: int, count: int) -> list[int]:
     return chance.choices(range(keys), [1 / (rank + 1) for rank in range(keys)], k=count)
 
 
+@pytest.mark.parametrize("large", [adaptive_module.LARGE, 200])
 @pytest.mark.parametrize("seed", some_slow(range(10), 3))
-def test_random_programs_keep_the_books_right(seed: int) -> None:
+def test_random_programs_keep_the_books_right(seed: int, large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adaptive_module, "LARGE", large)
     chance = random.Random(seed)
     adaptive = engine(seed)
     there: list[AdaptiveEntry] = []
@@ -142,6 +145,14 @@ def test_yesterdays_favourites_are_let_go() -> None:
     chance = random.Random(3)
     keys = [part * 1000 + key for part in range(8) for key in zipf(chance, 3000, 5000)]
     assert replay(engine(), keys, 300)[0] > lru(keys, 300)
+
+
+def test_many_entries_are_given_up_nearly_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(8)
+    keys = [key for part in range(8) for key in [*zipf(chance, 4000, 4000), *range(10000, 11000)]]
+    sampled = replay(engine(), keys, 600)[0]
+    monkeypatch.setattr(adaptive_module, "LARGE", 500)
+    assert replay(engine(), keys, 600)[0] > max(sampled - 0.02, lru(keys, 600))
 
 
 def test_the_same_chance_brings_the_same_victims() -> None:
