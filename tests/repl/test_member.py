@@ -357,6 +357,45 @@ def test_an_operator_can_force_a_voter_to_lead_but_it_commits_by_majority_still(
     assert not survivor.holds_lease(trio.now)
 
 
+def test_voters_forced_on_two_sides_lead_different_epochs_and_one_of_them_remains() -> None:
+    trio = Trio()
+    old = trio.elect()
+    trio.cut = set(SEATS)
+    forced = [member for member in trio.members.values() if member is not old]
+    for member in forced:
+        member.machine.force(trio.now)
+        trio.settle(member.seat)
+    first, second = (member.machine.epoch for member in forced)
+    assert first != second
+    assert min(first, second) > old.machine.epoch + 1
+    trio.cut = set()
+    trio.pass_time(3000)
+    assert {member.machine.leader for member in trio.members.values()} == {trio.leader().seat}
+
+
+def test_a_leader_that_hung_up_is_waited_for_until_the_promise_to_it_is_over() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    trio.members.pop(leader.seat)
+    for member in trio.members.values():
+        assert member.link
+        member.lose_link(member.link, trio.now)
+    timing = leader.timing
+    trio.pass_time(timing.promise + timing.spread + timing.heartbeat)
+    assert trio.leader().machine.epoch > leader.machine.epoch
+
+
+def test_a_link_that_broke_is_no_reason_for_an_election() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    for member in trio.members.values():
+        if member.link:
+            member.lose_link(member.link, trio.now)
+    trio.pass_time(5000)
+    assert trio.leader() is leader
+    assert leader.machine.epoch == 1
+
+
 def test_a_whole_group_without_memory_waits_for_an_operator() -> None:
     trio = Trio()
     trio.elect()

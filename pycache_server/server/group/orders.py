@@ -95,8 +95,7 @@ class Orders:
         machine = member.machine
         if machine.memory is Memory.WHOLE:
             raise Refusal("this node has its memory; GROUP FORCE makes it lead")
-        epoch = max(machine.epoch, machine.highest) + 1
-        saved = Saved(((epoch, 0),), max(history.offset, 1), member.voters, ())
+        saved = Saved(((machine.draw_epoch(), 0),), max(history.offset, 1), member.voters, ())
         group.following.end()
         member.unfollow()
         member.begin_anew(saved)
