@@ -95,6 +95,7 @@ class Machine:
         now: float,
         actions: list[Any],
         priority: int = PRIORITY,
+        holds_data: bool = False,
     ) -> None:
         self.state = state
         self.seat = state.seat
@@ -111,7 +112,7 @@ class Machine:
         self.given_up: GivenUp | None = None
         self.nominated_until: float | None = None
         self.forced = False
-        """Whether an operator has made it leader without votes (GROUP FORCE)."""
+        """Whether an operator has made it leader without votes (GROUP FORCE), and no majority follows it yet."""
         self.may_stand_by_itself: Callable[[float], bool] = lambda now: True
         """Whether, at this time, a voter that nobody has nominated may stand when it hears no leader. A coordinator
         (coordinator/) puts its own question here; a leader that stands anew is not asked."""
@@ -119,7 +120,8 @@ class Machine:
         self._random = random
         self._start = start
         self._actions = actions
-        self._forming = self.forming_class(state, configured, timing, now)
+        self.forming = self.forming_class(state, configured, timing, now, holds_data)
+        """What it knows of the others while it is in no group."""
         self._question: PreVoteRound | None = None
         self._questions = 0
         self._tally = Tally(self.seat)
@@ -161,11 +163,11 @@ class Machine:
 
     def tick(self, now: float) -> None:
         """Time has passed; to be called about once a heartbeat."""
-        if self.memory is Memory.NONE and (founder := self._forming.alone()) is not None:
+        if self.memory is Memory.NONE and (founder := self.forming.alone()) is not None:
             self._belong(founder)
         elif self.memory is Memory.NONE:
-            question = self._forming.question(now)
-            for seat in sorted(self._forming.others):
+            question = self.forming.question(now)
+            for seat in sorted(self.forming.others):
                 self._send(seat, question)
         elif self.role is Role.LEADER:
             self._tick_leader(now)
@@ -394,6 +396,11 @@ class Machine:
         if self.forced and self.role is Role.LEADER and epoch > self.epoch:
             self.force(now)
 
+    def lead_by_majority(self) -> None:
+        """An entry of the own epoch is committed: from here on this leader is like one that was elected, and who has
+        promised more may have done so for another leader, which has committed since."""
+        self.forced = False
+
     def step_prove(self, sender: str, message: Prove, now: float) -> None:
         """Somebody was told to follow this voter: it says so, if it leads."""
         if self.role is Role.LEADER:
@@ -451,10 +458,18 @@ class Machine:
         self._promise_epoch(max(self.epoch, self.highest) + 1, self.seat)
         self.win(now)
 
-    def bootstrap(self, now: float) -> None:
-        """GROUP BOOTSTRAP: what this node holds now is the data of the group, whatever was acknowledged before."""
+    def check_bootstrap(self, now: float) -> None:
+        """Whether an operator may let the group go on with what this node holds. Raises Refusal."""
         if self.memory is Memory.WHOLE:
             raise Refusal("this node has its memory; GROUP FORCE makes it lead")
+        if self.memory is Memory.NONE and (why := self.forming.why_not_begin()):
+            raise Refusal(why)
+        if self.leader is not None and now - self._heard < self.timing.down_after:
+            raise Refusal(f"{self.leader} leads, and makes this node whole")
+
+    def bootstrap(self, now: float) -> None:
+        """GROUP BOOTSTRAP: what this node holds now is the data of the group, whatever was acknowledged before."""
+        self.check_bootstrap(now)
         self._actions.append(Log("GROUP BOOTSTRAP: the data set of this node becomes that of the group"))
         if self.state.epoch is None:
             self.persist(replace(self.state, epoch=0))
@@ -466,7 +481,7 @@ class Machine:
     def step_who(self, sender: str, message: Who, now: float) -> None:
         """Somebody that is in no group asks."""
         if self.memory is Memory.NONE:
-            self._send(sender, self._forming.asked_by(sender, message))
+            self._send(sender, self.forming.asked_by(sender, message))
         else:
             told, voters = self.state, self._stream.settled_voters(now)
             self._send(sender, Iam(message.birth, message.round, told.birth, told.epoch, told.founders, (), voters))
@@ -475,7 +490,7 @@ class Machine:
         """An answer to such a question: it may make this voter a founder, or tell what it may have promised."""
         if self.memory is not Memory.NONE:
             return
-        found = self._forming.answered(sender, message)
+        found = self.forming.answered(sender, message)
         if found is not None:
             self._belong(found)
 

@@ -234,6 +234,7 @@ class Leading:
         offset = self.offset_to_commit(acks)
         if offset > self._log.commit and self.may_commit(offset):
             self._log.learn_commit(offset)
+            self._member.machine.lead_by_majority()
         if self.may_answer(now):  # else they wait: the acknowledgement that renews the lease may be next
             for held in self.held.take_reached(lambda level: acks.reached(level, self._log.commit)):
                 self._member.actions.append(Reply(held.client, held.token))

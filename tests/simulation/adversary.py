@@ -37,6 +37,7 @@ class Adversary:
             "lease": lambda host: self.lease_edge(),
             "engine": lambda host: self.world.engine.strike(),
             "lostiso": lambda host: self.lose_isolated(),
+            "forget": lambda host: self.world.forgotten.strike(host),
         }
 
     @property

@@ -38,6 +38,12 @@ class Disk:
     """The state before the last write, which a disk that does not sync may come back with."""
     entries: list[Entry] = field(default_factory=list)
     clean: tuple[Saved, Any] | None = None
+    foreign: bool = False
+    """Whether the data belong to no history that the state file speaks of: that was lost (forgotten.py)."""
+
+    def discard(self, voters: tuple[str, ...]) -> None:
+        """What was found is no part of the history that begins."""
+        self.base, self.entries, self.foreign = Picture((), 0, voters, EMPTY), [], False
 
 
 class Host:
@@ -135,8 +141,9 @@ class Host:
         state = parse_state(format_state(self.disk.state))
         saved = self._read_saved()
         settings = Settings(world.base, world.member_timing, keep=world.config.keep, ack_timeout=world.ack_timeout)
+        found = self.disk.foreign and state.epoch is None
         self.member = world.member_class(
-            state, settings, saved, self, world.random_for(self.index), self.start_id, self.clock()
+            state, settings, saved, self, world.random_for(self.index), self.start_id, self.clock(), found
         )
         self.candidate = Candidate(self, world.engine) if world.config.engine else None
         if not self.whole:
@@ -147,6 +154,8 @@ class Host:
     def _read_saved(self) -> Saved | None:
         disk, table = self.disk, table_of
         assert disk is not None
+        if disk.foreign:
+            return None
         if self.world.config.aof:
             found = Saved(
                 table(disk.base.table, disk.base.end, disk.entries),
@@ -234,6 +243,8 @@ class Host:
     def _keep(self, action: repl.Keep) -> None:
         if self.world.config.aof:
             assert self.disk is not None
+            if self.disk.foreign:
+                self.disk.discard(self.world.base)
             self.disk.entries += action.entries
 
     def _cut(self, action: repl.Cut) -> None:
@@ -259,7 +270,7 @@ class Host:
         if self.world.config.aof:
             assert self.disk is not None
             self.disk.base = Picture(image.table, image.end, image.voters, image.data)
-            self.disk.entries = []
+            self.disk.entries, self.disk.foreign = [], False
 
     # Pictures of the keyspace.
 
