@@ -36,7 +36,7 @@ from pycache_server.election.messages import (
 )
 from pycache_server.election.position import NOWHERE, Position
 from pycache_server.election.promise import Promise
-from pycache_server.election.rounds import PreVoteRound, Tally
+from pycache_server.election.rounds import PreVoteRound, Tally, majority
 from pycache_server.election.state import Durable
 from pycache_server.election.stream import Stream
 from pycache_server.election.timing import Timing
@@ -112,7 +112,8 @@ class Machine:
         self.given_up: GivenUp | None = None
         self.nominated_until: float | None = None
         self.forced = False
-        """Whether an operator has made it leader without votes (GROUP FORCE), and no majority follows it yet."""
+        """Whether an operator has made it leader without votes (GROUP FORCE), and nobody can be elected without it."""
+        self._supplied: set[str] = set()
         self.may_stand_by_itself: Callable[[float], bool] = lambda now: True
         """Whether, at this time, a voter that nobody has nominated may stand when it hears no leader. A coordinator
         (coordinator/) puts its own question here; a leader that stands anew is not asked."""
@@ -388,18 +389,21 @@ class Machine:
 
     def step_higher(self, sender: str, message: Higher, now: float) -> None:
         """Somebody cannot follow, because it has promised more."""
-        self.hear_of(message.epoch, now)
+        self.hear_of(sender, message.epoch, now)
 
-    def hear_of(self, epoch: int, now: float) -> None:
-        """Somebody has promised this epoch."""
+    def hear_of(self, seat: str, epoch: int, now: float) -> None:
+        """Somebody has promised this epoch. One that has got no data of this leader's has done so before."""
         self.highest = max(self.highest, epoch)
-        if self.forced and self.role is Role.LEADER and epoch > self.epoch:
-            self.force(now)
+        if self.forced and seat not in self._supplied and self.role is Role.LEADER and epoch > self.epoch:
+            self._lead_by_force(now)
 
-    def lead_by_majority(self) -> None:
-        """An entry of the own epoch is committed: from here on this leader is like one that was elected, and who has
-        promised more may have done so for another leader, which has committed since."""
-        self.forced = False
+    def supply(self, seat: str) -> None:
+        """A leader sends its data to a follower, which may be whole from then on, and vote. When so many are that they
+        could elect another, a leader by force is like any other: a higher promise may be to one that was elected."""
+        if self.forced:
+            self._supplied.add(seat)
+            voters = self._stream.voters
+            self.forced = len(self._supplied.intersection(voters)) < majority(len(voters))
 
     def step_prove(self, sender: str, message: Prove, now: float) -> None:
         """Somebody was told to follow this voter: it says so, if it leads."""
@@ -452,6 +456,10 @@ class Machine:
         """GROUP FORCE: lead without votes. The operator answers for it: acknowledged writes may be lost."""
         if self.memory is not Memory.WHOLE:
             raise Refusal("this node has no whole data set; GROUP BOOTSTRAP begins with one")
+        self._supplied.clear()
+        self._lead_by_force(now)
+
+    def _lead_by_force(self, now: float) -> None:
         self._actions.append(Log("GROUP FORCE: leading without votes; acknowledged writes may be lost"))
         self._leave(now)
         self.forced = True

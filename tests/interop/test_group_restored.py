@@ -85,7 +85,7 @@ def wait_for_operator(group: Group, *holders: Voter) -> None:
         assert str(voter.call("PING")).startswith("RECOVERING")
         assert str(voter.call("GET", "old:1")).startswith("MASTERDOWN")
         assert str(voter.call("SET", "old:1", "x")).startswith("READONLY")
-        assert "has found data" in voter.log()
+        wait_for(lambda voter=voter: "has found data" in voter.log(), "a line for the operator")
 
 
 def bootstrap(group: Group, voter: Voter, digest: str) -> None:
@@ -182,6 +182,7 @@ def test_the_word_comes_when_all_voters_have_said_that_there_is_no_group(tmp_pat
         holder.start()
         others[0].start()
         missing = f"{others[1].seat} has not said yet whether there is a group: start all voters"
+        wait_for(holder.info, "it answers")
         wait_for(lambda: missing in str(holder.call("GROUP", "BOOTSTRAP")), "a refusal")
         others[1].start()
         wait_for_operator(group, holder)

@@ -302,8 +302,8 @@ FAULTS: dict[str, Planted] = {
         "who has found data repeats no birth ids", machine=_forming(asked_by=_repeat_anyway), configs=FORGET
     ),
     "forcestays": Planted(
-        "a leader by force is like any other when a majority follows",
-        machine=_of(Machine, lead_by_majority=NO),
+        "a leader by force is like any other when others can be elected",
+        machine=_of(Machine, supply=NO),
         configs=FORGET,
     ),
     "remadd": Planted("one seat at a time", leading=_changes(replace=_replace_at_once), configs=REPLACED),

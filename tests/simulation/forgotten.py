@@ -75,9 +75,15 @@ class Forgotten:
         if not whole:
             self._begin(chosen)
         elif len(whole) <= world.config.voters // 2 and chosen.whole:
-            world.say("GROUP FORCE", chosen.seat)
-            chosen.member.machine.force(chosen.clock())
-            chosen.settle()
+            self._force(chosen)
+
+    def _force(self, host: Host) -> None:
+        """Its epoch, vote and mark come in one step, of which a crash may have left nothing the last time."""
+        machine = host.member.machine
+        self._world.say("GROUP FORCE", host.seat)
+        self._world.checks.forget_epochs(max(machine.epoch, machine.highest) + 1)
+        machine.force(host.clock())
+        host.settle()
 
     def _begin(self, host: Host) -> None:
         """What the server does (server/group/orders.py)."""
