@@ -515,8 +515,9 @@ class Group:
         if leading is None:
             return []
         found = []
-        for seat, follower in leading.followers.items():
+        for seat in filter(self.member.voters.__contains__, leading.followers):
             host, port = address_of(seat)
+            follower = leading.followers[seat]
             each = Replica(host, follower.link.number)
             each.port, each.state, each.acknowledged = port, State.ONLINE, follower.acknowledged
             each.heard_at = follower.heard / 1000
