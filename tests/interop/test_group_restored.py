@@ -200,3 +200,24 @@ def test_a_voter_of_a_living_group_that_has_lost_its_state_file_comes_back_by_it
         group.wait_same()
         assert group.leader().call("SET", "new", "1") == "OK"
         assert held_by(aside(follower), "old:1") == "1"
+
+
+def test_two_of_three_that_have_lost_their_memory_get_it_back_from_the_third_by_force(tmp_path: Path) -> None:
+    with Group(tmp_path, 3, start=False) as group:
+        start(group)
+        fill(group.leader(), "old")
+        group.wait_same()
+        digest = group.leader().call("DEBUG", "DIGEST")
+        survivor = group.followers()[0]
+        dead = group.others(survivor)
+        for voter in dead:
+            voter.end()
+        for voter in dead:
+            voter.start()
+        wait_for(lambda: [voter.info().get("sync_state") for voter in dead] == ["recovering"] * 2, "recovering")
+        refusal = "ERR this node has its memory; GROUP FORCE makes it lead"
+        assert str(survivor.call("GROUP", "BOOTSTRAP")) == refusal
+        assert survivor.call("GROUP", "FORCE") == "OK"
+        group.wait_same()
+        assert [voter.call("DEBUG", "DIGEST") for voter in group.voters] == [digest] * 3
+        assert survivor.call("SET", "new", "1") == "OK"
