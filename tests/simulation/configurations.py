@@ -102,7 +102,9 @@ CONFIGURATIONS: dict[str, Configuration] = {
     **_both("new", spare=1, replaced=True, faults={"crash": 1, "part": 1, "handover": 1}, every=(800.0, 2000.0)),
     "eight5": _scheme(5, "eight", every=(6000.0, 7000.0), length=16000.0),
     "two4": _scheme(4, "two", every=(5000.0, 6000.0)),
-    **{f"forget{voters}": _scheme(voters, "forget", hot=True, every=(2500.0, 3500.0)) for voters in (3, 5)},
+    **{f"bounce{voters}": _scheme(voters, "bounce", hot=True, every=(2500.0, 3500.0)) for voters in (3, 5)},
+    "freeze3": _scheme(3, "freeze", hot=True, net=False, length=8000.0, every=(3200.0, 3800.0)),
+    "late3": _scheme(3, "late", hot=True, net=False, length=8000.0, every=(3200.0, 3800.0)),
     "drift3": _scheme(3, "drift", hot=True, skewed=True, length=6000.0, every=(1500.0, 2600.0)),
     **_both("hand", aof=True, hot=True, trap=0.5, every=(1500.0, 2500.0), faults={"handover": 1, "give": 2}),
     **_both("lead", length=3000.0, calm=9999.0, net=False, endings=GONE),
@@ -110,20 +112,7 @@ CONFIGURATIONS: dict[str, Configuration] = {
 }
 
 LONG = {
-    *(
-        "steady3",
-        "new3",
-        "new5",
-        "flap3",
-        "two4",
-        "eight5",
-        "forget3",
-        "forget5",
-        "drift3",
-        "hand3",
-        "hand5",
-        "xfer3",
-        "xfer5",
-    ),
+    *("steady3", "new3", "new5", "flap3", "two4", "eight5", "bounce3", "bounce5"),
+    *("freeze3", "late3", "drift3", "hand3", "hand5", "xfer3", "xfer5"),
 }
 """Those whose runs take longer than others': they are there for one rule each."""

@@ -272,12 +272,12 @@ LOST = "disk3,disk5,diskaof3,diskaof5"
 BOOT = "boot3,boot5"
 FORGET = "forget3,forget5"
 LEASE = "lease3,lease5"
-CUT = "forget3,drift3"
+CUT = "bounce3,drift3"
 REPLACED = "repl3,repl5"
 MEMORY = "over3,over5,mem3,mem5,disk5"
 CHURN = "churn3,churn5,aof5"
 EIGHT = "eight5"
-FORGET = "forget3,forget5"
+BOUNCE = "bounce3,bounce5"
 HAND = "hand3,hand5"
 BACK = "back3,back5,flap3"
 
@@ -365,11 +365,11 @@ FAULTS: dict[str, Planted] = {
     "leaserecv": Planted(
         "the lease runs from the sending",
         leading=_of(Leading, lease_class=_of(Lease, starts=lambda x, sent, now: now)),
-        configs=LEASE,
+        configs="late3",
     ),
-    "cachedclock": _FrozenClock("the clock is read after the request", configs=LEASE),
+    "cachedclock": _FrozenClock("the clock is read after the request", configs="freeze3"),
     "drift": _IgnoresDrift("the promise is longer by the drift", configs="drift3"),
-    "bootwait": Planted("who has just started keeps still", machine=_promise(just_started=NO), configs=FORGET),
+    "bootwait": Planted("who has just started keeps still", machine=_promise(just_started=NO), configs=BOUNCE),
     "ownvote": Planted("a promise forbids to stand", machine=_of(Machine, is_bound_itself=NO), configs=CUT),
     "samevote": Planted(
         "a promise does not bind against its leader", machine=_promise(is_same_leader=NO), configs="disk5,mem5,over5"

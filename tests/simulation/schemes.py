@@ -29,7 +29,9 @@ class Schemes:
         self.strikes: dict[str, Callable[[], None]] = {
             "eight": self.figure_eight,
             "two": self.two_changes,
-            "forget": self.forget,
+            "bounce": self.bounce_all,
+            "freeze": self.freeze,
+            "late": self.late,
             "drift": self.drift,
             "give": self.give,
             "force": self.force,
@@ -168,7 +170,7 @@ class Schemes:
 
     # The lease.
 
-    def forget(self) -> None:
+    def bounce_all(self) -> None:
         """The leader is cut off, and all others start anew, at once eager: none remembers its promise."""
         leader = self.world.leader()
         others = [host for host in self.world.hosts if host is not leader]
@@ -176,9 +178,9 @@ class Schemes:
             return
         self.world.say("all forget", leader.seat)
         self.world.clients.writers_rest = True
-        self._after(40, self._forget_now, leader, others)
+        self._after(40, self._bounce_now, leader, others)
 
-    def _forget_now(self, leader: Host, others: list[Host]) -> None:
+    def _bounce_now(self, leader: Host, others: list[Host]) -> None:
         self._block((leader,), others)
         self._at_win = self._write_again
         self._after(1100, self._write_again, leader)
@@ -193,6 +195,41 @@ class Schemes:
     def _nominate(self, host: Host) -> None:
         if host.up and host.member.machine.memory is Memory.WHOLE:
             self.world.adversary.nominate(host, 2000)
+
+    def freeze(self) -> None:
+        """The leader is stopped with nothing on its way, and another leads before it wakes."""
+        leader = self.world.leader()
+        if leader is None or leader.is_paused() or self.world.network.blocked:
+            return
+        self.world.clients.writers_rest = True
+        self._at_win = self._write_again
+        self._after(40, leader.pause, self.random.uniform(1250, 2000))
+        self._after(900, self._nominate, self.random.choice([host for host in self.world.hosts if host is not leader]))
+        self._after(2000, self._write_again, leader)
+
+    def late(self) -> None:
+        """What the leader says does not arrive any more, and the last acknowledgements of what did come late."""
+        leader = self.world.leader()
+        others = [host for host in self.world.hosts if host is not leader]
+        if leader is None or self.world.network.blocked or leader.member.leading is None:
+            return
+        for connection in leader.connections.values():
+            connection.waits_when_cut = True
+        self.world.clients.writers_rest = True
+        self._after(60, self._block_one_way, others, (leader,))
+        self._after(180, self._block_one_way, (leader,), others)
+        self._after(880, self._unblock, others, (leader,))
+        self._after(1010, self._block_one_way, others, (leader,))
+        self._at_win = self._write_again
+        self._after(1000, self._nominate, self.random.choice(others))
+        self._after(1700, self._write_again, leader)
+        self._after(1900, self._heal)
+
+    def _block_one_way(self, sources: Iterable[Host], targets: Iterable[Host]) -> None:
+        self.world.network.blocked |= {(source.index, target.index) for source in sources for target in targets}
+
+    def _unblock(self, sources: Iterable[Host], targets: Iterable[Host]) -> None:
+        self.world.network.blocked -= {(source.index, target.index) for source in sources for target in targets}
 
     def drift(self) -> None:
         """The leader's clock is slow, those of the others are fast. It is cut off right behind a heartbeat, to which
