@@ -172,11 +172,11 @@ class Adaptive(Engine):
         return self._doomed[-1]
 
     def take_victim(self) -> SizedEntry | None:
-        entry: Any = self.victim()
-        if entry is not None:
-            self._doomed.pop()  # and it is not in the pool
-            self._history.remember(entry.key, entry.mark << NUMBER_BITS | entry.cells // BINS)
-            self._displace(entry)
+        if self.victim() is None:
+            return None
+        entry: Any = self._doomed.pop()  # and it is not in the pool
+        self._history.remember(entry.key, entry.mark << NUMBER_BITS | entry.cells // BINS)
+        self._displace(entry)
         return entry  # type: ignore[no-any-return]
 
     def _sample(self) -> None:

@@ -218,7 +218,7 @@ class Lfu(Engine):
         if mark >= self._since:
             return
         if hits > MANY:
-            entry.hits = self._faded(entry) + 1
+            entry.hits = self._faded(entry) + 1  # which is rounded down, by more than this hit that is in already
         entry.mark = self._steps[mark]
         trial = self._trial
         if entry.ring is trial:  # back to the start
