@@ -358,6 +358,28 @@ def test_an_operator_can_force_a_voter_to_lead_but_it_commits_by_majority_still(
     assert not survivor.holds_lease(trio.now)
 
 
+def test_a_leader_by_force_stands_above_old_promises_but_not_above_those_to_who_may_have_been_elected() -> None:
+    trio = Trio()
+    trio.elect()
+    survivor = trio.follower()
+    one, other = sorted(set(SEATS) - {survivor.seat})
+    trio.cut = {one, other}
+    machine = survivor.machine
+    machine.force(trio.now)
+    machine.hear_of(one, machine.epoch + 5, trio.now)
+    first = machine.epoch
+    assert first == machine.highest + 1
+    machine.supply(one)
+    machine.hear_of(one, first + 5, trio.now)
+    assert machine.epoch == first
+    machine.hear_of(other, first + 7, trio.now)
+    assert machine.epoch == first + 8
+    machine.supply(other)
+    assert not machine.forced
+    machine.hear_of("d", first + 20, trio.now)
+    assert machine.epoch == first + 8 and machine.role is Role.LEADER
+
+
 def test_a_whole_group_without_memory_waits_for_an_operator() -> None:
     trio = Trio()
     trio.elect()
