@@ -36,7 +36,7 @@ from pycache_server.election.messages import (
 )
 from pycache_server.election.position import NOWHERE, Position
 from pycache_server.election.promise import Promise
-from pycache_server.election.rounds import PreVoteRound, Tally, majority
+from pycache_server.election.rounds import Courtesy, PreVoteRound, Tally, majority
 from pycache_server.election.state import Durable
 from pycache_server.election.stream import Stream
 from pycache_server.election.timing import Timing
@@ -44,6 +44,9 @@ from pycache_server.election.timing import Timing
 if TYPE_CHECKING:
     from random import Random
 
+FORCED_LEAP: Final = 1 << 32
+"""By so much at most an epoch rises that is led without votes: that two such leaps are the same is next to impossible,
+and 2^31 of them fit into the eight bytes of an epoch."""
 PRIORITY: Final = 100
 """The usual priority (replica-priority): a smaller one stands sooner, 0 never."""
 
@@ -127,8 +130,9 @@ class Machine:
         self._questions = 0
         self._tally = Tally(self.seat)
         self._heard = now
-        self._patience = self.draw_patience(timing.down_after)
+        self._patience = self.draw_patience(timing.promise)
         self._retry_at = 0.0
+        self._courtesy = Courtesy(timing.courtesy)
         self._steps: dict[type, Any] = {
             Who: self.step_who,
             Iam: self.step_iam,
@@ -204,7 +208,7 @@ class Machine:
 
     def wants_to_stand(self, now: float) -> bool:
         """Whether it is time for an election: no leader is heard, or this voter was nominated."""
-        if not self.may_stand() or now <= self._retry_at:
+        if not self.may_stand() or now <= self._retry_at or self._courtesy.is_owed(self.seat, now):
             return False
         return self.is_nominated(now) or (now - self._heard > self._patience and self.may_stand_by_itself(now))
 
@@ -230,12 +234,16 @@ class Machine:
         """Begin a round of pre-votes."""
         self._questions += 1
         self._question = PreVoteRound(self.seat, self._questions, max(self.epoch, self.highest))
+        self._courtesy.give(self.seat, self._stream.position, now, False)
         self._broadcast(PreVote(self._start, self._questions, self._stream.position))
         self._maybe_stand(now)
 
     def step_pre_vote(self, sender: str, message: PreVote, now: float) -> None:
         """Somebody asks whether it would get this vote."""
         granted = self.would_vote(sender, message.position, now)
+        if granted := granted and not self._courtesy.forbids(sender, message.position, now):
+            self._courtesy.give(sender, message.position, now, True)
+            self._question = None
         self._send(sender, PreVoteReply(message.start, message.round, granted, self.epoch, self.told_position()))
 
     def would_vote(self, candidate: str, position: Position, now: float) -> bool:
@@ -282,6 +290,7 @@ class Machine:
         self.role, self.leader, self.given_up, self._question = Role.CANDIDATE, None, None, None
         self._tally = Tally(self.seat)
         self._promise_epoch(epoch, self.seat)
+        self._courtesy.give(self.seat, self._stream.position, now, True)
         self._broadcast(Vote(self._start, epoch, self.claimed_position(), transfer))
         self._maybe_win(now)
 
@@ -302,6 +311,7 @@ class Machine:
         self._heard = max(self._heard, now)
         self._patience = self.draw_patience(self.timing.down_after * 0.4)
         self._promise_epoch(message.epoch, sender)
+        self._courtesy.give(sender, message.position, now, True)
         self._send(sender, VoteReply(message.start, message.epoch, True, message.epoch))
 
     def grants(self, candidate: str, message: Vote, now: float) -> bool:
@@ -419,6 +429,11 @@ class Machine:
         self._patience = self.draw_patience(self.timing.down_after)
         self.promise.renew(leader, epoch, now)
 
+    def lose_stream(self, now: float) -> None:
+        """The other end of the stream was closed: its leader has died, most likely, and is waited for only as long as
+        the promise to it lasts. A leader that lives says Hello until then."""
+        self._patience = min(self._patience, self.draw_patience(self.timing.promise))
+
     def take_over(self, epoch: int, now: float) -> None:
         """The leader of an epoch has given it up for this voter, whose history is as long as its own."""
         if epoch == self.epoch:
@@ -463,8 +478,15 @@ class Machine:
         self._actions.append(Log("GROUP FORCE: leading without votes; acknowledged writes may be lost"))
         self._leave(now)
         self.forced = True
-        self._promise_epoch(max(self.epoch, self.highest) + 1, self.seat)
+        self._promise_epoch(self.draw_epoch(), self.seat)
         self.win(now)
+
+    def draw_epoch(self, known: int = 0) -> int:
+        """An epoch for a leader that nobody has elected. Others may elect one out of its sight at the same time, or be
+        forced as well; two of one epoch would write different things in the same place. So it leaps, at random,
+        from the highest that is known."""
+        least = max(self.epoch, self.highest, self._stream.position.epoch, known)
+        return least + 1 + self._random.randrange(FORCED_LEAP)
 
     def check_bootstrap(self, now: float) -> None:
         """Whether an operator may let the group go on with what this node holds. Raises Refusal."""
@@ -535,6 +557,7 @@ class Machine:
 
     def _promise_epoch(self, epoch: int, vote: str | None) -> None:
         self.persist(replace(self.state, epoch=epoch, vote=vote))
+        self._courtesy.begin_anew()
 
     def _leave(self, now: float) -> None:
         self._leave_office(now)

@@ -19,13 +19,16 @@ class Timing:
     lease: float = 1000.0
     """For how long the acknowledgements of a heartbeat let the leader answer, from when it was sent."""
     down_after: float = 1500.0
-    """For how long a leader is not heard before its voters call an election."""
-    spread: float = 600.0
-    """Elections start up to so much later, at random, so that two voters seldom stand at once."""
+    """For how long a leader is not heard before its voters call an election. One whose connection was closed is waited
+    for only as long as the promise to it lasts, and so is any by a voter that has just started."""
+    spread: float = 300.0
+    """Elections start up to so much later, at random, so that two voters seldom ask at once."""
     drift: float = 0.02
     """By what part of the time a clock may be wrong, in either direction."""
     retry: tuple[float, float] = (200.0, 700.0)
     """Between two attempts to be elected, at random."""
+    courtesy: float = 100.0
+    """For how long a voter that has told one candidate yes tells others no, and does not ask itself."""
     eager_retry: tuple[float, float] = (50.0, 200.0)
     """The same for a voter that was nominated."""
     silent_link: float = 800.0

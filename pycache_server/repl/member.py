@@ -97,6 +97,7 @@ class Member:
     machine_class = Machine
     log_class = GroupLog
     leading_class = Leading
+    failback_class = Failback
 
     def __init__(
         self,
@@ -120,7 +121,7 @@ class Member:
         self.machine = self.machine_class(
             state, settings.voters, self, self.timing, random, start, now, self.actions, settings.priority, holds_data
         )
-        self.failback = Failback(settings.preferred, settings.failback_delay, settings.failback_interval)
+        self.failback = self.failback_class(settings.preferred, settings.failback_delay, settings.failback_interval)
         self.leading: Leading | None = None
         self.link: Link | None = None
         """The link to a leader."""
@@ -166,7 +167,7 @@ class Member:
         if self.link and now - max(self.machine.silent_since, self._linked_at) > self.timing.silent_link:
             self.unfollow()
         self.machine.tick(now)
-        self.failback.note_leader(self.machine.leader)
+        self.failback.note_leader(self.machine.leader, now)
         if self.leading:
             self.leading.tick(now)
         self.log.trim(self.settings.keep)
@@ -196,6 +197,7 @@ class Member:
         """A link was closed by the other end, or broke."""
         if link == self.link:
             self.link = None
+            self.machine.lose_stream(now)
         elif link == self.pulling:
             self.pulling = None
         elif self.leading:

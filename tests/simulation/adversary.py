@@ -30,13 +30,14 @@ class Adversary:
             "pause": self.pause,
             "part": lambda host: self.cut(host, one_way=False),
             "oneway": lambda host: self.cut(host, one_way=True),
-            "handover": self.any_handover,
+            "handover": lambda host: self.any_handover(),
             "sentinel": self.sentinel,
             "replace": lambda host: self.replace(self.world.leader()),
             "fresh": lambda host: self.lose_learner(),
             "lease": lambda host: self.lease_edge(),
             "engine": lambda host: self.world.engine.strike(),
             "lostiso": lambda host: self.lose_isolated(),
+            **{name: lambda host, scheme=scheme: scheme() for name, scheme in world.schemes.strikes.items()},
             "forget": lambda host: self.world.forgotten.strike(host),
         }
 
@@ -150,7 +151,7 @@ class Adversary:
 
     # Operators and sentinels.
 
-    def any_handover(self, host: Host) -> None:
+    def any_handover(self) -> None:
         leader = self.world.leader()
         if leader and not leader.hands_over:
             others = [seat for seat in leader.member.voters if seat != leader.seat]
@@ -163,10 +164,11 @@ class Adversary:
             return
         self.world.say("handover", leader.seat, target)
         self.world.clients.begin_handover(leader)
-        self._try(leading.hand_over, target, leader.clock())
+        self.attempt(leading.hand_over, target, leader.clock())
         leader.settle()
 
-    def _try(self, call: Any, *arguments: Any) -> bool:
+    def attempt(self, call: Any, *arguments: Any) -> bool:
+        """Ask for something that may be refused; whether it was not."""
         try:
             call(*arguments)
         except Refusal as refusal:
@@ -192,7 +194,7 @@ class Adversary:
 
     def nominate(self, host: Host, duration: float) -> None:
         machine = host.member.machine
-        if self._try(machine.nominate, host.clock()):
+        if self.attempt(machine.nominate, host.clock()):
             self.world.say("nominated", host.seat)
             if machine.nominated_until is not None:
                 machine.nominated_until = host.clock() + duration
@@ -205,10 +207,10 @@ class Adversary:
         voters, now = leader.member.voters, leader.clock()
         new = [host.seat for host in self.hosts if host.seat not in voters]
         if len(voters) < self.world.config.voters:
-            self._try(leading.changes.add, draw.choice(new), leading.epoch, now)
+            self.attempt(leading.changes.add, draw.choice(new), leading.epoch, now)
         else:
             out = draw.choice([seat for seat in voters if seat != leader.seat])
-            self._try(leading.changes.replace, out, draw.choice(new), leading.epoch, now)
+            self.attempt(leading.changes.replace, out, draw.choice(new), leading.epoch, now)
         leader.settle()
 
     # The edges of the lease.

@@ -54,6 +54,9 @@ class Checks:
         """The epoch that nothing may end, once a steady run has found its leader."""
         self.acknowledged = self.reads = self.refused_reads = 0
         self.refused: set[bytes] = set()
+        self.forgives = False
+        """Whether an operator has forced somebody to lead: what was acknowledged may be lost since then, but histories
+        must not mix, and no epoch has two leaders."""
         self._steps = 0
 
     def bad(self, kind: str, *details: Any) -> None:
@@ -98,7 +101,7 @@ class Checks:
 
     def is_committed(self, log: GroupLog, offset: int) -> bool:
         """Whether a history up to an offset is one that was committed."""
-        return Position(log.epochs.at(offset), offset) in self.committed
+        return self.forgives or Position(log.epochs.at(offset), offset) in self.committed
 
     def table_on_disk(self, host: Host, saved: Any, state: Any) -> None:
         """The table in the state file must be that of the file of entries, as far as that goes."""
@@ -115,7 +118,7 @@ class Checks:
         if member.machine.memory is Memory.WHOLE:
             host.ever_whole = True
         self._steps += 1
-        if self._steps % 16 == 0:
+        if self._steps % 64 == 0:
             member._check()
 
     def commits(self, host: Host) -> None:
@@ -123,7 +126,7 @@ class Checks:
         log, leading = host.member.log, host.member.leading
         epoch = leading.epoch if leading else host.led
         host.led = leading.epoch if leading else None
-        if log.commit != host.seen_commit:
+        if log.commit != host.seen_commit and not self.forgives:
             host.seen_commit = log.commit
             self._agree(host, log, epoch)
 
@@ -208,12 +211,35 @@ class Checks:
         log = host.member.log
         if self.leaders.setdefault(epoch, host.seat) != host.seat:
             self.bad("two leaders in one epoch", epoch)
+        if self.forgives:
+            return
         needed = max((at for of, at in self.committed_by.items() if of < epoch), default=NOWHERE)
         lost_answer = not self.holds(log, self.answered)
         if not self.holds(log, needed):
             self.bad("an acknowledged write is lost" if lost_answer else "a committed entry is lost", host.seat, epoch)
         if self.quiet_epoch is not None and epoch > self.quiet_epoch:
             self.bad("a needless failover", epoch)
+
+    def gives_up(self, host: Host, target: Host) -> None:
+        """A leader tells another to take over: it must have acknowledged all."""
+        if target.epoch <= host.epoch and target.most_acked[1] < host.member.log.end:
+            self.bad("a handover to one who is behind", host.seat, target.seat, target.most_acked, host.member.log.end)
+
+    def adds_voters(self, host: Host, seats: set[str]) -> None:
+        """A leader lets others vote: they must have all but what is on its way, what it had half a second ago."""
+        least = host.beats[0] if host.beats else host.member.log.end
+        for seat in sorted(seats):
+            new = self.world.by_seat[seat]
+            if new.epoch <= host.epoch and new.most_acked[1] < least:
+                self.bad("a voter is added that is behind", seat, new.most_acked, least)
+
+    def agree_at_last(self, leader: Host, hosts: list[Host]) -> None:
+        """When all is well again, all that is executed is of one history: the leader's."""
+        for host in hosts:
+            log = host.member.log
+            self.keyspace(host)
+            if log.applied and not self.holds(leader.member.log, Position(log.epochs.at(log.applied), log.applied)):
+                self.bad("voters differ in the end", leader.seat, host.seat, log.applied)
 
     # Answers.
 
@@ -222,7 +248,7 @@ class Checks:
         if not self.is_committed(log, offset):
             self.bad("a write is acknowledged that is not committed", host.seat)
         epoch = host.epoch
-        if epoch < self.last_epoch:
+        if epoch < self.last_epoch and not self.forgives:
             self.bad("two leaders acknowledge in overlapping time", epoch, self.last_epoch)
         self.last_epoch = epoch
         self.acknowledged += 1
@@ -232,7 +258,7 @@ class Checks:
         log = host.member.log
         if not self.is_committed(log, offset):
             self.bad("a read shows what is not committed", host.seat)
-        if offset < floor:
+        if offset < floor and not self.forgives:
             self.bad("a stale read", host.seat, offset, floor)
         self.reads += 1
         self._answered(log, offset)
@@ -244,6 +270,6 @@ class Checks:
     def follower_reads(self, host: Host) -> None:
         log = host.member.log
         self.keyspace(host)
-        if log.applied > self.committed_end.offset or not self.is_committed(log, log.applied):
+        if not self.is_committed(log, log.applied):
             self.bad("a follower shows what is not committed", host.seat)
         self.reads += 1

@@ -51,10 +51,14 @@ class Clients:
         self.random = world.random
         self.hot = world.config.hot
         self.all = [Client(index) for index in range(6)]
-        self.last_answer = 0.0
+        self.first_answer: float | None = None
+        """When a leader of a later epoch than ``awaited`` has first acknowledged a write."""
+        self.awaited = 0
         self.gap_from: tuple[float, str] | None = None
         """Since when a handover keeps clients waiting, and whose epoch it ends."""
         self.gaps: list[float] = []
+        self.writers_rest = False
+        """Whether nobody writes for a while, where requests come fast."""
         self.handed_over = 0
         """The epoch that the newest handover ends."""
         for client in self.all:
@@ -88,7 +92,7 @@ class Clients:
             reads = client.index < 2
             client.target = (min if reads else max)(leaders, key=lambda host: host.epoch).index
             kind = "read" if reads else "write"
-            if not reads and self.world.network_cuts(client.target):
+            if not reads and (self.writers_rest or self.world.network_cuts(client.target)):
                 return None
         return kind
 
@@ -160,11 +164,12 @@ class Clients:
         self.succeed(client, token.number)
 
     def _note_write(self, host: Host, client: Client, token: Token) -> None:
-        if token.offset <= client.last:
+        if token.offset <= client.last and not self.world.checks.forgives:
             self.world.checks.bad("the counter of a client went back", client.index)
         client.last = token.offset
         now = self.world.time
-        self.last_answer = now
+        if self.first_answer is None and host.epoch > self.awaited:
+            self.first_answer = now
         if self.gap_from and host.seat == self.gap_from[1]:
             self._not_handed_over(host)
         elif self.gap_from:
@@ -181,6 +186,10 @@ class Clients:
             self.world.checks.bad("a handover failed", host.seat)
         if leading is None or leading.handover is None:
             self.gap_from = None
+
+    def await_epoch(self, ended: int) -> None:
+        """Note when a write is first acknowledged in a later epoch than the one that has ended."""
+        self.first_answer, self.awaited, self.gap_from = None, ended, None
 
     def begin_handover(self, host: Host) -> None:
         self.gap_from = (self.world.time, host.seat)

@@ -15,6 +15,7 @@ from pycache_server.election.timing import Timing
 from pycache_server.repl import entries
 from pycache_server.repl.actions import Reply
 from pycache_server.repl.changes import VoterChanges
+from pycache_server.repl.failback import Failback
 from pycache_server.repl.group_log import GroupLog
 from pycache_server.repl.leading import Leading
 from pycache_server.repl.member import Member, Saved
@@ -148,11 +149,13 @@ def _repeat_anyway(forming: Forming, sender: str, who: Who) -> Iam:
 
 def _replace_at_once(changes: VoterChanges, old: str, new: str, epoch: int, now: float) -> None:
     changes.check_allowed()
+    changes.check_new(new)
     changes._begin(entries.voters(epoch, tuple(sorted({*changes._without(old), new}))), (), now)
 
 
 def _replace_in_a_row(changes: VoterChanges, old: str, new: str, epoch: int, now: float) -> None:
     changes.check_allowed()
+    changes.check_new(new)
     changes._begin(entries.voters(epoch, changes._without(old)), (), now)
     changes._begin(entries.voters(epoch, tuple(sorted({*changes._log.voters, new}))), (), now)
 
@@ -226,20 +229,57 @@ class _AnswersStill(Planted):
         return kind == "read" and host.member.machine.given_up is not None and not host.leads
 
 
-def _resume(machine: Machine, given_up: Any, now: float) -> None:
-    if now - given_up.since > machine.timing.takeover:
-        machine.given_up = None
-        if machine.epoch == given_up.epoch:
-            machine.win(now)
+class _Resumes(Machine):
+    """As it was, with the lease that it had: a new one would have to be earned from a majority that holds more than
+    the target, then, and would not elect it."""
+
+    def give_up(self, target: str, now: float) -> None:
+        self._left: Any = self._stream.leading  # type: ignore[attr-defined]
+        super().give_up(target, now)
+
+    def tick_given_up(self, given_up: Any, now: float) -> None:
+        if now - given_up.since > self.timing.takeover:
+            self.given_up = None
+            if self.epoch == given_up.epoch:
+                self.role, self.leader, self._left.handover = Role.LEADER, self.seat, None
+                self._stream.leading = self._left  # type: ignore[attr-defined]
+
+
+# Failback.
+
+
+def _look_at_nothing(failback: Failback, leading: Leading, seat: str, now: float) -> None:
+    wanted = failback.preferred not in ("", seat) and failback.preferred in leading.followers
+    if wanted and failback.may_offer(now):
+        failback.offer(leading, now)
+
+
+def _make_way(failback: Failback, leading: Any, now: float) -> None:
+    """Nominates the preferred voter, so to say, and leads no more."""
+    failback._not_before = now + failback._interval
+    leading._member.machine.promise.release()
+    leading._member.machine._leave_office(now)
+
+
+# The operator.
+
+
+def _next_epoch(machine: Machine) -> int:
+    return max(machine.epoch, machine.highest) + 1
 
 
 LOST = "disk3,disk5,diskaof3,diskaof5"
 BOOT = "boot3,boot5"
 FORGET = "forget3,forget5"
 LEASE = "lease3,lease5"
+CUT = "bounce3,drift3"
 REPLACED = "repl3,repl5"
 MEMORY = "over3,over5,mem3,mem5,disk5"
 CHURN = "churn3,churn5,aof5"
+EIGHT = "eight5"
+BOUNCE = "bounce3,bounce5"
+HAND = "hand3,hand5"
+BACK = "back3,back5,flap3"
 
 FAULTS: dict[str, Planted] = {
     "nofsync": _ForgetsVote("a vote is on disk before it is told", configs=CHURN),
@@ -253,9 +293,9 @@ FAULTS: dict[str, Planted] = {
     "stepup": Planted(
         "a leader stands above a higher promise", machine=_of(Machine, stand_above=NO), configs="disk5,over5,mem5"
     ),
-    "oldcommit": Planted("only an own entry commits", leading=_of(Leading, may_commit=YES), configs=CHURN),
+    "oldcommit": Planted("only an own entry commits", leading=_of(Leading, may_commit=YES), configs=EIGHT),
     "nomarker": Planted(
-        "an epoch begins with its mark", leading=_of(Leading, open=_open_unmarked, may_commit=YES), configs=CHURN
+        "an epoch begins with its mark", leading=_of(Leading, open=_open_unmarked, may_commit=YES), configs=EIGHT
     ),
     "naivecut": Planted(
         "histories part by epoch", leading=_of(Leading, cut_for=lambda x, sync: min(sync.end, x._log.end))
@@ -307,7 +347,10 @@ FAULTS: dict[str, Planted] = {
         configs=FORGET,
     ),
     "remadd": Planted("one seat at a time", leading=_changes(replace=_replace_at_once), configs=REPLACED),
-    "cfgown": Planted("a change after an own commit", leading=_of(Leading, has_committed=YES), configs=REPLACED),
+    "cfgown": Planted("a change after an own commit", leading=_of(Leading, has_committed=YES), configs="two4"),
+    "newbehind": Planted(
+        "who is added is in step", leading=_of(Leading, keeps_up=YES), configs=REPLACED + ",new3,new5"
+    ),
     "cfgtwo": Planted(
         "one change at a time", leading=_changes(replace=_replace_in_a_row, pending=property(NO)), configs=REPLACED
     ),
@@ -317,17 +360,17 @@ FAULTS: dict[str, Planted] = {
     ),
     "readnow": Planted("reads wait for what they saw", leading=_of(Leading, read=_read_now)),
     "acklease": Planted("replies leave under the lease", leading=_of(Leading, may_answer=YES), configs=LEASE + ",mem5"),
-    "nolease": Planted("reads need the lease", leading=_of(Leading, holds_lease=YES), configs=LEASE + ",mem3"),
-    "nopromise": Planted("voters promise", machine=_of(Machine, is_bound=NO), configs=LEASE),
+    "nolease": Planted("reads need the lease", leading=_of(Leading, holds_lease=YES), configs=CUT),
+    "nopromise": Planted("voters promise", machine=_of(Machine, is_bound=NO), configs=CUT),
     "leaserecv": Planted(
         "the lease runs from the sending",
         leading=_of(Leading, lease_class=_of(Lease, starts=lambda x, sent, now: now)),
-        configs=LEASE,
+        configs="late3",
     ),
-    "cachedclock": _FrozenClock("the clock is read after the request", configs=LEASE),
-    "drift": _IgnoresDrift("the promise is longer by the drift", configs=LEASE),
-    "bootwait": Planted("who has just started keeps still", machine=_promise(just_started=NO), configs=LEASE),
-    "ownvote": Planted("a promise forbids to stand", machine=_of(Machine, is_bound_itself=NO), configs=LEASE),
+    "cachedclock": _FrozenClock("the clock is read after the request", configs="freeze3"),
+    "drift": _IgnoresDrift("the promise is longer by the drift", configs="drift3"),
+    "bootwait": Planted("who has just started keeps still", machine=_promise(just_started=NO), configs=BOUNCE),
+    "ownvote": Planted("a promise forbids to stand", machine=_of(Machine, is_bound_itself=NO), configs=CUT),
     "samevote": Planted(
         "a promise does not bind against its leader", machine=_promise(is_same_leader=NO), configs="disk5,mem5,over5"
     ),
@@ -342,16 +385,12 @@ FAULTS: dict[str, Planted] = {
     "pullrec": Planted(
         "catching up from whole voters", machine=_TellsAnyPosition, member=_PullsAnything, configs=MEMORY
     ),
-    "xferkeep": _AnswersStill("who has given up answers nothing", configs="xfer3,mem3,lease3"),
-    "xferresume": Planted(
-        "who has given up never acts in that epoch",
-        machine=_of(Machine, tick_given_up=_resume),
-        configs="xfer3,mem3,aof3,churn3,lease3,mem5,churn5",
-    ),
-    "xfernowait": Planted(
-        "the target holds all", leading=_of(Leading, holds_all=YES), configs="xfer3,aof3,mem3,churn5,lease5"
-    ),
-    "xferhang": Planted(
-        "if nobody takes over it stands anew", machine=_of(Machine, tick_given_up=NO), configs="xfer3,mem3,aof3,aof5"
-    ),
+    "xferkeep": _AnswersStill("who has given up answers nothing", configs=HAND),
+    "xferresume": Planted("who has given up never acts in that epoch", machine=_Resumes, configs=HAND),
+    "xfernowait": Planted("the target holds all", leading=_of(Leading, holds_all=YES), configs=HAND),
+    "backbehind": Planted("no failback to who is behind", failback=_of(Failback, look=_look_at_nothing), configs=BACK),
+    "backway": Planted("failback is a handover", failback=_of(Failback, offer=_make_way), configs=BACK),
+    "backrate": Planted("failbacks are rare", failback=_of(Failback, may_offer=YES), configs=BACK),
+    "forcenext": Planted("forced epochs leap", machine=_of(Machine, draw_epoch=_next_epoch), configs="force3,force5"),
+    "xferhang": Planted("if nobody takes over it stands anew", machine=_of(Machine, tick_given_up=NO), configs=HAND),
 }

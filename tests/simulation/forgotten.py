@@ -78,11 +78,8 @@ class Forgotten:
             self._force(chosen)
 
     def _force(self, host: Host) -> None:
-        """Its epoch, vote and mark come in one step, of which a crash may have left nothing the last time."""
-        machine = host.member.machine
         self._world.say("GROUP FORCE", host.seat)
-        self._world.checks.forget_epochs(max(machine.epoch, machine.highest) + 1)
-        machine.force(host.clock())
+        host.member.machine.force(host.clock())
         host.settle()
 
     def _begin(self, host: Host) -> None:
@@ -97,7 +94,7 @@ class Forgotten:
             world.say("refused:", refusal)
             return
         old, keyspace = held(host), world.checks.digest(disk.base.data, disk.entries)
-        epoch = max(machine.epoch, machine.highest, old.epoch) + 1
+        epoch = machine.draw_epoch(old.epoch)
         table = ((epoch, 0),)
         world.say("GROUP BOOTSTRAP", host.seat, old, "epoch", epoch)
         world.checks.begin_anew(epoch, old, keyspace)

@@ -6,6 +6,7 @@ disk holds the state file, and, as configured, an append-only file or what a cle
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from pycache_server.election.state import Durable, format_state, parse_state
 from pycache_server.repl import actions as repl
 from pycache_server.repl.entries import Entry
 from pycache_server.repl.links import Ack, Link, Stand
-from pycache_server.repl.member import Picture, Saved, Settings
+from pycache_server.repl.member import Picture, Saved
 from tests.simulation.engine import Candidate
 from tests.simulation.network import Connection
 
@@ -56,7 +57,7 @@ class Host:
         self.index = index
         self.seat = f"n{index}"
         drift = world.timing.drift
-        self.rate = 1 + world.random.uniform(-drift, drift)
+        self.rate = 1 + (world.random.uniform(-drift, drift) if not world.config.skewed else drift if index else -drift)
         self.up = False
         self.paused_until = 0.0
         self.woke = -99.0
@@ -70,6 +71,8 @@ class Host:
         self.seen_commit = 0
         self.led: int | None = None
         """The epoch that it led before the step that it is in."""
+        self.beats: deque[int] = deque(maxlen=5)
+        """Where its newest heartbeats as a leader end."""
         self.ever_whole = False
         self.most_acked = (0, 0)
         """The furthest position that it has ever acknowledged."""
@@ -140,10 +143,9 @@ class Host:
             self.disk.state = Durable(self.seat, self.start_id)
         state = parse_state(format_state(self.disk.state))
         saved = self._read_saved()
-        settings = Settings(world.base, world.member_timing, keep=world.config.keep, ack_timeout=world.ack_timeout)
         found = self.disk.foreign and state.epoch is None
         self.member = world.member_class(
-            state, settings, saved, self, world.random_for(self.index), self.start_id, self.clock(), found
+            state, world.settings, saved, self, world.random_for(self.index), self.start_id, self.clock(), found
         )
         self.candidate = Candidate(self, world.engine) if world.config.engine else None
         if not self.whole:
@@ -236,6 +238,10 @@ class Host:
     def _say(self, action: repl.Say) -> None:
         if isinstance(action.message, Ack):
             self.world.checks.acknowledges(self)
+        if isinstance(action.message, Stand):
+            self.world.checks.gives_up(self, self.world.by_seat[action.link.peer])
+            self.world.schemes.gives_up(self)
+            self.world.failbacks.gives_up()
         self.world.network.say(self, action.link, action.message)
         if isinstance(action.message, Stand):
             self.world.adversary.trap(self, "handover", self.world.by_seat[action.link.peer])

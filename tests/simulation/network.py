@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server.election.wire import Wire
 from pycache_server.repl.links import Append, Continue, Link
+from tests.simulation.schemes import STALL
 
 if TYPE_CHECKING:
     from tests.simulation.host import Host
@@ -47,6 +48,8 @@ class Network:
         self.lossy = world.config.net
 
     def delay(self) -> float:
+        if self.world.config.skewed:
+            return self.random.uniform(0.1, 1)
         draw = self.random.random()
         slow = draw >= 0.96 and self.lossy
         return self.random.uniform(12, 400) if slow else self.random.uniform(1, 12)
@@ -88,13 +91,14 @@ class Network:
         if self.lossy and self.random.random() < 0.002:
             self.break_link(connection)
             return
-        for piece, extra in self.pieces(message):
+        for piece, extra in self.pieces(host, message):
             self._queue(connection, side, piece, extra)
 
-    def pieces(self, message: Any) -> list[tuple[Any, float]]:
+    def pieces(self, source: Host, message: Any) -> list[tuple[Any, float]]:
         """Entries may arrive in pieces, so that a part of them is acknowledged; an image takes its time."""
         if isinstance(message, (Continue, Append)) and len(message.entries) > 1:
-            return self._split(message)
+            at = self.world.schemes.splits(source, message)
+            return self._split(message) if at is None else self._cut(message, at)
         is_image = type(message).__name__ == "Image"
         return [(message, self.random.uniform(30, 500) if is_image else 0.0)]
 
@@ -109,6 +113,13 @@ class Network:
             first += len(some)
             at += sum(len(entry.data) for entry in some)
         return found
+
+    def _cut(self, message: Any, at: int) -> list[tuple[Any, float]]:
+        """In two, of which the second is long on its way."""
+        first = message.entries[:at]
+        end = message.cut + sum(len(entry.data) for entry in first)
+        rest = Append(message.epoch, end, message.entries[at:], message.commit)
+        return [(replace(message, entries=first), 0.0), (rest, STALL)]
 
     def _stall(self) -> float:
         return self.random.uniform(0, 150) if self.lossy and self.random.random() < 0.3 else 0.0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pycache_server.election.machine import Machine
 from pycache_server.election.timing import Timing
+from pycache_server.repl.failback import Failback
 from pycache_server.repl.group_log import GroupLog
 from pycache_server.repl.leading import Leading
 from pycache_server.repl.member import Member, Saved
@@ -29,6 +30,7 @@ class Planted:
     member: type[Member] = Member
     leading: type[Leading] = Leading
     log: type[GroupLog] = GroupLog
+    failback: type[Failback] = Failback
     configs: str = "mem3,aof3,over5,disk5,lease3,churn5,diskaof5,steady3"
     """Where it is looked for."""
     rebirth = False

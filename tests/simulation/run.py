@@ -1,7 +1,11 @@
 """Runs seeds: ``python -m tests.simulation.run``.
 
 --seeds 50                          every configuration, that many seeds each
---configs mem3,disk5 --first 7000   some configurations, from a seed on
+--seeds 50-90                       the same, from one number to another, which is left out
+--configs mem3,disk5                some configurations
+--leads --seeds 300                 also how long it takes from the last fault to the first acknowledged write: of a new
+                                    leader, where the old one is dead, or cut off in one direction or both
+--seconds 3600 --json FILE          what came of it, written down; no seed is begun after so long
 --fault nopos --seeds 1000          a rule taken away: stops at the seed that finds it
 --each-fault --seeds 1000           all of them, one after the other
 --configs mem3 --replay 109         one seed with its log
@@ -11,27 +15,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from typing import Any
 
 from tests.simulation.checks import Violation
 from tests.simulation.configurations import CONFIGURATIONS
 from tests.simulation.faults import FAULTS
 from tests.simulation.planted import NOTHING, Planted
+from tests.simulation.tally import Tally, show, show_leads, write
 from tests.simulation.world import World
-
-
-@dataclass
-class Tally:
-    """What came of some seeds of a configuration."""
-
-    seeds: int = 0
-    acknowledged: int = 0
-    reads: int = 0
-    leads: list[float] = field(default_factory=list)
-    gaps: list[float] = field(default_factory=list)
-    violations: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, int] = field(default_factory=dict)
 
 
 def seed_of(name: str, number: int) -> int:
@@ -47,12 +38,14 @@ def repeat(name: str, seed: int, fault: str = "") -> str:
 
 def run_seed(name: str, seed: int, tally: Tally, planted: Planted = NOTHING) -> Violation | None:
     """One run; what was violated, if anything."""
+    began = time.process_time()
     world = World(seed, CONFIGURATIONS[name], planted)
     tally.seeds += 1
     found: Violation | None = None
     try:
         lead = world.run()
-        tally.leads += [] if lead is None else [lead]
+        if lead is not None:
+            tally.leads.setdefault(world.ending, []).append(lead)
     except Violation as violation:
         found = violation
         tally.violations[str(violation)] += 1
@@ -60,6 +53,7 @@ def run_seed(name: str, seed: int, tally: Tally, planted: Planted = NOTHING) -> 
     tally.acknowledged += world.checks.acknowledged
     tally.reads += world.checks.reads
     tally.gaps += world.clients.gaps
+    tally.took += time.process_time() - began
     return found
 
 
@@ -75,47 +69,58 @@ def find(fault: str, seeds: int, names: list[str]) -> tuple[int, str, int, str] 
     return None
 
 
-def percentile(values: list[float], part: float) -> str:
-    """Of milliseconds, for a table."""
-    ordered = sorted(values)
-    return f"{ordered[min(len(ordered) - 1, int(part * len(ordered)))]:.0f}" if ordered else "-"
+def _numbers(text: str) -> range:
+    first, dash, last = text.rpartition("-")
+    return range(int(first), int(last)) if dash else range(int(text))
 
 
-def show(name: str, tally: Tally, took: float) -> None:
-    spans = ["/".join(percentile(values, part) for part in (0.5, 0.99, 1)) for values in (tally.leads, tally.gaps)]
-    print(
-        f"{name:9} seeds {tally.seeds:6} {1000 * took / max(tally.seeds, 1):5.0f} ms each, "
-        f"writes {tally.acknowledged / max(tally.seeds, 1):4.0f}, lead {spans[0]}, gap {spans[1]}",
-        {kind: (count, tally.examples[kind]) for kind, count in tally.violations.items()} or "clean",
-        flush=True,
-    )
+def run_all(names: list[str], numbers: range, seconds: float) -> dict[str, Tally]:
+    """Run every configuration with one number after the other, so that each has its share when time is up."""
+    tallies = {name: Tally() for name in names}
+    end = time.monotonic() + seconds
+    for number in numbers:
+        for name, tally in tallies.items():
+            if time.monotonic() < end:
+                run_seed(name, seed_of(name, number), tally)
+    return tallies
+
+
+def search(faults: list[str], options: Any) -> None:
+    """Look for planted faults."""
+    for fault in faults:
+        where = (options.configs or FAULTS[fault].configs).split(",")
+        found = find(fault, options.seeds.stop, where)
+        told = f"run {found[0]}: {found[3]}: {repeat(found[1], found[2], fault)}" if found else "NOT FOUND"
+        print(f"{fault:12}", told, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--configs", help="all; for a fault, where it is looked for")
-    parser.add_argument("--seeds", type=int, default=20, help="of each configuration")
-    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seeds", type=_numbers, default=range(20), help="of each configuration")
     parser.add_argument("--fault", default="", choices=["", *FAULTS])
     parser.add_argument("--each-fault", action="store_true")
     parser.add_argument("--replay", type=int)
+    parser.add_argument("--leads", action="store_true")
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--json")
     options = parser.parse_args()
     names = (options.configs or ",".join(CONFIGURATIONS)).split(",")
-    planted = FAULTS[options.fault] if options.fault else NOTHING
     if options.replay is not None:
+        planted = FAULTS[options.fault] if options.fault else NOTHING
         print(World(options.replay, CONFIGURATIONS[names[0]], planted, trace=True).run())
     elif options.each_fault or options.fault:
-        for fault in FAULTS if options.each_fault else [options.fault]:
-            where = (options.configs or FAULTS[fault].configs).split(",")
-            found = find(fault, options.seeds, where)
-            told = f"run {found[0]}: {found[3]}: {repeat(found[1], found[2], fault)}" if found else "NOT FOUND"
-            print(f"{fault:12}", told, flush=True)
+        search(list(FAULTS) if options.each_fault else [options.fault], options)
     else:
-        for name in names:
-            tally, began = Tally(), time.process_time()
-            for number in range(options.first, options.first + options.seeds):
-                run_seed(name, seed_of(name, number), tally)
-            show(name, tally, time.process_time() - began)
+        tallies = run_all(names, options.seeds, options.seconds)
+        whole = Tally()
+        for name, tally in tallies.items():
+            show(name, tally)
+            whole.add(tally)
+        if options.leads:
+            show_leads(whole)
+        if options.json:
+            write(options.json, tallies, options.seeds.start)
 
 
 if __name__ == "__main__":

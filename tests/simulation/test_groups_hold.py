@@ -5,31 +5,28 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import more_in_ci, some_slow
-from tests.simulation.configurations import CONFIGURATIONS
+from tests.simulation.configurations import CONFIGURATIONS, LONG
 from tests.simulation.faults import FAULTS
 from tests.simulation.planted import NOTHING
-from tests.simulation.run import Tally, find, repeat, run_seed, seed_of
+from tests.simulation.run import find, repeat, run_seed, seed_of
+from tests.simulation.tally import Tally, percentile
 from tests.simulation.world import World
 
-QUICK = 13
-"""Seeds of each configuration: 390 in all."""
-SLOW = 420
-"""12,600 in all."""
+QUICK = 6
+FEW = 2
+"""Seeds of each configuration, and of those whose runs take long: 228 in all, and 88 more for how long it takes."""
+SLOW = 270
+"""12,672 in all."""
+SOON = 60
+"""Runs within which most planted faults are found, all but a few within ten."""
 SEARCHED = 1000
-"""Runs within which a planted fault is found."""
+"""Runs within which the others are."""
 RARE = {
-    *("syncany", "allothers", "cachedclock", "ownvote", "samevote", "pullrec", "xferkeep", "oldcommit", "xferhang"),
+    *("allothers", "cfgtwo", "need", "pullrec", "remadd", "samevote", "stepup", "syncany", "twovotes", "wholeflag"),
 }
-"""Faults that need a chain of events that hundreds of runs do not have: searched for with --slow."""
-NOT_FOUND = {
-    "nomarker": "heartbeats are entries of the epoch, too: it commits a little later",
-    "xfernowait": "the word to stand comes behind the last entry: the target holds all when it reads it",
-    "bootwait": "no run has had it; test_member.py has",
-    "drift": "no run has had it; test_promise.py has",
-    "cfgown": "no run has had it; test_member.py has",
-    "xferresume": "no run has had it; test_member.py has",
-}
-"""Faults that a thousand runs of ours do not find, and why we do not wonder or where the rule is tested."""
+"""Faults that need a chain of events that tens of runs do not have: searched for with --slow."""
+BOUND = 2600.0
+"""Milliseconds from the end of a leader to the first write that is acknowledged by another, in 99 of 100 runs."""
 
 
 def check_seeds(name: str, numbers: range) -> None:
@@ -41,7 +38,8 @@ def check_seeds(name: str, numbers: range) -> None:
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_nothing_is_lost_and_the_group_leads_again(name: str) -> None:
-    check_seeds(name, range(more_in_ci(QUICK // 2, QUICK)))
+    seeds = FEW if name in LONG else QUICK
+    check_seeds(name, range(more_in_ci(seeds // 2, seeds)))
 
 
 @pytest.mark.slow
@@ -50,14 +48,25 @@ def test_nothing_is_lost_in_thousands_of_runs(name: str) -> None:
     check_seeds(name, range(QUICK, SLOW))
 
 
-ORDERED = sorted(FAULTS.keys() - NOT_FOUND.keys(), key=lambda fault: (fault in RARE, fault))
+ORDERED = sorted(FAULTS, key=lambda fault: (fault in RARE, fault))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", some_slow(ORDERED, len(ORDERED) - len(RARE)))
 def test_a_rule_that_is_taken_away_is_missed(fault: str) -> None:
     names = FAULTS[fault].configs.split(",")
-    assert find(fault, SEARCHED // len(names), names), f"nothing misses the rule: {FAULTS[fault].rule}"
+    runs = SEARCHED if fault in RARE else SOON
+    assert find(fault, runs // len(names), names), f"nothing misses the rule: {FAULTS[fault].rule}"
+
+
+def test_another_leads_soon_after_a_leader_is_gone() -> None:
+    tally = Tally()
+    for name in ("lead3", "lead5"):
+        for number in range(44):
+            assert run_seed(name, seed_of(name, number), tally) is None
+    most = percentile(tally.leads_of_new, 0.99)
+    assert len(tally.leads_of_new) > 70
+    assert most is not None
+    assert most < BOUND
 
 
 def test_a_seed_is_one_run() -> None:

@@ -13,17 +13,20 @@ from pycache_server.election.machine import Memory
 from pycache_server.election.state import Durable
 from pycache_server.election.timing import Timing
 from pycache_server.repl.actions import Execute
-from pycache_server.repl.entries import Entry
-from pycache_server.repl.member import Picture, Saved
+from pycache_server.repl.entries import Entry, Kind
+from pycache_server.repl.member import Picture, Saved, Settings
 from tests.simulation.adversary import Adversary
 from tests.simulation.checks import Checks, Violation
 from tests.simulation.clients import Clients
-from tests.simulation.configurations import Configuration
+from tests.simulation.configurations import GONE, Configuration
 from tests.simulation.engine import Engine
+from tests.simulation.failbacks import DELAY, INTERVAL, PREFERRED, Failbacks, watched
 from tests.simulation.forgotten import Forgotten
 from tests.simulation.host import EMPTY, Disk, Host
 from tests.simulation.network import Network
 from tests.simulation.planted import NOTHING, Planted
+from tests.simulation.replacement import replace_dead
+from tests.simulation.schemes import Schemes
 
 BOUND = 12000.0
 """Milliseconds within which a group leads again, if so many voters as decide can talk."""
@@ -49,13 +52,17 @@ class World:
         self._events = itertools.count()
         self.checks = Checks(self)
         self.network = Network(self)
+        self.schemes = Schemes(self)
+        self.failbacks = Failbacks(self)
         self.adversary = Adversary(self)
         self.engine = Engine(self)
         self.forgotten = Forgotten(self)
         self.hosts = [Host(self, index) for index in range(config.voters + config.spare)]
         self.by_seat = {host.seat: host for host in self.hosts}
         self.member_class = self._member_class()
+        self.settings = self._settings()
         self.ending = ""
+        """How the run ends; with a star if there was no leader then whom it could have struck."""
         for host in self.hosts:
             if not config.boot and host.index < config.voters:
                 host.disk = self._formed_disk(host)
@@ -68,6 +75,12 @@ class World:
         if not self.config.aof:
             disk.clean = (empty_history(self.base), (0, 0))
         return disk
+
+    def _settings(self) -> Settings:
+        preferred = PREFERRED if self.config.preferred else ""
+        keep, wait = self.config.keep, self.ack_timeout
+        settings = Settings(self.base, self.member_timing, keep=keep, ack_timeout=wait, preferred=preferred)
+        return settings._replace(failback_delay=DELAY, failback_interval=INTERVAL)
 
     def _member_class(self) -> Any:
         """The product's member, watched: with what is planted taken away from it."""
@@ -82,19 +95,31 @@ class World:
 
         class WatchedLeading(planted.leading):  # type: ignore[name-defined,misc]
             def append(self, entry: Entry, now: float) -> int:
+                host, before = world.by_seat[self._member.seat], self._log.voters
+                if entry.kind is Kind.VOTERS:
+                    world.checks.adds_voters(host, {*entry.voters} - {*before})
                 self._member.actions.append(Execute((entry,)))
-                return int(super().append(entry, now))
+                end = int(super().append(entry, now))
+                if entry.kind is Kind.BEAT:
+                    host.beats.append(end)
+                    world.schemes.beats(host)
+                    world.failbacks.beat(host, end)
+                return end
 
         class WatchedMember(planted.member):  # type: ignore[name-defined,misc]
             machine_class = planted.machine
             log_class = WatchedLog
             leading_class = WatchedLeading
+            failback_class = watched(planted.failback, world)
 
             def lead(self, now: float) -> None:
                 host = world.by_seat[self.seat]
+                host.beats.clear()
                 world.checks.leads(host, self.machine.epoch)
                 super().lead(now)
                 world.adversary.trap(host, "win", None)
+                world.schemes.won(host)
+                world.failbacks.won(host)
 
         return WatchedMember
 
@@ -179,10 +204,13 @@ class World:
         leader = self.leader()
         owed = len(whole) >= needed or self._can_come_back(leader) or self.forgotten.happens
         self.ending = self._choose_ending(len(whole) > needed)
-        if self.ending != "healed":
-            self._play_ending(whole, len(whole) - needed, leader)
+        ended = 0
+        if self.ending == "replaced":
+            ended = replace_dead(self)
+        elif self.ending != "healed":
+            ended = self._play_ending(whole, len(whole) - needed, leader)
         self.say("ENDING", self.ending, "a leader is owed" if owed else "")
-        return self._await_leader(voters, owed)
+        return self._await_leader(voters, owed, ended)
 
     def _can_come_back(self, leader: Host | None) -> bool:
         if self.config.boot:
@@ -190,12 +218,15 @@ class World:
         return leader is not None and all(host.epoch <= leader.epoch for host in self.hosts)
 
     def _choose_ending(self, spare: bool) -> str:
+        if self.config.replaced:
+            return "replaced" if spare else "healed"
         if not spare or self.config.spare or self.config.boot:
             return "healed"
-        return self.random.choice(["healed", "healed", "dead", "isolated", "deaf", "mute", "handover"])
+        return self.random.choice(self.config.endings)
 
-    def _play_ending(self, whole: list[Host], count: int, leader: Host | None) -> None:
-        """A fault that stays, and leaves as many whole voters as decide; the leader goes first."""
+    def _play_ending(self, whole: list[Host], count: int, leader: Host | None) -> int:
+        """A fault that stays, and leaves as many whole voters as decide; the leader goes first. Its epoch, which ends,
+        is the answer; 0 if none does."""
         first = [leader] if leader in whole else []
         gone = [*first, *(host for host in whole if host not in first)][: self.random.randint(1, count)]
         if self.ending == "handover":
@@ -205,6 +236,7 @@ class World:
                 self.run_until(self.time + self.random.uniform(0, 30))
                 gone[0].crash()
         nodes = range(len(self.hosts))
+        ended = leader.epoch if leader in gone and leader.member.holds_lease(leader.clock()) else 0
         for host in gone if self.ending != "handover" else []:
             if self.ending == "dead":
                 host.crash()
@@ -212,18 +244,19 @@ class World:
                 self.network.blocked |= {(other, host.index) for other in nodes if other != host.index}
             if self.ending in ("isolated", "mute"):
                 self.network.blocked |= {(host.index, other) for other in nodes if other != host.index}
+        return ended
 
-    def _await_leader(self, voters: list[Host], owed: bool) -> float | None:
-        began, answered = self.time, self.checks.acknowledged
-        self.clients.gap_from = None
-        first: float | None = None
+    def _await_leader(self, voters: list[Host], owed: bool, ended: int) -> float | None:
+        began = self.time
+        self.clients.await_epoch(ended)
         while self.time < began + BOUND:
             self.run_until(self.time + 100)
-            if first is None and self.checks.acknowledged > answered:
-                first = self.clients.last_answer - began
-            if first is not None and self._settled(voters, self.time - began):
-                return first
-        if first is not None:
+            if self.clients.first_answer is not None and self._settled(voters, self.time - began):
+                self.ending += "*" if self.ending in GONE and not ended else ""
+                if self.ending == "healed" and (leader := self.leader()):
+                    self.checks.agree_at_last(leader, voters)
+                return self.clients.first_answer - began
+        if self.clients.first_answer is not None:
             self.checks.bad("a voter is stranded", *((host.seat, host.epoch) for host in voters))
         if owed:
             self.checks.bad(f"no leader ({self.ending})", *((h.seat, h.up, h.epoch) for h in self.hosts))

@@ -98,8 +98,7 @@ class Orders:
             raise Refusal("this node holds no data, and a group without data forms by itself: see GROUP INFO")
         remains = group.journal.remains
         known = remains.table[-1][0] if remains is not None and remains.table else 0
-        epoch = max(machine.epoch, machine.highest, known) + 1
-        saved = Saved(((epoch, 0),), max(history.offset, 1), member.voters, ())
+        saved = Saved(((machine.draw_epoch(known), 0),), max(history.offset, 1), member.voters, ())
         group.following.end()
         member.unfollow()
         group.journal.adopt(saved)
