@@ -90,7 +90,7 @@ def wait_for_operator(group: Group, *holders: Voter) -> None:
 
 def bootstrap(group: Group, voter: Voter, digest: str) -> None:
     """Say the word, and see that all voters hold what the one has held."""
-    assert voter.call("GROUP", "BOOTSTRAP", "FROM", voter.seat) == "OK"
+    wait_for(lambda: voter.call("GROUP", "BOOTSTRAP", "FROM", voter.seat) == "OK", "all have answered")
     group.wait_same()
     assert [each.call("DEBUG", "DIGEST") for each in group.voters] == [digest] * 3
     assert [waits(each) for each in group.voters] == [""] * 3
