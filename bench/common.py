@@ -115,10 +115,10 @@ def redis_server(*options: str) -> ServerProcess:
     return ServerProcess("redis", [path, "--save", "", "--appendonly", "no", *options])
 
 
-def our_server(*options: str, loop: str = "auto") -> ServerProcess:
+def our_server(*options: str, loop: str = "auto", port: int = 0) -> ServerProcess:
     """This server, by the interpreter that runs the bench."""
     command = [sys.executable, "-m", "pycache_server", "--event-loop", loop, "--enable-debug-command", "yes"]
-    return ServerProcess("pycache" if loop == "auto" else f"pycache-{loop}", [*command, *options])
+    return ServerProcess("pycache" if loop == "auto" else f"pycache-{loop}", [*command, *options], port)
 
 
 def pack(words: Iterable[bytes]) -> bytes:

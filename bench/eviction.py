@@ -8,8 +8,8 @@ Both servers get the maxmemory at which 70 % of the keys fit. "cpu" is redis-ben
 three reads in ten miss, and three writes in ten put in a key for which another has to go. "late" sends SETs at a fixed
 rate, all of keys that are new, so each evicts; they are timed from when they were due (bench/latency.py). "change" goes
 from one engine to the next and back to none while a probe sends a PING every millisecond (bench/pauses.py). How long an
-answer takes says on a shared machine more about the machine; so it is told as well how much CPU time the server used
-between the PING and the answer, on whatever kept it from answering.
+answer takes says on a shared machine more about the machine; so it is told as well how much CPU time the thread that
+serves used between the PING and the answer, on whatever kept it from answering.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import argparse
 import re
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
 from bench.common import ServerProcess, fill, geometric_mean, our_server, pack, plot_bars, progress, redis_server, save
@@ -100,22 +101,27 @@ def late(servers: list[ServerProcess], policies: list[str], arguments: argparse.
 
 
 class Stops(Probe):
-    """Keeps for each PING how much CPU time the server used until the answer, in ms, instead of how long it took, which
-    is kept in ``waits``."""
+    """Keeps for each PING how much CPU time the thread that serves used until the answer, in ms, instead of how
+    long it took, which is kept in ``waits``."""
 
     def __init__(self, server: ServerProcess) -> None:
         super().__init__(server)
-        self._clock = ~server.process.pid << 3 | 2  # CPUCLOCK_SCHED of a process, see clock_getcpuclockid(3)
+        pid = server.process.pid
+        self._clock = Path(f"/proc/{pid}/task/{pid}/schedstat")  # of the thread that serves, see proc(5)
         self.waits: list[float] = []
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            begin, used_before = time.perf_counter(), time.clock_gettime(self._clock)
+            begin, used_before = time.perf_counter(), self._used()
             self._connection.sendall(self.command)
             self._connection.recv(256)
-            self._times.append((time.clock_gettime(self._clock) - used_before) * 1000)
+            self._times.append(self._used() - used_before)
             self.waits.append((time.perf_counter() - begin) * 1000)
             time.sleep(0.001)
+
+    def _used(self) -> float:
+        """The thread's CPU time in ms."""
+        return int(self._clock.read_text().split()[0]) / 1e6
 
     def row(self, name: str) -> dict[str, Any]:
         """What was found while something happened."""

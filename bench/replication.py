@@ -5,6 +5,7 @@ by the same.
     python -m bench.replication --replicas 1 --rounds 9
     python -m bench.replication --full-sync       # a replica that needs a million keys: seconds until it is in step
     python -m bench.replication --followers       # CPU of a follower per SET beside that of its leader, all four pairs
+    python -m bench.replication --group           # a group of three: what it costs to wait for a follower
 
 The replicas of both leaders are redis-servers, so that what they cost is the same. Figures are medians over interleaved
 rounds, after one that warms up and does not count; ratios are medians of the rounds' ratios.
@@ -13,16 +14,19 @@ rounds, after one that warms up and does not count; ratios are medians of the ro
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Final
 
-from bench.common import ServerProcess, fill, our_server, pack, progress, redis_server, save, table
-from bench.throughput import REQUESTS, run
+from bench.common import RESULTS, ServerProcess, fill, free_port, our_server, pack, progress, redis_server, save, table
+from bench.throughput import REQUESTS, Run, run
 
 CLIENTS = 50
+LEVELS = ("async", "one", "quorum")
 PATIENCE = 30.0
 """Seconds that replicas may take to be there, and to have everything."""
 
@@ -152,9 +156,73 @@ def _follower_row(
     return {"leader": leader.name, "follower": follower.name, "depth": depth, "leads": leads, "follows": follows}
 
 
+def group(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """A group's throughput and latency of SET for each ``repl-ack``, beside ``async`` with the same followers."""
+    rows = []
+    with ExitStack() as stack:
+        leader = _leader_of_group(3, stack)
+        for depth in arguments.depths:
+            requests = int(REQUESTS.get(depth, 100_000) * arguments.scale)
+            found: dict[str, list[Run]] = {level: [] for level in LEVELS}
+            for number in range(arguments.rounds + 1):
+                for level in LEVELS if number % 2 else reversed(LEVELS):
+                    progress(f"repl-ack {level}, depth {depth}: round {number}")
+                    leader.call("CONFIG", "SET", "repl-ack", level)
+                    each = run(leader, "set", depth, CLIENTS, arguments.keys, arguments.size, requests)
+                    if number:
+                        found[level].append(each)
+            rows += [_level_row(level, depth, found) for level in LEVELS]
+    progress("")
+    return rows
+
+
+def _level_row(level: str, depth: int, found: dict[str, list[Run]]) -> dict[str, Any]:
+    pairs = list(zip(found[level], found["async"], strict=True))
+    return {
+        "repl-ack": level,
+        "depth": depth,
+        "req/s": round(statistics.median(each.rate for each in found[level])),
+        "of async": statistics.median(each.rate / usual.rate for each, usual in pairs),
+        "leader CPU us": statistics.median(each.cpu for each in found[level]),
+        "p50 ms": statistics.median(each.p50 for each in found[level]),
+        "added p50 ms": statistics.median(each.p50 - usual.p50 for each, usual in pairs),
+    }
+
+
+def _leader_of_group(count: int, stack: ExitStack) -> ServerProcess:
+    """Start so many voters of one group; the leader, when all follow it."""
+    ports = [free_port() for _ in range(count)]
+    options = ("--group-voters", *(f"127.0.0.1:{port}" for port in ports), "--group-secret", "of a bench")
+    voters = [stack.enter_context(our_server(*options, port=port)) for port in ports]
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for voter in voters:
+            lines = voter.call("INFO", "replication").decode().splitlines()
+            if "role:master" in lines and f"connected_slaves:{count - 1}" in lines:
+                return voter
+        time.sleep(0.05)
+    sys.exit("the group has no leader that all follow")
+
+
 def show(title: str, rows: list[dict[str, Any]]) -> None:
     """Print rows that have the same columns."""
     table(title, list(rows[0]), [list(row.values()) for row in rows])
+
+
+PARTS: Final[Sequence[tuple[str, str, Callable[[argparse.Namespace], list[dict[str, Any]]]]]] = (
+    ("full_sync", "Seconds until a replica has everything", full_sync),
+    ("followers", "us of CPU per SET", followers),
+    ("group", "SET in a group of three", group),
+    ("leader", "us of the leader's CPU per SET", measure),
+)
+"""What can be measured: the option that asks for it, the title, and what measures it; the last one is the usual."""
+
+
+def _kept() -> dict[str, Any]:
+    """What earlier runs have kept of other parts."""
+    path = RESULTS / "replication.json"
+    found = json.loads(path.read_text()) if path.exists() else {}
+    return {name: found[name] for name, *_ in PARTS if name in found}
 
 
 def main() -> None:
@@ -170,19 +238,14 @@ def main() -> None:
     parser.add_argument("--sync-keys", type=int, default=1_000_000)
     parser.add_argument("--syncs", type=int, default=3, help="how often each pair is measured")
     parser.add_argument("--followers", action="store_true", help="measure what a follower costs")
+    parser.add_argument("--group", action="store_true", help="measure what waiting for followers costs in a group")
     parser.add_argument("--save", action="store_true", help="keep the figures in bench/results")
     arguments = parser.parse_args()
-    if arguments.full_sync:
-        show("Seconds until a replica has everything", full_sync(arguments))
-        return
-    if arguments.followers:
-        show("us of CPU per SET", followers(arguments))
-        return
-    rows = measure(arguments)
-    head = ["replicas", "depth", "redis", "pycache", "ratio"]
-    table("us of the leader's CPU per SET", head, [[row[name] for name in head] for row in rows])
+    part, title, figures = next(part for part in PARTS if getattr(arguments, part[0], True))
+    rows = figures(arguments)
+    show(title, rows)
     if arguments.save:
-        save("replication", {"leader": rows})
+        save("replication", {**_kept(), part: rows})
 
 
 if __name__ == "__main__":

@@ -18,11 +18,6 @@ def loaded(text: str) -> Settings:
     return settings
 
 
-@pytest.mark.parametrize("path", sorted(CONF.parent.glob("*.conf")), ids=lambda path: path.name)
-def test_our_examples_have_no_directive_that_is_unknown_or_has_no_effect(path: Path) -> None:
-    assert loaded(path.read_text()).idle == []
-
-
 def problem_of(text: str) -> tuple[int, str, str]:
     with pytest.raises(ConfigError) as caught:
         loaded(text)

@@ -5,6 +5,7 @@ Contents: GEOADD GEODIST GEOHASH GEOPOS. What finds places is in geosearch.py.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from pycache_server.commands.args import option_of
@@ -13,8 +14,8 @@ from pycache_server.commands.effects import scored
 from pycache_server.commands.registry import DENYOOM, READONLY, WRITE, Family
 from pycache_server.commands.zsets import ADDED, add_all, in_place_of_zset, read_zset
 from pycache_server.errors import BadSyntax, NotAFloat, RedisError
-from pycache_server.resp.encode import NULL_ARRAY, PlainDouble
-from pycache_server.store.geohash import LATITUDE, LONGITUDE, Place, decode, distance, encode, number_of, text_of
+from pycache_server.resp.encode import NULL_ARRAY, Spot, spot
+from pycache_server.store.geohash import LATITUDE, LONGITUDE, Place, distance, encode, number_of, place_at, text_of
 from pycache_server.store.numbers import parse_float
 from pycache_server.store.zset import SortedSet
 
@@ -22,6 +23,7 @@ family = Family("geo")
 command = family.command
 
 UNITS = {b"M": 1.0, b"KM": 1000.0, b"FT": 0.3048, b"MI": 1609.34}
+UNITS |= {unit.lower(): metres for unit, metres in UNITS.items()}
 """Metres of each unit."""
 UNIT = "<M | KM | FT | MI>"
 
@@ -49,7 +51,7 @@ def parse_unit(word: bytes) -> float:
 
     Raises RedisError.
     """
-    metres = UNITS.get(option_of(word))
+    metres = UNITS.get(word) or UNITS.get(option_of(word))
     if metres is None:
         raise RedisError(b"ERR unsupported unit provided. please use M, KM, FT, MI")
     return metres
@@ -58,20 +60,20 @@ def parse_unit(word: bytes) -> float:
 def place_of(zset: SortedSet, member: bytes) -> Place | None:
     """Where a member is; None where it is none."""
     score = zset.score(member)
-    return None if score is None else decode((number_of(score),))[0]
+    return None if score is None else place_at(number_of(score))
 
 
 def format_distance(value: float) -> bytes:
     """A distance as Redis prints it, with four digits behind the point."""
     if value != value:
         return b"-922337203685477.5808"  # what C makes of it
-    whole, fraction = divmod(int(value * 10000.0 + 0.5), 10000)  # rounded as C's llround does: .5 up
-    return b"%d.%04d" % (whole, fraction)
+    return b"%.4f" % (round(value * 10000.0) / 10000)  # rounded as C's llrint does: .5 to what is even
 
 
-def coordinates(place: Place) -> list[PlainDouble]:
-    """A place as a reply."""
-    return [PlainDouble(place[0]), PlainDouble(place[1])]
+@lru_cache(1 << 13)
+def spot_of(score: float) -> Spot:
+    """The place of a score as a reply. Those that were asked for last are kept, in 2 MB: writing one takes 2 us."""
+    return spot(*place_at(number_of(score)))
 
 
 # The commands
@@ -136,7 +138,7 @@ def geodist(session: Context, argv: list[bytes]) -> bytes | None:
 )
 def geohash(session: Context, argv: list[bytes]) -> list[bytes | None]:
     """Return the geohashes of members, as they are written elsewhere."""
-    return [text_of(place) if place else None for place in _places(session, argv)]
+    return [None if score is None else text_of(place_at(number_of(score))) for score in _scores(session, argv)]
 
 
 @command(
@@ -148,11 +150,11 @@ def geohash(session: Context, argv: list[bytes]) -> list[bytes | None]:
 )
 def geopos(session: Context, argv: list[bytes]) -> list[Any]:
     """Return the longitudes and latitudes of members."""
-    return [coordinates(place) if place else NULL_ARRAY for place in _places(session, argv)]
+    return [NULL_ARRAY if score is None else spot_of(score) for score in _scores(session, argv)]
 
 
-def _places(session: Context, argv: list[bytes]) -> list[Place | None]:
+def _scores(session: Context, argv: list[bytes]) -> list[float | None]:
     zset = read_zset(session, argv[1])
     if zset is None:
         return [None] * (len(argv) - 2)
-    return [place_of(zset, member) for member in argv[2:]]
+    return [zset.score(member) for member in argv[2:]]

@@ -12,6 +12,12 @@ that it may promise from now on: whatever it has promised or voted, some voter t
 majority may not contain that one. Until the group's data has reached it, it has no memory. A leader tells it who votes
 now, where that is not as configured.
 
+*Found data.* A voter that is in no group and yet holds data - a backup that was restored, a file of a group whose
+state files are lost, the data of a plain server - founds none, and repeats no birth ids, so that the others, which may
+hold nothing, cannot found one without those data either: a group needs all. It asks and answers like any other: where
+there is a group, it belongs to that. Where there is none, an operator says whose data the group begins with (GROUP
+BOOTSTRAP), once all others have said that they are in no group; then those are like voters whose file is lost.
+
 *A new seat.* Whom a leader does not count among the voters, while no change of them is on its way, has nothing to
 remember: a vote that it may have given before it was removed can elect nobody any more, for who lacks the removal is
 behind a majority. So it need not ask all: it follows, and votes when it has been added (repl/changes.py). It forms no
@@ -29,20 +35,27 @@ from pycache_server.election.timing import Timing
 
 
 class Forming:
-    """What a voter in no group knows of the others."""
+    """What a voter in no group knows of the others. ``holds_data``: it has found data, and no file."""
 
-    def __init__(self, state: Durable, configured: Iterable[str], timing: Timing, now: float) -> None:
+    def __init__(
+        self, state: Durable, configured: Iterable[str], timing: Timing, now: float, holds_data: bool = False
+    ) -> None:
         self._state = state
+        self._holds_data = holds_data
         seats = frozenset(configured)
         self.others = seats - {state.seat}
         """Whom it asks: the others as configured, or those that a leader has told."""
-        self._may_found = state.seat in seats
+        self._is_configured = state.seat in seats
         self._timing = timing
         self._known: dict[str, str] = {}
         self._confirmed: set[str] = set()
         self._round = 0
         self._asked = now
         self._answers: dict[str, int | None] = {}
+        self.heard: dict[str, int | None] = {}
+        """What each of the others has promised, by its last answer; None: it is in no group."""
+        self.withholding: set[str] = set()
+        """The others that hold data, and found no group without them."""
 
     @property
     def known(self) -> Births:
@@ -59,13 +72,22 @@ class Forming:
 
     def alone(self) -> Durable | None:
         """The founder of a group of one; None where there are others."""
-        is_alone = self._may_found and not self.others
+        is_alone = self.may_found() and not self.others
         return replace(self._state, epoch=0, whole=True, founders=self.known) if is_alone else None
 
     def asked_by(self, sender: str, who: Who) -> Iam:
         """Another that may be in no group has asked."""
         self._note(sender, who.birth)
-        return Iam(who.birth, who.round, self._state.birth, None, (), who.known)
+        known = () if self.withholds() else who.known
+        return Iam(who.birth, who.round, self._state.birth, None, (), known)
+
+    def withholds(self) -> bool:
+        """Whether it holds data that a group would not have that forms by itself."""
+        return self._holds_data
+
+    def may_found(self) -> bool:
+        """Whether it may be a founder by what it knows itself."""
+        return self._is_configured and not self.withholds()
 
     def answered(self, sender: str, iam: Iam) -> Durable | None:
         """What this voter has become by an answer: a founder, one whose file was lost, or nothing yet."""
@@ -73,6 +95,8 @@ class Forming:
             return None
         if iam.round == self._round:
             self._answers[sender] = iam.epoch
+        self.heard[sender] = iam.epoch
+        self.withholding.discard(sender)
         if iam.epoch is None:
             self._confirm(sender, iam)
         if iam.voters and self._state.seat not in iam.voters:
@@ -88,7 +112,7 @@ class Forming:
     def founders(self, iam: Iam) -> Births | None:
         """The founders, if by this answer there is a group to which this voter belongs."""
         if iam.epoch is None:
-            return self.known if self._may_found and self._confirmed == self.others else None
+            return self.known if self.may_found() and self._confirmed == self.others else None
         return iam.founders if (self._state.seat, self._state.birth) in iam.founders else None
 
     def lost_promise(self) -> int | None:
@@ -100,6 +124,14 @@ class Forming:
         """Whether this round has got the answers that it needs; "I am in no group" is one."""
         return self._answers.keys() >= self.others
 
+    def why_not_begin(self) -> str:
+        """Why an operator cannot let a group begin with what this voter holds; empty, if nothing is against it."""
+        groups = [seat for seat in sorted(self.others) if self.heard.get(seat) is not None]
+        if groups:
+            return f"{groups[0]} is in a group already: this node is to belong to that, when all others have answered"
+        silent = sorted(self.others - self.heard.keys())
+        return f"{', '.join(silent)} has not said yet whether there is a group: start all voters" if silent else ""
+
     def _note(self, seat: str, birth: str) -> None:
         if seat in self.others and self._known.get(seat) != birth:
             self._known[seat] = birth
@@ -107,9 +139,13 @@ class Forming:
 
     def _confirm(self, sender: str, iam: Iam) -> None:
         self._note(sender, iam.birth)
+        if not iam.known:
+            self.withholding.add(sender)
+            self._confirmed.discard(sender)
         if iam.known == self.known and len(iam.known) == len(self.others) + 1:
             self._confirmed.add(sender)
 
     def _check(self) -> None:
         assert self._state.seat not in self.others
+        assert not self._confirmed & self.withholding
         assert not self._confirmed or len(self._known) >= len(self._confirmed)

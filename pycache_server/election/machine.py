@@ -36,7 +36,7 @@ from pycache_server.election.messages import (
 )
 from pycache_server.election.position import NOWHERE, Position
 from pycache_server.election.promise import Promise
-from pycache_server.election.rounds import Courtesy, PreVoteRound, Tally
+from pycache_server.election.rounds import Courtesy, PreVoteRound, Tally, majority
 from pycache_server.election.state import Durable
 from pycache_server.election.stream import Stream
 from pycache_server.election.timing import Timing
@@ -98,6 +98,7 @@ class Machine:
         now: float,
         actions: list[Any],
         priority: int = PRIORITY,
+        holds_data: bool = False,
     ) -> None:
         self.state = state
         self.seat = state.seat
@@ -114,7 +115,8 @@ class Machine:
         self.given_up: GivenUp | None = None
         self.nominated_until: float | None = None
         self.forced = False
-        """Whether an operator has made it leader without votes (GROUP FORCE)."""
+        """Whether an operator has made it leader without votes (GROUP FORCE), and nobody can be elected without it."""
+        self._supplied: set[str] = set()
         self.may_stand_by_itself: Callable[[float], bool] = lambda now: True
         """Whether, at this time, a voter that nobody has nominated may stand when it hears no leader. A coordinator
         (coordinator/) puts its own question here; a leader that stands anew is not asked."""
@@ -122,7 +124,8 @@ class Machine:
         self._random = random
         self._start = start
         self._actions = actions
-        self._forming = self.forming_class(state, configured, timing, now)
+        self.forming = self.forming_class(state, configured, timing, now, holds_data)
+        """What it knows of the others while it is in no group."""
         self._question: PreVoteRound | None = None
         self._questions = 0
         self._tally = Tally(self.seat)
@@ -165,11 +168,11 @@ class Machine:
 
     def tick(self, now: float) -> None:
         """Time has passed; to be called about once a heartbeat."""
-        if self.memory is Memory.NONE and (founder := self._forming.alone()) is not None:
+        if self.memory is Memory.NONE and (founder := self.forming.alone()) is not None:
             self._belong(founder)
         elif self.memory is Memory.NONE:
-            question = self._forming.question(now)
-            for seat in sorted(self._forming.others):
+            question = self.forming.question(now)
+            for seat in sorted(self.forming.others):
                 self._send(seat, question)
         elif self.role is Role.LEADER:
             self._tick_leader(now)
@@ -396,13 +399,21 @@ class Machine:
 
     def step_higher(self, sender: str, message: Higher, now: float) -> None:
         """Somebody cannot follow, because it has promised more."""
-        self.hear_of(message.epoch, now)
+        self.hear_of(sender, message.epoch, now)
 
-    def hear_of(self, epoch: int, now: float) -> None:
-        """Somebody has promised this epoch."""
+    def hear_of(self, seat: str, epoch: int, now: float) -> None:
+        """Somebody has promised this epoch. One that has got no data of this leader's has done so before."""
         self.highest = max(self.highest, epoch)
-        if self.forced and self.role is Role.LEADER and epoch > self.epoch:
-            self.force(now)
+        if self.forced and seat not in self._supplied and self.role is Role.LEADER and epoch > self.epoch:
+            self._lead_by_force(now)
+
+    def supply(self, seat: str) -> None:
+        """A leader sends its data to a follower, which may be whole from then on, and vote. When so many are that they
+        could elect another, a leader by force is like any other: a higher promise may be to one that was elected."""
+        if self.forced:
+            self._supplied.add(seat)
+            voters = self._stream.voters
+            self.forced = len(self._supplied.intersection(voters)) < majority(len(voters))
 
     def step_prove(self, sender: str, message: Prove, now: float) -> None:
         """Somebody was told to follow this voter: it says so, if it leads."""
@@ -460,22 +471,35 @@ class Machine:
         """GROUP FORCE: lead without votes. The operator answers for it: acknowledged writes may be lost."""
         if self.memory is not Memory.WHOLE:
             raise Refusal("this node has no whole data set; GROUP BOOTSTRAP begins with one")
+        self._supplied.clear()
+        self._lead_by_force(now)
+
+    def _lead_by_force(self, now: float) -> None:
         self._actions.append(Log("GROUP FORCE: leading without votes; acknowledged writes may be lost"))
         self._leave(now)
         self.forced = True
         self._promise_epoch(self.draw_epoch(), self.seat)
         self.win(now)
 
-    def draw_epoch(self) -> int:
+    def draw_epoch(self, known: int = 0) -> int:
         """An epoch for a leader that nobody has elected. Others may elect one out of its sight at the same time, or be
-        forced as well; two of one epoch would write different things in the same place. So it leaps, at random."""
-        least = max(self.epoch, self.highest, self._stream.position.epoch)
+        forced as well; two of one epoch would write different things in the same place. So it leaps, at random,
+        from the highest that is known."""
+        least = max(self.epoch, self.highest, self._stream.position.epoch, known)
         return least + 1 + self._random.randrange(FORCED_LEAP)
+
+    def check_bootstrap(self, now: float) -> None:
+        """Whether an operator may let the group go on with what this node holds. Raises Refusal."""
+        if self.memory is Memory.WHOLE:
+            raise Refusal("this node has its memory; GROUP FORCE makes it lead")
+        if self.memory is Memory.NONE and (why := self.forming.why_not_begin()):
+            raise Refusal(why)
+        if self.leader is not None and now - self._heard < self.timing.down_after:
+            raise Refusal(f"{self.leader} leads, and makes this node whole")
 
     def bootstrap(self, now: float) -> None:
         """GROUP BOOTSTRAP: what this node holds now is the data of the group, whatever was acknowledged before."""
-        if self.memory is Memory.WHOLE:
-            raise Refusal("this node has its memory; GROUP FORCE makes it lead")
+        self.check_bootstrap(now)
         self._actions.append(Log("GROUP BOOTSTRAP: the data set of this node becomes that of the group"))
         if self.state.epoch is None:
             self.persist(replace(self.state, epoch=0))
@@ -487,7 +511,7 @@ class Machine:
     def step_who(self, sender: str, message: Who, now: float) -> None:
         """Somebody that is in no group asks."""
         if self.memory is Memory.NONE:
-            self._send(sender, self._forming.asked_by(sender, message))
+            self._send(sender, self.forming.asked_by(sender, message))
         else:
             told, voters = self.state, self._stream.settled_voters(now)
             self._send(sender, Iam(message.birth, message.round, told.birth, told.epoch, told.founders, (), voters))
@@ -496,7 +520,7 @@ class Machine:
         """An answer to such a question: it may make this voter a founder, or tell what it may have promised."""
         if self.memory is not Memory.NONE:
             return
-        found = self._forming.answered(sender, message)
+        found = self.forming.answered(sender, message)
         if found is not None:
             self._belong(found)
 

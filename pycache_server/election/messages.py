@@ -28,8 +28,9 @@ class Who:
 @dataclass(frozen=True, slots=True)
 class Iam:
     """The answer to Who, for the birth id and the round that asked. Who has no group repeats in ``known`` what the
-    asker knew; who has one tells its promise, and the founders if it knows them. A leader that may answer tells who
-    votes, too, unless a change of that is on its way."""
+    asker knew, or nothing, if it holds data that a group would not have that forms now. Who has one tells its promise,
+    and the founders if it knows them. A leader that may answer tells who votes, too, unless a change of that is on its
+    way."""
 
     asked: str
     round: int

@@ -15,9 +15,13 @@ after, no key is given up so early, and they are the most frequent and here the 
 shared, where an index of its own would cost each entry 32 bytes. The last entry takes the place of one that goes.
 
 **Victims.** A structure that held all entries in the order of their worth would have to be put right as time goes by.
-We look at SAMPLES entries on two pages chosen by chance, and at the POOL that were nearly bad enough the last time; the
-worst few of them go, one by one, unless they are read in between: two where there are few entries, and more where each
-that is looked at is a cache miss, which costs a quarter of a point of hits and halves what a victim costs.
+Where there are few entries we look at SAMPLES of them on two pages chosen by chance, and at the POOL that were nearly
+bad enough the last time; the worst BATCH of them go, one by one, unless they are read in between.
+
+Of many entries each that is looked at is a miss of the processor's cache. So from LARGE on it is decided beforehand
+what is bad enough: worth no more than one in RATIO of the entries of a page, the last that was counted. A hand goes
+over the pages, PART entries at a time, and at most MOST of them go, so that a large crowd of the same worth is not
+given up at one place. That is a third of the price, and costs a tenth of a point of hits.
 
 **Learning** goes on in steps that count one page and one row of the history and rebuild the tables of one group, in
 about a fifth of a millisecond.
@@ -36,13 +40,12 @@ from typing import Any
 
 from pycache_server.entry import SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
-from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, RANK_STEP, ROWS, HitDensity, far_bin, frequency_of
-from pycache_server.evict.mapped_history import MappedHistory
+from pycache_server.evict.hit_density import BINS, NEAR, NEXT, RANK_STEP, ROWS, HitDensity, bins_from, frequency_of
+from pycache_server.evict.mapped_history import NUMBER_BITS, NUMBERS, MappedHistory
 
 PAGE = 256
-SAMPLES, BATCH, LARGE_BATCH, POOL = 48, 2, 4, 14
-LARGE = 16384
-"""With so many entries victims are chosen LARGE_BATCH at a time."""
+SAMPLES, BATCH, POOL = 48, 2, 14
+LARGE, RATIO, PART, MOST = 16384, 12, 128, 16
 REMEMBERED, LEAST_REMEMBERED = 3, 4096
 """Slots of the history: for each entry, and at least."""
 LEAST_STEP, STEPS_A_TURN = 50, 80
@@ -51,20 +54,22 @@ _FIRST_STEPS, _HASTE = 20, 60  # a cache that has just begun learns faster: afte
 _GRAINS = 1024  # the clock goes on by this part of the entries
 _BURST = 32  # reads within this part of the entries are one
 _NEWEST = 100  # the newest hundredth of the entries is never given up
+_EXACT_BITS = 10  # with less entries than this power of two ages are exact
 _STRIDE = 2 * PAGE // SAMPLES
 _MOMENTS = 512
+_STATE_MASK = NUMBERS - 1
 
 
 class AdaptiveEntry(SizedEntry):
-    """``page`` and ``place`` tell where the entry stands, ``mark`` is the tick of the last access, ``row`` where the
+    """``page`` and ``place`` tell where the entry stands, ``mark`` is the tick of the last access, ``cells`` where the
     tables of its state begin: what is known of the accesses before."""
 
-    __slots__ = ("page", "place", "row")
+    __slots__ = ("cells", "page", "place")
 
     mark: int
+    cells: int
     page: int
     place: int
-    row: int
 
 
 class Adaptive(Engine):
@@ -82,11 +87,14 @@ class Adaptive(Engine):
         self._doomed: list[AdaptiveEntry] = []  # the next victims, the first at the end
         self._pool: list[AdaptiveEntry] = []  # those that were nearly chosen
         self._sampled_at = 0
+        self._hand = 0  # of the entries in the order of pages, where to look next
+        self._bound = 0  # the rank that is bad enough
         self._history = MappedHistory()
         self._learned: HitDensity | None = None  # half a megabyte: made with the first entry
         self._hits: list[float] = []  # those of _learned
         self._tick = self._grain = self._left = 1
         self._burst = 0
+        self._shift, self._far, self._bins = 0, NEAR, bins_from(0)
         self._learn_at = self._counted_at = 1
         self._page_turn = self._row_turn = 0
         self._moments = array("Q")  # ticks
@@ -99,16 +107,23 @@ class Adaptive(Engine):
         if not self._left:
             self._go_on()
         entry.mark = tick = self._tick
-        remembered = self._history.recall(entry.key)
-        if remembered is None:
-            entry.row = 0
+        note = self._history.recall(entry.key)
+        if not note:
+            entry.cells = 0
         else:
-            state, accessed = remembered
-            age = tick - accessed
-            cell = ROWS[state] + (BIN[age] if age < NEAR else far_bin(age))
+            age = tick - (note >> NUMBER_BITS)
+            cell = ROWS[note & _STATE_MASK] + self._bins[age >> self._shift if age < self._far else -1]
             self._hits[cell] += 1.0
-            entry.row = NEXT[cell]
-        self._place(entry)
+            entry.cells = NEXT[cell]
+        entries = self._entries  # behind the last
+        place = entries % PAGE
+        if not place:
+            self._pages.append([])
+            self._numbers.append(entries // PAGE)
+        self._pages[-1].append(entry)
+        entry.page = self._numbers[-1]
+        entry.place = place
+        self._entries = entries + 1
 
     def access(self, entry: Any) -> None:
         tick = self._tick
@@ -118,9 +133,9 @@ class Adaptive(Engine):
             if not self._left:
                 self._go_on()
             return
-        cell = entry.row + (BIN[age] if age < NEAR else far_bin(age))
+        cell = entry.cells + self._bins[age >> self._shift if age < self._far else -1]
         self._hits[cell] += 1.0
-        entry.row = NEXT[cell]
+        entry.cells = NEXT[cell]
         entry.mark = tick
 
     def discard(self, entry: Any) -> None:
@@ -130,14 +145,14 @@ class Adaptive(Engine):
         self._displace(entry)
 
     def exchange(self, old: Any, new: Any) -> None:
-        new.mark, new.row, new.page, new.place = old.mark, old.row, old.page, old.place
+        new.mark, new.cells, new.page, new.place = old.mark, old.cells, old.page, old.place
         self._pages[new.page][new.place] = new
         for chosen in (self._doomed, self._pool):
             if old in chosen:
                 chosen[chosen.index(old)] = new
 
     def evicted(self, entry: Any) -> None:
-        self._history.remember(entry.key, entry.row // BINS, entry.mark)
+        self._history.remember(entry.key, entry.mark << NUMBER_BITS | entry.cells // BINS)
         self.discard(entry)
 
     # Victims
@@ -150,51 +165,66 @@ class Adaptive(Engine):
             doomed.pop()
         if not self._entries:
             return None
-        self._sample()
+        if self._entries < LARGE:
+            self._sample()
+        else:
+            self._sweep()
         return self._doomed[-1]
 
     def take_victim(self) -> SizedEntry | None:
-        entry: Any = self.victim()
-        if entry is not None:
-            self._doomed.pop()  # and it is not in the pool
-            self._history.remember(entry.key, entry.row // BINS, entry.mark)
-            self._displace(entry)
+        if self.victim() is None:
+            return None
+        entry: Any = self._doomed.pop()  # and it is not in the pool
+        self._history.remember(entry.key, entry.mark << NUMBER_BITS | entry.cells // BINS)
+        self._displace(entry)
         return entry  # type: ignore[no-any-return]
 
     def _sample(self) -> None:
         """Choose the next victims. Takes about 10 us."""
-        assert self._learned is not None
         tick = self._sampled_at = self._tick
-        entries, pages, ranks = self._entries, self._pages, self._learned.ranks
+        entries, pages = self._entries, self._pages
         index = self.surroundings.choose(entries)
         page, other = pages[index // PAGE], pages[(index + entries // 2) % entries // PAGE]
-        shift = index % _STRIDE
-        among = self._pool + page[shift::_STRIDE] + other[(shift + _STRIDE // 2) % _STRIDE :: _STRIDE]
+        first = index % _STRIDE
+        among = self._pool + page[first::_STRIDE] + other[(first + _STRIDE // 2) % _STRIDE :: _STRIDE]
         newest = entries // _NEWEST
-        order = [
-            ranks[entry.row + (BIN[age] if age < NEAR else far_bin(age))] + number
-            for number, entry in enumerate(among)
-            if (age := tick - entry.mark) > newest
-        ]
+        ranks = enumerate(self._ranks(among))
+        order = [rank + number for number, rank in ranks if tick - among[number].mark > newest]
         order.sort()
-        batch = BATCH if entries < LARGE else LARGE_BATCH
-        chosen = list(dict.fromkeys([among[rank % RANK_STEP] for rank in order[: batch + POOL]]))
-        self._doomed = chosen[batch - 1 :: -1] or [page[index % PAGE]]
-        self._pool = chosen[batch:]
+        chosen = list(dict.fromkeys([among[rank % RANK_STEP] for rank in order[: BATCH + POOL]]))
+        self._doomed = chosen[BATCH - 1 :: -1] or [page[index % PAGE]]
+        self._pool = chosen[BATCH:]
+
+    def _sweep(self) -> None:
+        """Let the hand go on until it has found victims; where it has not after two parts, sample."""
+        assert self._learned is not None
+        tick = self._sampled_at = self._tick
+        ranks, bins, shift, far = self._learned.ranks, self._bins, self._shift, self._far
+        entries, bound = self._entries, self._bound
+        oldest = tick - entries // _NEWEST  # of those that are never given up
+        for _ in range(2):
+            hand = self._hand if self._hand < entries else 0
+            place = hand % PAGE
+            self._hand = hand + PART
+            bad = [
+                entry
+                for entry in self._pages[hand // PAGE][place : place + PART]
+                if ranks[entry.cells + bins[age >> shift if (age := tick - entry.mark) < far else -1]] <= bound
+            ]
+            doomed = [entry for entry in bad if entry.mark < oldest]
+            if doomed:
+                self._doomed = doomed[:MOST]
+                self._pool.clear()  # of which some may be among them
+                return
+        self._sample()
+
+    def _ranks(self, among: list[AdaptiveEntry]) -> list[int]:
+        """What entries are worth, the more the better."""
+        assert self._learned is not None
+        tick, ranks, bins, shift, far = self._tick, self._learned.ranks, self._bins, self._shift, self._far
+        return [ranks[entry.cells + bins[age >> shift if (age := tick - entry.mark) < far else -1]] for entry in among]
 
     # Pages
-
-    def _place(self, entry: AdaptiveEntry) -> None:
-        """Put an entry behind the last."""
-        entries = self._entries
-        place = entries % PAGE
-        if not place:
-            self._pages.append([])
-            self._numbers.append(entries // PAGE)
-        self._pages[-1].append(entry)
-        entry.page = self._numbers[-1]
-        entry.place = place
-        self._entries = entries + 1
 
     def _displace(self, entry: AdaptiveEntry) -> None:
         """Put the last entry in the place of one that goes."""
@@ -218,6 +248,9 @@ class Adaptive(Engine):
         self._tick += self._grain
         self._left = self._grain = max(1, self._entries // _GRAINS)
         self._burst = self._entries // _BURST
+        shift = max(0, self._entries.bit_length() - _EXACT_BITS)
+        if shift != self._shift:
+            self._shift, self._far, self._bins = shift, NEAR << shift, bins_from(shift)
         if self._tick >= self._learn_at:
             self._learn()
 
@@ -245,10 +278,12 @@ class Adaptive(Engine):
         entries, history = self._entries, self._history
         self._page_turn = (self._page_turn + 1) % len(self._pages)
         page = self._pages[self._page_turn]
-        self._count([(entry.row, entry.mark) for entry in page], elapsed * entries / len(page))
-        self._row_turn = (self._row_turn + 1) % len(history.rows)
+        self._count([(entry.cells, entry.mark) for entry in page], elapsed * entries / len(page))
+        if entries >= LARGE:
+            self._bound = sorted(self._ranks(page))[len(page) // RATIO]
+        self._row_turn = (self._row_turn + 1) % history.size
         row = history.row_of(self._row_turn)
-        self._count([(ROWS[state], accessed) for state, accessed in row], elapsed * len(history.rows))
+        self._count([(ROWS[state], accessed) for state, accessed in row], elapsed * history.size)
         self._remember(REMEMBERED * entries)
 
     def _remember(self, keys: int) -> None:
@@ -260,9 +295,10 @@ class Adaptive(Engine):
         """Keys were found in a row since a tick; each stands for so many keys times ticks."""
         assert self._learned is not None
         tick, seen = self._tick, self._learned.seen
+        bins, shift, far = self._bins, self._shift, self._far
         for row, accessed in found:
             age = tick - accessed
-            seen[row + (BIN[age] if age < NEAR else far_bin(age))] += weight
+            seen[row + bins[age >> shift if age < far else -1]] += weight
 
     # What an operator may ask
 
@@ -273,7 +309,7 @@ class Adaptive(Engine):
         return max(0, int(self.now() - self._times[index])) if index < len(self._moments) else 0
 
     def frequency(self, entry: Any) -> int | None:
-        return 1 + frequency_of(entry.row // BINS)
+        return 1 + frequency_of(entry.cells // BINS)
 
     def report(self) -> dict[str, int | float | str]:
         """``adaptive_ticks``: new keys and repeated reads so far. ``adaptive_remembered``: how many gone keys can be
@@ -304,10 +340,10 @@ class Adaptive(Engine):
             assert page
             for place, entry in enumerate(page):
                 assert (entry.page, entry.place) == (number, place)
-                assert entry.page is self._numbers[number] and entry.row in ROWS
+                assert entry.page is self._numbers[number] and entry.cells in ROWS
                 assert entry.mark <= self._tick
         chosen = [*self._doomed, *self._pool]
-        assert len(chosen) <= LARGE_BATCH + POOL and len({id(entry) for entry in chosen}) == len(chosen)
+        assert len(chosen) <= max(BATCH, MOST) + POOL and len({id(entry) for entry in chosen}) == len(chosen)
         assert {id(entry) for entry in chosen} <= {id(entry) for entry in entries}
         assert self._left > 0 and self._counted_at <= self._tick
         self._history._check()

@@ -5,9 +5,8 @@ a chance. So:
 
 *Frequencies decay.* Each hit adds up to one, and all halve while the cache is filled anew HALF_LIFE times (LRFU). That
 is the same as if those stayed as they are and a hit weighed the more the later it comes, twice as much after a
-half-life: then nothing has to be aged, an entry's frequency can only rise, and a hit is one addition. The weight gets
-too great for a float after some thousand turnovers; then all begins anew at 1, and who has not been accessed since has
-nothing left.
+half-life: then nothing has to be aged, and an entry's frequency can only rise. What is kept of it is the logarithm, its
+level, in steps of a 64th of a power of two; where it stands still that of a new key comes up to it and goes past.
 
 *Hits in a row count as less than one*, the less the closer they are (correlated references): a burst is one visit.
 Time advances in ticks, eight to a turnover of the cache, and a hit in the tick of the last one is not counted at all,
@@ -21,11 +20,17 @@ them, as ARC does it.
 *Keys that were given up are remembered*, as many as there are entries, with their levels: who comes back goes on from
 there.
 
-The entries that are through lie in rings by level, the logarithm of the frequency, eight to a factor of two. An access
-changes the frequency alone; the search for a victim moves those on that have risen since. Time is measured in
-turnovers, not by a clock: a cache that is not used does not age. ``lfu-decay-time``, in Redis minutes for each
-decrement, is a factor for the half-life, and 0 stops ageing in both. ``lfu-log-factor`` is the scale of OBJECT FREQ,
-which answers what Redis's counter would be expected to show after as many hits; the order does not depend on it.
+The entries that are through lie in rings by level, eight to a factor of two. An access changes the level alone; the
+search for a victim moves those on that have risen since.
+
+*An access is a look into a table.* What an entry remembers is its mark, the tick of its last hit that counted and its
+level then, in one integer. What becomes of it by a hit depends on the mark and the present tick and on nothing else. So
+it is worked out for each mark once in a tick (Steps), and entries of the same mark share an integer.
+
+Time is measured in turnovers, not by a clock: a cache that is not used does not age. ``lfu-decay-time``, in Redis
+minutes for each decrement, is a factor for the half-life, and 0 stops ageing in both. ``lfu-log-factor`` is the scale
+of OBJECT FREQ, which answers what Redis's counter would be expected to show after as many hits; the order does not
+depend on it.
 ``maxmemory-samples`` has nothing to do here.
 
 Sources: Lee et al., "LRFU: a spectrum of policies that subsumes the least recently used and least frequently used
@@ -36,15 +41,21 @@ replacement", SIGMETRICS 1990; Megiddo, Modha, "ARC", FAST 2003; Einziger, Fried
 from __future__ import annotations
 
 from math import exp2, log2, sqrt
+from typing import Any
 
+from pycache_server.entry import SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
-from pycache_server.evict.history import NOTE_BITS, History
-from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry, Ring
+from pycache_server.evict.mapped_history import NUMBER_BITS, NUMBERS, MappedHistory
+from pycache_server.evict.ring import LONGEST_WALK
 
 HALF_LIFE = 8
 """Turnovers of the cache, with lfu-decay-time 1."""
 TICKS = 8
 """Steps of time in a turnover."""
+_PARTS = 8
+"""Steps of a tick in which the history grows, so that none takes long."""
+SCALE = 64
+"""Levels are in this part of a power of two."""
 ADVANTAGE = 0.5
 """A newcomer has to be better by so many powers of two."""
 MANY = 16
@@ -55,151 +66,202 @@ SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 0.5
 """Shares of all entries."""
 BLAME = 0.2
 """One who fails the trial and is back before this share of the entries has been given up should have had longer."""
-_LEVELS = 8
-"""Rings for each power of two."""
+_STEP_BITS = 3
+"""Levels of one ring, and of one step of what is remembered, as a power of two."""
+_STEPS_BACK, _STEPS_UP = NUMBERS // 2, 32
+"""Steps that are remembered, of which so many may be above that of a newcomer."""
+_STEP_MASK, _THROUGH = _STEPS_BACK - 1, _STEPS_BACK
+_NOTE_MASK = NUMBERS - 1
+"""What is remembered is the step, and whether the key was through."""
+_REMEMBERED, _LEAST_REMEMBERED = 3, 512
+"""Places of the history: for each entry, and at least."""
+_FIRST_GONE = NUMBERS << 30  # so that no difference from nothing remembered is small
 _MOST_MOVES = LONGEST_WALK // 2
-_SCALE = 64
-"""Steps of a level in a ghost's note."""
-_NOTE_MASK = (1 << NOTE_BITS) - 2
-_HALF = 1 << NOTE_BITS - 1
-_NOTE_STEP = -0.5 / _SCALE
-_MOST_HIGHER = 64 / _NOTE_STEP
-"""Nobody can have been hit so often that a level is so much higher than that of a newcomer: such a note is so old that
-it has come round."""
+_ADVANTAGE, _BURST = round(ADVANTAGE * SCALE), BURST * SCALE
+_TICK_SHIFT = 40  # in a mark
+_LEVEL_MASK = (1 << _TICK_SHIFT) - 1
+_FIRST_LEVEL = SCALE << 8  # no level is negative
 _CREDIT = [1 - exp2(-ticks / TICKS) for ticks in range(64)]
 """What a hit counts so many ticks after the last one; later ones count 1."""
 _LAST = len(_CREDIT)
-_LONGEST_TIME = 512.0
-"""Half-lives until the weights of hits begin anew."""
+_MOST_STEPS = 8192
 _INITIAL = 5
 """What OBJECT FREQ answers for a new key."""
 
 
-class LfuEntry(LinkedEntry):
-    """``worth`` is the sum of the weights of the accesses that counted, of which the last was in the tick ``mark``;
-    ``hits`` the number of all accesses, decayed until then, for OBJECT FREQ and bursts. ``ring`` is where it is."""
+def _gain(lag: int) -> int:
+    """How far an access brings a mark above that of a newcomer, for what the mark is less than that."""
+    passed = -(lag >> _TICK_SHIFT)
+    level = lag & _LEVEL_MASK
+    if level > _LEVEL_MASK >> 1:  # below the newcomer's, which has borrowed
+        passed -= 1
+        level -= _LEVEL_MASK + 1
+    credit = _CREDIT[passed] if passed < _LAST else 1.0
+    return max(0, round(SCALE * log2(exp2(max(level / SCALE, -60.0)) + credit)))
 
-    __slots__ = ("hits", "ring", "worth")
+
+class Steps(dict[int, int]):
+    """What a mark becomes by an access in the present tick. Marks are shared that way, and worked out once: many
+    entries have the same. ``now`` is the mark of a newcomer."""
+
+    __slots__ = ("_gains", "now")
+
+    def __init__(self, now: int, gains: dict[int, int]) -> None:
+        self.now = now
+        self._gains = gains
+
+    def __missing__(self, mark: int) -> int:
+        lag = mark - self.now
+        gain = self._gains.get(lag)
+        if gain is None:
+            if len(self._gains) >= _MOST_STEPS:
+                self._gains.clear()
+            gain = self._gains[lag] = _gain(lag)
+        if len(self) >= _MOST_STEPS:
+            self.clear()
+        self[mark] = risen = self.now + gain
+        return risen
+
+
+class Returns(dict[int, int]):
+    """The mark in the present tick of a key that is back, by what was remembered. It is as if it had been there, not
+    accessed for a long time."""
+
+    __slots__ = ("_steps",)
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+
+    def __missing__(self, note: int) -> int:
+        now = self._steps.now
+        step = (now & _LEVEL_MASK) >> _STEP_BITS
+        lost = (step - note + _STEPS_UP & _STEP_MASK) - _STEPS_UP
+        mark = self[note] = self._steps[now - (_LAST << _TICK_SHIFT) - (lost << _STEP_BITS)]
+        return mark
+
+
+class LfuEntry(SizedEntry):
+    """``mark`` is the tick of the last access that counted, and below it, in _TICK_SHIFT bits, the level then. ``hits``
+    is the number of all accesses, decayed until then, for OBJECT FREQ and bursts. ``ring`` is where it is, between
+    ``newer`` and ``older``."""
+
+    __slots__ = ("hits", "newer", "older", "ring")
 
     mark: int
-    hits: float
+    hits: int
+    newer: Any
+    older: Any
     ring: LevelRing
-    worth: float
 
 
-class LevelRing(Ring[LfuEntry]):
-    """Entries whose level, times _LEVELS, was ``number`` when they came in."""
+class LevelRing:
+    """The head of a ring of entries whose level, in steps, was ``number`` when they came in: the newest and the oldest
+    entry's neighbour."""
 
-    __slots__ = ("number",)
+    __slots__ = ("newer", "number", "older")
 
     def __init__(self, number: int) -> None:
-        super().__init__()
+        self.newer: Any = self
+        self.older: Any = self
         self.number = number
 
 
 class Lfu(Engine):
-    """The trial queue, rings by level, and the history of those who were given up."""
+    """The trial queue, rings by level, and the history of those who were given up. The entries come as Any: to assert
+    their type would cost a part of an access."""
 
     entry_type = LfuEntry
-    aside = 24  # in the history, between 16 and 32
+    aside = 8 * _REMEMBERED
 
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
         self._trial = LevelRing(0)
-        self._longest = self._least = self._most = 1.0  # how many may be on trial, and what that may be
+        self._tried = 0  # entries on trial
+        self._longest = self._least = self._most = 1  # how many may be on trial, and what that may be
         self._levels: dict[int, LevelRing] = {}
         self._lowest: LevelRing | None = None  # the ring of the lowest level, None where there is none
-        self._history = History()
-        self._recall, self._remember = self._history.take, self._history.add
+        self._history = MappedHistory()
         self._count = 0
+        self._gone = _FIRST_GONE  # a number for each that was given up, as it is remembered
+        self._void = self._blamed = 0  # differences of those
         self._tick = 0
-        self._until = 0  # admissions until the next tick
-        self._weight = 1.0  # of a hit
-        self._time = 0.0  # its logarithm: in half-lives, since weights began anew
+        self._until = self._left = 0  # admissions until the next part of a tick, and from there to the next tick
+        self._level = float(_FIRST_LEVEL)  # of an entry with one hit just now
         self._ageing = 0.0  # half-lives of a tick
         self._fading = [1.0] * _LAST  # what is left of a number after so many ticks
-        self._newest_level = 0  # of an entry with one hit just now, as in a note
-        self._base = self._base_before = 0.0  # the half-lives before that, and before the time before
-        self._renewed_at = 0  # the tick in which weights began anew
+        self._since = 0  # marks of this tick begin here
+        self._now = int(self._level)  # the mark of an entry with one hit just now
+        self._gains: dict[int, int] = {}
+        self._steps = Steps(self._now, self._gains)
+        self._returns = Returns(self._steps)
 
-    def admit(self, entry: LfuEntry) -> None:
-        self._count = count = self._count + 1
+    def admit(self, entry: Any) -> None:
+        self._count += 1
         self._until -= 1
         if self._until <= 0:
-            self._advance()
-        entry.mark = self._tick
-        entry.hits = 0.0
-        entry.worth = self._weight
-        returned = self._recall(hash(entry.key), count)
-        if returned is not None:
-            self._welcome(entry, *returned)
+            self._go_on()
+        entry.hits = 0
+        note = self._history.recall(entry.key)
+        entry.mark = self._welcome(note) if self._gone - note < self._void else self._now
         entry.ring = trial = self._trial
-        head = trial.head  # Ring.push
-        newest = head.older
+        newest = trial.older
         entry.older = newest
-        entry.newer = head
-        newest.newer = head.older = entry
-        trial.size += 1
-        if trial.size > self._longest + 1:
+        entry.newer = trial
+        newest.newer = trial.older = entry
+        self._tried = tried = self._tried + 1
+        if tried > self._longest + 1:
             self._pass_oldest()
 
-    def access(self, entry: LfuEntry) -> None:
-        tick = self._tick
-        passed = tick - entry.mark
-        if not passed:
-            entry.hits += 1.0
+    def access(self, entry: Any) -> None:
+        entry.hits = hits = entry.hits + 1
+        mark = entry.mark
+        if mark >= self._since:
             return
-        weight = self._weight
-        if passed < _LAST:
-            entry.hits = entry.hits * self._fading[passed] + 1.0
-            gained = weight * _CREDIT[passed]
-        else:
-            entry.hits = entry.hits * exp2(-passed * self._ageing) + 1.0
-            gained = weight
-        worth = entry.worth + gained if entry.mark >= self._renewed_at else weight
-        entry.mark = tick
-        entry.worth = worth if worth > weight else weight  # noqa: FURB136  (a call is half of the rest)
-        ring = entry.ring
-        if ring is self._trial:
-            ring.remove(entry)
-            ring.push(entry)
+        if hits > MANY:
+            entry.hits = self._faded(entry) + 1  # which is rounded down, by more than this hit that is in already
+        entry.mark = self._steps[mark]
+        trial = self._trial
+        if entry.ring is trial:  # back to the start
+            newer, older = entry.newer, entry.older
+            newer.older = older
+            older.newer = newer
+            entry.older = newest = trial.older
+            entry.newer = trial
+            newest.newer = trial.older = entry
 
-    def discard(self, entry: LfuEntry) -> None:
+    def discard(self, entry: Any) -> None:
         self._count -= 1
         self._take_out(entry)
 
-    def exchange(self, old: LfuEntry, new: LfuEntry) -> None:
-        old.ring.replace(old, new)
-        del old.ring
+    def exchange(self, old: Any, new: Any) -> None:
+        new.mark, new.hits, new.ring = old.mark, old.hits, old.ring
+        new.newer, new.older = old.newer, old.older
+        new.newer.older = new.older.newer = new
+        del old.newer, old.older, old.ring
 
-    def evicted(self, entry: LfuEntry) -> None:
+    def evicted(self, entry: Any) -> None:
         self._give_up(entry)
 
     def victim(self) -> LfuEntry | None:
         """The next victim. What has risen since it was put into the lowest ring moves on, up to _MOST_MOVES of them."""
-        trial = self._trial
-        if self._lowest is None:
-            return trial.oldest()
-        base, renewed_at = self._base, self._renewed_at
+        trial, ring = self._trial, self._lowest
+        if ring is None:
+            return trial.newer if self._tried else None
         for _ in range(_MOST_MOVES):
-            ring = self._lowest
-            lowest: LfuEntry = ring.head.newer
-            if lowest.mark < renewed_at:
-                level = self._level_of(lowest)
-            else:
-                level = base + log2(lowest.worth)  # _level_of
-                if lowest.hits > MANY:
-                    level += BURST * log2(lowest.hits / MANY)
-            number = int(level * _LEVELS)
-            if number <= ring.number:
+            lowest: Any = ring.newer
+            level = lowest.mark & _LEVEL_MASK if lowest.hits <= MANY else self._level_of(lowest)
+            if level >> _STEP_BITS <= ring.number:
                 break
             self._take_out(lowest)
-            self._rank(lowest, number)
-        if trial.size > self._longest:
-            candidate: LfuEntry = trial.head.newer
-            if self._level_of(candidate) < level + ADVANTAGE:
-                return candidate
-        return lowest
+            self._rank(lowest, level)
+            ring = self._lowest
+            assert ring is not None
+        if self._tried > self._longest:
+            candidate: Any = trial.newer
+            level += _ADVANTAGE
+            if (candidate.mark & _LEVEL_MASK if candidate.hits <= MANY else self._level_of(candidate)) < level:
+                return candidate  # type: ignore[no-any-return]
+        return lowest  # type: ignore[no-any-return]
 
     def take_victim(self) -> LfuEntry | None:
         entry = self.victim()
@@ -207,141 +269,158 @@ class Lfu(Engine):
             self._give_up(entry)
         return entry
 
-    def _give_up(self, entry: LfuEntry) -> None:
+    def _give_up(self, entry: Any) -> None:
         """Let an entry go and remember its level, without what was added for bursts."""
-        base = self._base if entry.mark >= self._renewed_at else self._base_before
-        note = int((base + log2(entry.worth)) * _SCALE) << 1 & _NOTE_MASK
         ring, trial = entry.ring, self._trial
-        self._remember(hash(entry.key), note if ring is trial else note | 1)
+        self._gone = gone = self._gone + NUMBERS
+        note = entry.mark >> _STEP_BITS & _STEP_MASK | gone
+        self._history.remember(entry.key, note if ring is trial else note | _THROUGH)
         self._count -= 1
         newer, older = entry.newer, entry.older  # _take_out
         newer.older = older
         older.newer = newer
         del entry.newer, entry.older, entry.ring
-        ring.size -= 1
-        if newer is older and ring is not trial:
+        if ring is trial:
+            self._tried -= 1
+        elif newer is older:
             self._close(ring)
-        if trial.size > self._longest:
+        if self._tried > self._longest:
             self._pass_oldest()
 
-    def frequency(self, entry: LfuEntry) -> int | None:
+    def frequency(self, entry: Any) -> int | None:
         """What Redis's counter is expected to be: it starts at 5, and a hit adds to c with a chance of
         1 / ((c - 5) * lfu-log-factor + 1)."""
-        hits = entry.hits * exp2((entry.mark - self._tick) * self._ageing)
+        hits = self._faded(entry)
         factor = self.surroundings.log_factor
         steps = (sqrt(1 + 2 * factor * hits) - 1) / factor if factor > 0 else hits
         return min(255, _INITIAL + int(steps))
 
-    def was_accessed(self, entry: LfuEntry, idle: int | None, frequency: int | None) -> None:
+    def was_accessed(self, entry: Any, idle: int | None, frequency: int | None) -> None:
         if frequency is not None and frequency > _INITIAL:
             factor = self.surroundings.log_factor
             steps = frequency - _INITIAL + 0.5  # what is in the middle reads back as it was
             hits = ((steps * factor + 1) ** 2 - 1) / (2 * factor) if factor > 0 else steps
-            entry.hits = hits
-            entry.worth += hits * self._weight
+            entry.hits = round(hits)
+            entry.mark = self._now + round(SCALE * log2(1 + hits))
 
     def report(self) -> dict[str, int | float | str]:
         return {
-            "on_trial": self._trial.size,
+            "on_trial": self._tried,
             "trial_share": round(self._longest / self._count, 3) if self._count else 0.0,
             "levels": len(self._levels),
             "turnovers": self._tick // TICKS,
         }
 
+    def _go_on(self) -> None:
+        """A part of a tick has passed."""
+        count = self._count
+        while len(self._history) < max(_LEAST_REMEMBERED, _REMEMBERED * count):
+            self._history.grow()
+        if self._left <= 0:
+            self._advance()
+            self._left = max(1, count // TICKS)
+        self._until = max(1, count // (TICKS * _PARTS))
+        self._left -= self._until
+
     def _advance(self) -> None:
         """A tick has passed."""
         self._tick += 1
-        self._until = max(1, self._count // TICKS)
         count = self._count
-        self._least, self._most = max(1.0, SHORTEST_TRIAL * count), max(1.0, LONGEST_TRIAL * count)
+        self._least, self._most = max(1, int(SHORTEST_TRIAL * count)), max(1, int(LONGEST_TRIAL * count))
         self._longest = min(max(self._longest, self._least), self._most)
-        if self._count > self._history.capacity:
-            self._history.grow()
+        self._void, self._blamed = count << NUMBER_BITS, int(BLAME * count) << NUMBER_BITS
         decay_time = self.surroundings.decay_time
         ageing = 1 / (HALF_LIFE * TICKS * decay_time) if decay_time > 0 else 0.0
         if ageing != self._ageing:
             self._ageing = ageing
             self._fading = [exp2(-ticks * ageing) for ticks in range(_LAST)]
-        self._time += ageing
-        if self._time > _LONGEST_TIME:
-            self._renewed_at = self._tick
-            self._base_before, self._base = self._base, self._base + self._time
-            self._time = 0.0
-        self._weight = exp2(self._time)
-        self._newest_level = round((self._base + self._time) * _SCALE) << 1
+        self._level += SCALE * ageing
+        self._since = self._tick << _TICK_SHIFT
+        self._now = self._since + int(self._level)
+        self._steps = Steps(self._now, self._gains)
+        self._returns = Returns(self._steps)
 
-    def _level_of(self, entry: LfuEntry) -> float:
+    def _faded(self, entry: Any) -> int:
+        """What is left of an entry's hits since the last access that counted."""
+        passed = self._tick - (entry.mark >> _TICK_SHIFT)
+        return int(entry.hits * (self._fading[passed] if passed < _LAST else exp2(-passed * self._ageing)))
+
+    def _level_of(self, entry: Any) -> int:
         """The logarithm of an entry's frequency and more for bursts. It depends on what was at the last access, so it
         is the same until the next."""
-        if entry.mark < self._renewed_at:
-            return self._base_before + log2(entry.worth)
-        level = self._base + log2(entry.worth)
-        return level if entry.hits <= MANY else level + BURST * log2(entry.hits / MANY)
+        level: int = entry.mark & _LEVEL_MASK
+        return level if entry.hits <= MANY else level + int(_BURST * log2(entry.hits / MANY))
 
-    def _welcome(self, entry: LfuEntry, note: int, age: int) -> None:
-        """A key is back that was given up ``age`` victims ago: it goes on with the frequency that it had, and the trial
-        was too short, or too long."""
-        lost = (self._newest_level - note + _HALF & _NOTE_MASK) - _HALF
-        if lost > _MOST_HIGHER:
-            entry.worth *= 1.0 + exp2(lost * _NOTE_STEP)
-        if note & 1:
-            self._longest = max(self._least, self._longest - 2)
-        elif age <= BLAME * self._count:
-            self._longest = min(self._longest + 1, self._most)
+    def _welcome(self, note: int) -> int:
+        """A key is back that was given up: it goes on with the frequency that it had, and the trial was too short, or
+        too long. Returns its mark."""
+        longest = self._longest
+        if note & _THROUGH:
+            longest -= 2
+            self._longest = longest if longest > self._least else self._least  # noqa: FURB136  (a call is as much)
+        elif self._gone - note <= self._blamed and longest < self._most:
+            self._longest = longest + 1
+        return self._returns[note & _NOTE_MASK]
 
     def _pass_oldest(self) -> None:
         """Let the first of the trial through, and one more where it has become shorter."""
         trial = self._trial
-        head = trial.head
         for _ in range(2):
-            oldest = head.newer
-            head.newer = newer = oldest.newer  # Ring.remove
-            newer.older = head
-            trial.size = size = trial.size - 1
-            self._rank(oldest, int(self._level_of(oldest) * _LEVELS))
-            if size <= self._longest:
+            oldest = trial.newer
+            trial.newer = newer = oldest.newer
+            newer.older = trial
+            self._tried = tried = self._tried - 1
+            self._rank(oldest, (oldest.mark & _LEVEL_MASK if oldest.hits <= MANY else self._level_of(oldest)))
+            if tried <= self._longest:
                 return
 
-    def _rank(self, entry: LfuEntry, number: int) -> None:
+    def _rank(self, entry: Any, level: int) -> None:
         """Put an entry into the ring of its level."""
-        ring = self._levels.get(number)
-        if ring is None:
-            ring = self._levels[number] = LevelRing(number)
-            if self._lowest is None or number < self._lowest.number:
-                self._lowest = ring
+        number = level >> _STEP_BITS
+        ring = self._levels.get(number) or self._open(number)
         entry.ring = ring
-        head = ring.head  # Ring.push
-        newest = head.older
-        entry.older = newest
-        entry.newer = head
-        newest.newer = head.older = entry
-        ring.size += 1
+        entry.older = newest = ring.older
+        entry.newer = ring
+        newest.newer = ring.older = entry
 
-    def _take_out(self, entry: LfuEntry) -> None:
+    def _open(self, number: int) -> LevelRing:
+        """Make the ring of a level."""
+        ring = self._levels[number] = LevelRing(number)
+        if self._lowest is None or number < self._lowest.number:
+            self._lowest = ring
+        return ring
+
+    def _take_out(self, entry: Any) -> None:
         ring = entry.ring
-        newer, older = entry.newer, entry.older  # Ring.remove
+        newer, older = entry.newer, entry.older
         newer.older = older
         older.newer = newer
         del entry.newer, entry.older, entry.ring
-        ring.size -= 1
-        if newer is older and ring is not self._trial:
+        if ring is self._trial:
+            self._tried -= 1
+        elif newer is older:
             self._close(ring)
 
     def _close(self, ring: LevelRing) -> None:
-        """A ring has become empty."""
-        del self._levels[ring.number]
-        ring.dissolve()
+        """A ring has become empty: its head forgets itself."""
+        del self._levels[ring.number], ring.newer, ring.older
         if ring is self._lowest:
             self._lowest = self._levels[min(self._levels)] if self._levels else None
 
     def _check(self) -> None:
-        self._trial._check()
         self._history._check()
         assert (self._lowest is None) == (not self._levels)
         assert self._lowest is None or self._lowest.number == min(self._levels)
-        assert self._trial.size + sum(ring.size for ring in self._levels.values()) == self._count
-        assert all(entry.ring is self._trial for entry in self._trial)
-        for number, ring in self._levels.items():
-            ring._check()
-            assert ring.size and ring.number == number
-            assert all(entry.ring is ring for entry in ring)
+        assert all(ring.number == number and ring.newer is not ring for number, ring in self._levels.items())
+        assert self._tried == self._check_ring(self._trial)
+        assert self._count == self._tried + sum(map(self._check_ring, self._levels.values()))
+        assert all(risen >= self._now for risen in self._steps.values())
+
+    def _check_ring(self, ring: LevelRing) -> int:
+        """Assert that the links of a ring agree. Returns how many entries are in."""
+        count, entry = 0, ring.newer
+        while entry is not ring:
+            assert entry.newer.older is entry and entry.older.newer is entry and entry.ring is ring
+            count, entry = count + 1, entry.newer
+        assert ring.newer.older is ring and ring.older.newer is ring
+        return count

@@ -7,7 +7,13 @@ is remembered is a number and a tick, never an answer to anybody.
 The table must grow with the cache, and must never stop the world. It is made of rows and grows by one row at a time
 (linear hashing; Litwin, "Linear hashing: a new tool for file and table addressing", VLDB 1980). A new row begins as a
 copy of the row it splits: every key is found at once in the right one of the two, and what is left of it in the other
-is overwritten in time.
+is overwritten in time. Until it is split a row stands at both of its places in the list, so nobody has to ask whether
+it is.
+
+A place is one word, what is remembered above the fingerprint, so that to look at it is one miss of the processor's
+cache. Of a hash 30 bits are taken, because CPython has operations for such integers that are several times faster: the
+low ones choose the row, the next ones are the fingerprint, and the high ones choose the place in the row. In a history
+of more than four million places a fingerprint tells less, as the row has told a part of it.
 """
 
 from __future__ import annotations
@@ -16,53 +22,58 @@ from array import array
 
 ROW = 256
 NUMBERS = 256
-_TICK_BITS = 48
-_TICK_MASK = (1 << _TICK_BITS) - 1
+NUMBER_BITS = 8
+_SPOTS = (1 << 30) - 35  # a prime
+_TAG_SHIFT, _PLACE_SHIFT = 14, 22
 
 
 class MappedHistory:
-    """A number below NUMBERS and a tick above 0 for each key that is gone and not forgotten."""
+    """A note for each key that is gone and not forgotten: ``tick << NUMBER_BITS | number``, of a number below NUMBERS
+    and a tick above 0."""
 
-    __slots__ = ("_half", "rows")
+    __slots__ = ("_mask", "_rows", "size")
 
     def __init__(self) -> None:
-        self.rows = [array("Q", bytes(8 * ROW))]
-        self._half = 1  # the greatest power of two that is at most the number of rows
+        self._rows = [array("Q", bytes(8 * ROW))]
+        self._mask = 0  # the number of places in the list is a power of two, this is one less
+        self.size = 1
+        """How many rows there are."""
 
     def __len__(self) -> int:
-        return ROW * len(self.rows)
+        return ROW * self.size
 
     def grow(self) -> None:
         """Add a row."""
-        rows = self.rows
-        if len(rows) == 2 * self._half:
-            self._half *= 2
-        rows.append(rows[len(rows) - self._half][:])
+        rows, size = self._rows, self.size
+        if size == len(rows):
+            rows += rows
+            self._mask = len(rows) - 1
+        rows[size] = rows[size][:]
+        self.size = size + 1
 
-    def remember(self, key: bytes, number: int, tick: int) -> None:
-        """Put a key's number and tick in its place."""
-        mixed = hash(key)
-        rows, half = self.rows, self._half
-        index = mixed >> 8 & (2 * half - 1)
-        row = rows[index if index < len(rows) else index - half]
-        row[mixed & 255] = (mixed >> 40 & 255) << 56 | number << _TICK_BITS | tick & _TICK_MASK
+    def remember(self, key: bytes, note: int) -> None:
+        """Put a key's note in its place."""
+        spot = hash(key) % _SPOTS
+        self._rows[spot & self._mask][spot >> _PLACE_SHIFT] = note << 8 | spot >> _TAG_SHIFT & 0xFF
 
-    def recall(self, key: bytes) -> tuple[int, int] | None:
-        """The number and the tick of a key, which are forgotten; None where nothing is known."""
-        mixed = hash(key)
-        rows, half = self.rows, self._half  # as above: a call would be a fifth of it
-        index = mixed >> 8 & (2 * half - 1)
-        row = rows[index if index < len(rows) else index - half]
-        held = row[mixed & 255]
-        if not held or held >> 56 != mixed >> 40 & 255:
-            return None
-        row[mixed & 255] = 0
-        return held >> _TICK_BITS & 255, held & _TICK_MASK
+    def recall(self, key: bytes) -> int:
+        """The note of a key, which is forgotten; 0 where there is none."""
+        spot = hash(key) % _SPOTS
+        row = self._rows[spot & self._mask]
+        place = spot >> _PLACE_SHIFT
+        held = row[place]
+        if held & 0xFF != spot >> _TAG_SHIFT & 0xFF:
+            return 0
+        row[place] = 0
+        return held >> 8
 
     def row_of(self, index: int) -> list[tuple[int, int]]:
         """The numbers and ticks in a row."""
-        return [(held >> _TICK_BITS & 255, held & _TICK_MASK) for held in self.rows[index] if held]
+        return [(held >> 8 & 0xFF, held >> 16) for held in self._rows[index] if held]
 
     def _check(self) -> None:
-        assert self._half <= len(self.rows) <= 2 * self._half
-        assert all(len(row) == ROW for row in self.rows)
+        assert self._mask + 1 == len(self._rows) < 2 * self.size
+        assert all(len(row) == ROW for row in self._rows)
+        half = len(self._rows) // 2
+        assert all(self._rows[index] is self._rows[index - half] for index in range(self.size, len(self._rows)))
+        assert len({id(row) for row in self._rows}) == self.size

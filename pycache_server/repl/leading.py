@@ -176,16 +176,17 @@ class Leading:
             self.count(now)
         elif isinstance(message, Refused):
             self.hang_up(link.peer)
-            self._member.machine.hear_of(message.epoch, now)
+            self._member.machine.hear_of(link.peer, message.epoch, now)
 
     def step_sync(self, link: Link, sync: Sync, now: float) -> None:
         """A follower comes: it goes on from where its history parts from this one, or gets an image."""
         if self._member.machine.is_above(sync.epoch):
             self._member.close(link)
-            self._member.machine.hear_of(sync.epoch, now)
+            self._member.machine.hear_of(link.peer, sync.epoch, now)
             return
         self.hang_up(link.peer)
         self.followers[link.peer] = Follower(link, now)
+        self._member.machine.supply(link.peer)
         log = self._log
         cut = self.cut_for(sync)
         missing = log.since(cut) if sync.whole and self.can_continue(sync, cut) else None

@@ -91,7 +91,8 @@ class Settings(NamedTuple):
 
 
 class Member:
-    """One seat. ``start`` names this run of its process; ``saved`` is what a file has kept, None if nothing has."""
+    """One seat. ``start`` names this run of its process; ``saved`` is what a file has kept, None if nothing has;
+    ``holds_data`` tells that there are data though this seat is in no group (election/forming.py)."""
 
     machine_class = Machine
     log_class = GroupLog
@@ -107,6 +108,7 @@ class Member:
         random: Random,
         start: str,
         now: float,
+        holds_data: bool = False,
     ) -> None:
         self.seat = state.seat
         self.settings = settings
@@ -117,7 +119,7 @@ class Member:
         self.actions: list[Any] = []
         self.log = self.log_class(settings.voters)
         self.machine = self.machine_class(
-            state, settings.voters, self, self.timing, random, start, now, self.actions, settings.priority
+            state, settings.voters, self, self.timing, random, start, now, self.actions, settings.priority, holds_data
         )
         self.failback = self.failback_class(settings.preferred, settings.failback_delay, settings.failback_interval)
         self.leading: Leading | None = None
@@ -405,9 +407,11 @@ class Member:
             self.keep(message.entries)
 
     def begin_anew(self, saved: Saved) -> None:
-        """What the keyspace holds is the history of nobody else (GROUP BOOTSTRAP)."""
+        """What the keyspace holds is the history of nobody else (GROUP BOOTSTRAP), of an epoch above all that was heard
+        of, which is promised with it."""
         self.log.adopt(saved.table, saved.base, saved.voters)
-        self._persist_history()
+        epoch, machine = saved.table[-1][0], self.machine
+        machine.persist(replace(machine.state, epoch=epoch, vote=None, table=saved.table, voters=self.log.voters))
 
     # Ends.
 

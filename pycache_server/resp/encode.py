@@ -3,7 +3,7 @@
 A command returns plain Python: bytes is a bulk string, int an integer, None a null, list or tuple an array, dict a
 map, set or frozenset a set, float a double, bool a boolean, an exception from errors.py an error. What Python has no
 type for is here: Wire (a reply in its final form), NULL_ARRAY, Verbatim, Push, Pairs, SetReply, Texts, Entries,
-Couples, Scored, PlainDouble. The session loop encodes bytes, Wire and int itself; everything else comes through
+Rows, Spot, Scored. The session loop encodes bytes, Wire and int itself; everything else comes through
 ``encode2`` or ``encode3``, whichever HELLO bound.
 
 Two sentinels are no replies: NO_REPLY (the command has sent what it had to send) and HALT (nothing more may be
@@ -94,18 +94,18 @@ class Scored:
         self.scores = scores
 
 
-class Couples:
-    """Texts with another one that belongs to each: an array of arrays of two bulk strings."""
+class Rows:
+    """Rows with the same fields, given by columns: of byte strings, integers or Spots. An array of arrays."""
 
-    __slots__ = ("firsts", "seconds")
+    __slots__ = ("columns",)
 
-    def __init__(self, firsts: list[bytes], seconds: list[bytes]) -> None:
-        self.firsts = firsts
-        self.seconds = seconds
+    def __init__(self, *columns: Sequence[Any]) -> None:
+        self.columns = columns
 
 
-class PlainDouble(float):
-    """A double that is written without an exponent, with up to 17 digits behind the point."""
+class Spot(bytes):
+    """Two coordinates, written without an exponent, with up to 17 digits behind the point: an array of doubles. It is
+    what follows the end of something else in RESP2."""
 
     __slots__ = ()
 
@@ -207,15 +207,15 @@ def encode_texts(values: Sequence[bytes]) -> bytes:
     count = len(values)
     if not count:
         return EMPTY_ARRAY
-    sizes = list(map(len, values))
-    size = sizes[0]
-    if sizes.count(size) == count:
+    size = len(values[0])
+    if size == len(values[-1]) == len(values[count >> 1]) and list(map(len, values)).count(size) == count:
         between = joint(size) if size < HEADERS_UP_TO else b"\r\n$%d\r\n" % size
         return b"".join((b"*%d" % count, between, between.join(values), CRLF))
-    if max(sizes) >= HEADERS_UP_TO:
-        return b"*%d\r\n" % count + b"".join(map(encode_bulk, values))
     parts: list[bytes] = [CRLF] * (2 * count)
-    parts[::2] = map(joint, sizes)
+    try:
+        parts[::2] = map(joint, map(len, values))
+    except IndexError:
+        return b"*%d\r\n" % count + b"".join(map(encode_bulk, values))
     parts[1::2] = values
     return b"*%d%b\r\n" % (count, b"".join(parts))
 
@@ -233,18 +233,41 @@ def encode_entries(entries: Sequence[tuple[bytes, Sequence[bytes]]]) -> bytes:
     return b"".join(parts)
 
 
-def _encode_couples(value: Couples) -> bytes:
-    firsts, seconds = value.firsts, value.seconds
-    count = len(firsts)
+def spot(longitude: float, latitude: float) -> Spot:
+    """The coordinates of a place as a reply, as Redis prints them."""
+    first, second = ((b"%.17f" % value).rstrip(b"0").rstrip(b".") for value in (longitude, latitude))
+    return Spot(b"\r\n*2%b%b%b%b" % (joint(len(first)), first, joint(len(second)), second))
+
+
+def _wide(value: Spot) -> bytes:
+    """What follows the end of something else in RESP3."""
+    words = value.split(CRLF)
+    return b"\r\n*2\r\n,%b\r\n,%b" % (words[3], words[5])
+
+
+def _encode_rows(value: Rows, wide: bool) -> bytes:
+    """Rows, laid out without a step of Python for each text; ``wide`` in RESP3."""
+    columns = value.columns
+    count = len(columns[0])
     if not count:
         return EMPTY_ARRAY
-    if len(max(firsts, key=len)) >= HEADERS_UP_TO or len(max(seconds, key=len)) >= HEADERS_UP_TO:
-        return b"*%d\r\n" % count + b"".join(map(encode_texts, zip(firsts, seconds, strict=True)))
-    parts: list[bytes] = [b"\r\n*2"] * (5 * count)
-    parts[1::5] = map(joint, map(len, firsts))
-    parts[2::5] = firsts
-    parts[3::5] = map(joint, map(len, seconds))
-    parts[4::5] = seconds
+    size = 1 + len(columns) + sum(type(column[0]) is bytes for column in columns)
+    parts: list[bytes] = [b"\r\n*%d" % len(columns)] * (size * count)
+    place = 1
+    for column in columns:
+        kind = type(column[0])
+        if kind is bytes:
+            if len(max(column, key=len)) < HEADERS_UP_TO:
+                parts[place::size] = map(joint, map(len, column))
+            else:
+                parts[place::size] = [b"\r\n$%d\r\n" % len(text) for text in column]
+            place += 1
+            parts[place::size] = column
+        elif kind is int:
+            parts[place::size] = [b"\r\n:%d" % number for number in column]
+        else:
+            parts[place::size] = map(_wide, column) if wide else column
+        place += 1
     return b"*%d%b\r\n" % (count, b"".join(parts))
 
 
@@ -272,11 +295,6 @@ def _encode_scored3(value: Scored) -> bytes:
         for member, score in zip(value.members, value.scores, strict=True)
     ]
     return b"*%d\r\n%b" % (len(pairs), b"".join(pairs))
-
-
-def format_plainly(value: float) -> bytes:
-    """A double as Redis prints the coordinates of a place."""
-    return (b"%.17f" % value).rstrip(b"0").rstrip(b".")
 
 
 def _encode_double2(value: float) -> bytes:
@@ -319,7 +337,6 @@ def _set_up_encoders() -> None:
         encoders[Wire] = _encode_wire
         encoders[Entries] = encode_entries
         encoders[Texts] = encode_texts
-        encoders[Couples] = _encode_couples
         encoders[int] = _encode_int
         encoders.update(dict.fromkeys((list, tuple), partial(encode_array, encode=encode)))
     _ENCODERS2.update(
@@ -328,7 +345,8 @@ def _set_up_encoders() -> None:
             type(NULL_ARRAY): lambda _: b"*-1\r\n",
             bool: lambda value: b":1\r\n" if value else b":0\r\n",
             float: _encode_double2,
-            PlainDouble: lambda value: encode_bulk(format_plainly(value)),
+            Spot: lambda value: value[2:] + CRLF,
+            Rows: lambda value: _encode_rows(value, wide=False),
             dict: lambda value: _encode_pairs(value.items(), encode2),
             Pairs: lambda value: _encode_pairs(value, encode2),
             set: lambda value: encode_array(list(value), encode2),
@@ -345,7 +363,8 @@ def _set_up_encoders() -> None:
             type(NULL_ARRAY): lambda _: b"_\r\n",
             bool: lambda value: b"#t\r\n" if value else b"#f\r\n",
             float: lambda value: b",%b\r\n" % format_double(value),
-            PlainDouble: lambda value: b",%b\r\n" % format_plainly(value),
+            Spot: lambda value: _wide(value)[2:] + CRLF,
+            Rows: lambda value: _encode_rows(value, wide=True),
             dict: lambda value: _encode_map(value.items(), len(value), encode3),
             Pairs: lambda value: _encode_map(value, len(value), encode3),
             set: lambda value: b"~" + encode_array(list(value), encode3)[1:],

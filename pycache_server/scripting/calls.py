@@ -143,8 +143,9 @@ class Calls:
         client = self.client
         core.clock.time = self.time
         row.calls += 1
+        call = row.call
         try:
-            value = row.call(client, argv)  # type: ignore[arg-type]
+            value = call(client, argv)  # type: ignore[arg-type]
         except RedisError as error:
             row.stats.failed += 1
             core.stats.count_error(error.code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pycache_server.commands.args import integer, option_of
+from pycache_server.commands.args import frequent_integer, integer, option_of
 from pycache_server.commands.registry import (
     ALLOW_BUSY,
     MAY_REPLICATE,
@@ -57,7 +57,9 @@ def key_count(argv: list[bytes]) -> int:
 )
 def eval_(session: Session, argv: list[bytes]) -> Any:
     """Run a script in Lua."""
-    keys = 0 if argv[2] == b"0" else key_count(argv)
+    keys = frequent_integer(argv[2])
+    if keys is None or not 0 <= keys <= len(argv) - 3:
+        keys = key_count(argv)
     scripts = session.core.scripts or scripts_of(session.core)
     script = scripts.bodies.get(argv[1]) or scripts.add(argv[1])
     return scripts.evaluate(session, script, argv, keys, False)
@@ -76,9 +78,15 @@ def eval_(session: Session, argv: list[bytes]) -> Any:
 )
 def evalsha(session: Session, argv: list[bytes]) -> Any:
     """Run a script of the cache, by its SHA-1."""
-    script = _script_of(session, argv[1])
-    keys = 0 if argv[2] == b"0" else key_count(argv)
-    return session.core.scripts.evaluate(session, script, argv, keys, False)
+    scripts = session.core.scripts
+    script = scripts.names.get(argv[1]) if scripts is not None else None
+    if script is None:
+        script = _script_of(session, argv[1])
+        scripts = session.core.scripts
+    keys = frequent_integer(argv[2])
+    if keys is None or not 0 <= keys <= len(argv) - 3:
+        keys = key_count(argv)
+    return scripts.evaluate(session, script, argv, keys, False)
 
 
 @command(

@@ -123,7 +123,8 @@ class Engine:
 
     def has_room(self, size: int) -> bool:
         """Whether Lua can be given ``size`` bytes; it throws away what it need not keep where that helps."""
-        if self.used() + size + MARGIN // 2 < self._hard:
+        used = self.used
+        if used() + size + MARGIN // 2 < self._hard:
             return True
         self._runtime.gccollect()
         return bool(self.used() + size + MARGIN // 2 < self._hard)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pycache_server.commands.args import option_of
+from pycache_server.commands.args import frequent_integer, option_of
 from pycache_server.commands.registry import (
     ALLOW_BUSY,
     DENYOOM,
@@ -42,7 +42,9 @@ def _call(session: Session, argv: list[bytes], read_only: bool) -> Any:
     function = scripts.functions.get(argv[1])
     if function is None:
         raise RedisError(b"ERR Function not found")
-    keys = parse_int(argv[2])
+    keys = frequent_integer(argv[2])
+    if keys is None:
+        keys = parse_int(argv[2])
     if keys is None:
         raise RedisError(b"ERR Bad number of keys provided")
     if keys > len(argv) - 3:

@@ -145,16 +145,16 @@ class Scripts:
         self._prepare(session, script.flags, argv, read_only)
         self.name = script.name
         self.is_function = False
-        self._begin = self._ticks()
+        ticks = self._ticks
+        self._begin = ticks()
         self.session = session
         try:
             if len(argv) > FEW or keys > 1:
                 make = engine.make_table
                 value = engine.run(script.chunk, make(argv[3 : 3 + keys]), make(argv[3 + keys :]))
-            elif keys:
-                value = engine.run1(script.chunk, *argv[3:])
             else:
-                value = engine.run0(script.chunk, *argv[3:])
+                run = engine.run1 if keys else engine.run0
+                value = run(script.chunk, *argv[3:])
         except Exception as error:
             raise self._failed(error) from None
         finally:
@@ -172,16 +172,16 @@ class Scripts:
         self._prepare(session, function.flags, argv, read_only)
         self.name = function.name
         self.is_function = True
-        self._begin = self._ticks()
+        ticks = self._ticks
+        self._begin = ticks()
         self.session = session
         try:
             if len(argv) > FEW or keys > 1:
                 make = engine.make_table
                 value = engine.run_function(function.chunk, make(argv[3 : 3 + keys]), make(argv[3 + keys :]))
-            elif keys:
-                value = engine.run_function1(function.chunk, *argv[3:])
             else:
-                value = engine.run_function0(function.chunk, *argv[3:])
+                run = engine.run_function1 if keys else engine.run_function0
+                value = run(function.chunk, *argv[3:])
         except Exception as error:
             raise self._failed(error) from None
         finally:

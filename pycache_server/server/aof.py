@@ -85,8 +85,9 @@ class AppendOnly:
 
     # At boot
 
-    async def load_at_start(self) -> None:
-        """Load the data set, if there is one, and append from now on. Whoever needs data is told to wait meanwhile.
+    async def load_at_start(self, appends: bool = True) -> None:
+        """Load the data set, if there is one, and append from now on, or not. Whoever needs data is told to wait
+        meanwhile.
 
         Raises CannotLoad.
         """
@@ -97,7 +98,8 @@ class AppendOnly:
             if self.manifest.parts():
                 for _ in self._steps():
                     await asyncio.sleep(0)
-            self.begin()
+            if appends:
+                self.begin()
         except OSError as error:
             text = str(error) if isinstance(error, CannotAppend) else f"{error.filename or ''}: {error.strerror}"
             log("warning", text)

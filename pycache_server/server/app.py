@@ -44,6 +44,7 @@ from pycache_server.server.setup import make_core
 from pycache_server.server.snapshots import Snapshots
 from pycache_server.server.spare import SpareMemory
 from pycache_server.server.upkeep import Upkeep
+from pycache_server.server.worker import Worker
 from pycache_server.settings.config import Settings
 from pycache_server.store.buckets import make_known
 from pycache_server.store.memory import weigh_all
@@ -78,11 +79,13 @@ class App:
         """What INFO calls ``redis_mode``."""
         self.started_at = time.time()
         self.collector: Collector | None = Collector(self._make_known) if owns_process else None
-        self.pages: HugePages | None = HugePages() if owns_process else None
         self.socket_path: str = settings["unixsocket"]
         self.stop_requested: Callable[[], None] = lambda: None
         """What SHUTDOWN and signals call; set by whoever waits for the end."""
         self.loop = asyncio.get_running_loop()
+        self.pages: HugePages | None = None
+        if owns_process:
+            self.pages = HugePages(submit=Worker("huge-pages", self.loop.call_soon_threadsafe).submit)
         self.host = RealHost(self.loop, log)
         added = load_commands([*installed_modules(), *settings["load-commands"]])
         self.core = make_core(self.host, settings["databases"], settings.renamed, added, commands)
@@ -142,8 +145,6 @@ class App:
         await self.listen()
         if self.settings["group-voters"]:
             self._join_group()
-        elif self.settings["coordinator"] != "builtin":
-            raise apply.CannotApply(f"coordinator {self.settings['coordinator']} needs group-voters: it is for groups")
         if self.collector is not None:
             self.core.keyspace.on_table = make_known
             self.collector.start()

@@ -16,6 +16,7 @@ from pycache_server.evict.noeviction import NoEviction
 from pycache_server.server.appenddir import CannotAppend
 from pycache_server.session.core import OutputLimit
 from pycache_server.session.room import seconds_of
+from pycache_server.settings.table import OF_GROUPS
 from pycache_server.store.events import parse_flags
 from pycache_server.store.limits import Limit
 from pycache_server.store.mortal import Lifetimes
@@ -58,6 +59,13 @@ def check_renames(app: App) -> None:
             app.log.write("warning", f"rename-command: there is no command '{old}' here")
         elif new and names[new.lower()] > 1:
             raise CannotApply(f"rename-command {old} {new}: Target command name already exists")
+
+
+def check_group_settings(app: App) -> None:
+    """Raises CannotApply where a server that is in no group is told how to be in one."""
+    meant = [] if app.settings["group-voters"] else app.settings.changed(OF_GROUPS)
+    if meant:
+        raise CannotApply(f"{meant[0]} needs group-voters: it is for groups")
 
 
 def _encodings(app: App) -> None:
@@ -293,6 +301,12 @@ def _leading(app: App) -> None:
     replication.set_gate()
 
 
+def _acknowledging(app: App) -> None:
+    check_group_settings(app)
+    if app.group is not None:
+        app.group.set_level(app.settings["repl-ack"])
+
+
 def _empty_start(app: App) -> None:
     if not app.settings["min-boot-history"]:
         app.core.replication.empty_start.open()
@@ -317,6 +331,7 @@ APPLY: dict[str, Callable[[App], None]] = {
         _leading,
     ),
     "min-boot-history": _empty_start,
+    "repl-ack": _acknowledging,
     "loglevel": _log,
     "log-format": _log,
     "dir": _directory,

@@ -5,7 +5,9 @@ the processor's translation buffer, which has some 1,500, so that a GET waits fo
 pages of 2 MiB it takes 13. Linux makes them by itself only where it is told to (``always`` in
 /sys/kernel/mm/transparent_hugepage/enabled, which distributions rarely choose), or for whole mappings, while pymalloc
 maps its arenas one by one. So we ask for them: ``madvise(MADV_COLLAPSE)`` (Linux 6.1, see madvise(2)) copies 2 MiB
-into one page in about a third of a millisecond. ``step`` moves a few of those that have come since the last look at
+into one page in a third of a millisecond, or in several where a machine is virtual and its host has no such page at
+hand. So a thread does it, and others are served meanwhile: the call holds no lock of the interpreter's, and of the
+kernel's only while it copies. ``step`` lets a few of those be moved that have come since the last look at
 /proc/self/maps.
 
 Redis turns huge pages off for the sake of its forks, after which a whole page is copied when either side writes to it.
@@ -19,13 +21,16 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+from pycache_server.server.worker import Done, Job
 
 HUGE = 2 << 20
 """Bytes of a huge page on x86-64 and, with small pages of 4 KiB, on ARM."""
 MADV_COLLAPSE = 25
 SLICE = 0.001
-"""Seconds that one step takes, roughly: it ends with the page during which that time runs out."""
+"""Seconds that the thread has for one step, roughly: it ends with the page during which they run out."""
 GROWN = 4 * HUGE
 """The process is looked at again when it is so many bytes larger or smaller than it was."""
 CALM = 3
@@ -35,6 +40,7 @@ _ANONYMOUS = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) rw-p [0-9a-f]+ 00:00 0 *(?:\
 _NEVER = (errno.EINVAL, errno.ENOSYS, errno.EPERM)
 """What madvise says where it will never do it: the kernel is older, or huge pages are off."""
 
+Submit = Callable[[Job, Done], None]
 Collapse = Callable[[int], int]
 """Moves HUGE bytes from an address on to a huge page; the answer is 0, or what errno says."""
 
@@ -48,13 +54,19 @@ def _make_collapse() -> Collapse | None:
     return lambda address: ctypes.get_errno() if madvise(address, HUGE, MADV_COLLAPSE) else 0
 
 
+def _at_once(job: Job, done: Done) -> None:
+    job()
+    done(None)
+
+
 class HugePages:
     """Moves what the process has mapped for itself to huge pages, little by little.
 
-    ``collapse`` and ``maps`` are those of this process unless given.
+    ``submit`` runs a job elsewhere, as a Worker does, or else at once; ``collapse`` and ``maps`` are those of this
+    process unless given.
     """
 
-    def __init__(self, collapse: Collapse | None = None, maps: Path = _MAPS) -> None:
+    def __init__(self, collapse: Collapse | None = None, maps: Path = _MAPS, submit: Submit = _at_once) -> None:
         self.collapsed = 0
         """Huge pages made, or found to be there."""
         self._collapse = collapse or _make_collapse()
@@ -64,6 +76,8 @@ class HugePages:
         self._size = 0
         self._last = 0
         self._calm = 0
+        self._submit = submit
+        self._moving = False  # then the queue and what is known belong to the job
         if not maps.exists():
             self._collapse = None
 
@@ -74,7 +88,7 @@ class HugePages:
 
     def step(self, resident: int) -> None:
         """Move some more, if there is more; ``resident`` is the size of the process in bytes."""
-        if self._collapse is None:
+        if self._collapse is None or self._moving:
             return
         self._calm = self._calm + 1 if abs(resident - self._last) < HUGE else 0
         self._last = resident
@@ -83,9 +97,21 @@ class HugePages:
         if not self._due and abs(resident - self._size) >= GROWN:
             self._size = resident
             self._look()
+        if self._due:
+            self._moving = True
+            self._submit(partial(self._move_some, self._collapse), self._moved)
+
+    def _move_some(self, collapse: Collapse) -> None:
+        """The job."""
         end = time.perf_counter() + SLICE
         while self._due and time.perf_counter() < end:
-            self._move(self._collapse, self._due.pop())
+            self._move(collapse, self._due.pop())
+
+    def _moved(self, error: OSError | None) -> None:
+        """The job has ended."""
+        self._moving = False
+        if error is not None:
+            raise error
 
     def _look(self) -> None:
         there: set[int] = set()

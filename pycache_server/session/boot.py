@@ -13,16 +13,14 @@ which do not say whom they have followed: with them it is as it is in Redis.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from pycache_server.commands.registry import Command, Flag
 from pycache_server.errors import NoHistory, RedisError
+from pycache_server.session.gates import refusing, wants_fresh
 
 if TYPE_CHECKING:
     from pycache_server.repl.replica import Replica
     from pycache_server.session.core import Core
-    from pycache_server.session.rows import Gate, Row
-    from pycache_server.session.session import Session
 
 RETURNS: Final = "pycache-returns"
 """What a replica says that has data of this leader's."""
@@ -78,18 +76,4 @@ class EmptyStart:
             self._core.gates.set(GATE, None)
 
 
-def _gate(command: Command) -> Gate | None:
-    """Everything is refused but what is served by who has no fresh data, either: INFO, CONFIG, REPLICAOF."""
-    if command.name == "exec":
-        return _refuse_queued
-    return None if Flag.STALE in command.flags else _refuse
-
-
-def _refuse(session: Session, row: Row, argv: list[bytes]) -> Any:
-    raise NoHistory
-
-
-def _refuse_queued(session: Session, row: Row, argv: list[bytes]) -> Any:
-    queued = session.transaction.queued if session.transaction is not None else []
-    if any(Flag.STALE not in each.command.flags for each, _ in queued):
-        raise NoHistory
+_gate = refusing(wants_fresh, NoHistory)

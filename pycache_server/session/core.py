@@ -119,6 +119,8 @@ class Core:
         self.replaying = False
         """Whether an append-only file is being loaded."""
         self._disk_errors: dict[str, tuple[bytes, bytes]] = {}  # by who has them
+        self.disk_error: tuple[bytes, bytes] | None = None
+        """Why commands and scripts that write are refused, None where they are not."""
         self.make_session: Callable[[], Session]
         """Makes a session that is nobody's connection; set by setup.py."""
         self.owner: Any = None
@@ -170,7 +172,8 @@ class Core:
 
     def timed(self, call: Handler, row: Row) -> Handler:
         """A command that is timed at every call, for statistics, slow log and latency monitor."""
-        ticks, stats = self.host.ticks, row.stats
+        ticks, record = self.host.ticks, row.stats.record
+        slowlog, latency = self.slowlog, self.latency
 
         def run(session: Session, argv: list[bytes]) -> Any:
             begin = ticks()
@@ -178,8 +181,8 @@ class Core:
                 return call(session, argv)
             finally:
                 seconds = ticks() - begin
-                stats.record(seconds)
-                if seconds >= self.note_from:
+                record(seconds)
+                if seconds >= slowlog.threshold or seconds >= latency.threshold:
                     self.note_slow(session, row, argv, seconds)
 
         return run
@@ -261,13 +264,9 @@ class Core:
             self._disk_errors.pop(who, None)
         else:
             self._disk_errors[who] = text, for_scripts or text
+        self.disk_error = next(iter(self._disk_errors.values()), None)
         if self.disk_error != before:
             self.tables.refresh()
-
-    @property
-    def disk_error(self) -> tuple[bytes, bytes] | None:
-        """Why commands and scripts that write are refused, None where they are not."""
-        return next(iter(self._disk_errors.values()), None)
 
     def refresh_precision(self) -> None:
         """Time every command where somebody wants to hear of short calls."""

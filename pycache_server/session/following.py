@@ -6,15 +6,14 @@ those of scripts, do not pass them: what a script may write is asked where it is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pycache_server.commands.registry import Command, Flag
+from pycache_server.commands.registry import Flag
 from pycache_server.errors import Loading, MasterDown, ReadOnlyReplica
+from pycache_server.session.gates import is_write, refusing, wants_fresh
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
-    from pycache_server.session.rows import Gate, Row
-    from pycache_server.session.session import Session
 
 READ_ONLY, MASTER_DOWN, LOADING = "readonly", "masterdown", "loading"
 
@@ -28,55 +27,7 @@ def refuse(core: Core, read_only: bool, master_down: bool, loading: str) -> None
     core.gates.set(LOADING, {"": None, "all": _loading, "async": _async_loading}[loading])
 
 
-def _queued(session: Session) -> list[Command]:
-    transaction = session.transaction
-    return [row.command for row, _ in transaction.queued] if transaction is not None else []
-
-
-def _read_only(command: Command) -> Gate | None:
-    if command.name == "exec":
-        return _refuse_written
-    return _refuse_write if Flag.WRITE in command.flags else None
-
-
-def _refuse_write(session: Session, row: Row, argv: list[bytes]) -> Any:
-    raise ReadOnlyReplica
-
-
-def _refuse_written(session: Session, row: Row, argv: list[bytes]) -> Any:
-    if any(Flag.WRITE in command.flags for command in _queued(session)):
-        raise ReadOnlyReplica
-
-
-def _master_down(command: Command) -> Gate | None:
-    if command.name == "exec":
-        return _refuse_stale
-    return None if Flag.STALE in command.flags else _refuse_all_stale
-
-
-def _refuse_all_stale(session: Session, row: Row, argv: list[bytes]) -> Any:
-    raise MasterDown
-
-
-def _refuse_stale(session: Session, row: Row, argv: list[bytes]) -> Any:
-    if any(Flag.STALE not in command.flags for command in _queued(session)):
-        raise MasterDown
-
-
-def _loading(command: Command) -> Gate | None:
-    if command.name == "exec":
-        return _refuse_loading
-    return None if Flag.LOADING in command.flags else _refuse_all_loading
-
-
-def _async_loading(command: Command) -> Gate | None:
-    return _refuse_all_loading if Flag.NO_ASYNC_LOADING in command.flags else None
-
-
-def _refuse_all_loading(session: Session, row: Row, argv: list[bytes]) -> Any:
-    raise Loading
-
-
-def _refuse_loading(session: Session, row: Row, argv: list[bytes]) -> Any:
-    if any(Flag.LOADING not in command.flags for command in _queued(session)):
-        raise Loading
+_read_only = refusing(is_write, ReadOnlyReplica)
+_master_down = refusing(wants_fresh, MasterDown)
+_loading = refusing(lambda command: Flag.LOADING not in command.flags, Loading)
+_async_loading = refusing(lambda command: Flag.NO_ASYNC_LOADING in command.flags, Loading)

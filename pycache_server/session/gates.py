@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pycache_server.commands.registry import Command, Flag
-from pycache_server.errors import NoReplicas
+from pycache_server.errors import NoReplicas, Rejection
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
@@ -48,11 +48,45 @@ class Gates:
         return [gate for gate in found if gate is not None]
 
 
+def refusing(is_refused: Callable[[Command], bool], error: type[Rejection]) -> GateOf:
+    """The gates that answer commands with an error, and transactions in which such a command is queued."""
+
+    def refuse(session: Session, row: Row, argv: list[bytes]) -> Any:
+        raise error
+
+    def refuse_queued(session: Session, row: Row, argv: list[bytes]) -> Any:
+        if has_queued(session, is_refused):
+            raise error
+
+    def gate_of(command: Command) -> Gate | None:
+        if command.name == "exec":
+            return refuse_queued
+        return refuse if is_refused(command) else None
+
+    return gate_of
+
+
+def has_queued(session: Session, is_sought: Callable[[Command], bool]) -> bool:
+    """Whether the transaction that a client would execute holds such a command."""
+    transaction = session.transaction
+    return transaction is not None and any(is_sought(row.command) for row, _ in transaction.queued)
+
+
+def is_write(command: Command) -> bool:
+    """Whether a command may change the data set."""
+    return Flag.WRITE in command.flags
+
+
+def wants_fresh(command: Command) -> bool:
+    """Whether a command is none of those that who has no fresh data serves, too: INFO, CONFIG, REPLICAOF."""
+    return Flag.STALE not in command.flags
+
+
 def good_replicas(command: Command) -> Gate | None:
     """The gate of min-replicas-to-write: no write while fewer replicas are online and do not lag."""
     if command.name == "exec":
         return _refuse_transaction
-    return _refuse_write if Flag.WRITE in command.flags else None
+    return _refuse_write if is_write(command) else None
 
 
 def _refuse_write(session: Session, row: Row, argv: list[bytes]) -> Any:
@@ -61,6 +95,5 @@ def _refuse_write(session: Session, row: Row, argv: list[bytes]) -> Any:
 
 
 def _refuse_transaction(session: Session, row: Row, argv: list[bytes]) -> Any:
-    transaction = session.transaction
-    if transaction is not None and any(Flag.WRITE in each.command.flags for each, _ in transaction.queued):
+    if has_queued(session, is_write):
         _refuse_write(session, row, argv)

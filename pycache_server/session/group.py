@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pycache_server.commands.registry import Command, Flag
 from pycache_server.errors import MasterDown, NoReplicas, ReadOnlyReplica, Rejection
+from pycache_server.session.gates import has_queued, is_write
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
@@ -96,8 +97,7 @@ def _leader(standing: Standing, ticks: Callable[[], float]) -> GateOf:
 
 
 def _writes(session: Session) -> bool:
-    transaction = session.transaction
-    return transaction is not None and any(Flag.WRITE in row.command.flags for row, _ in transaction.queued)
+    return has_queued(session, is_write)
 
 
 def _nothing(command: Command) -> Gate | None:

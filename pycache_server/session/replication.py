@@ -245,7 +245,7 @@ class Replication:
         """Whether writes are refused for want of good replicas. They are counted anew for each write: what is written
         after they have gone silent is what a failover loses."""
         limits = self.leading.leader.limits
-        if not self.leads or limits.max_lag <= 0 or limits.least_good <= 0:
+        if limits.least_good <= 0 or limits.max_lag <= 0 or not self.leads:
             return False
         self.leading.count_good()
         return self.leading.good < limits.least_good

@@ -21,9 +21,10 @@ SLACK = 64
 """The part of maxmemory that may be exceeded while slices go on: one in so many."""
 _UNTIMED = 8
 """Keys that are given up before anybody looks at the time."""
-_AHEAD = 14
+_AT_ONCE = 16
+_AHEAD = 12
 """Once keys must go, room is made for a few more at once: down to this power of two of maxmemory below it. That is the
-cost of asking shared by several keys, for less than a hundredth of a percent of the room."""
+cost of asking shared by several keys, _AT_ONCE at most, for a fortieth of a percent of the room."""
 _LINEAR = 10
 
 
@@ -54,7 +55,7 @@ class Room:
         limit = keyspace.maxmemory
         if not limit or keyspace.held <= limit or keyspace.keeps_all:
             return True
-        keyspace.evict(limit - (limit >> _AHEAD), _UNTIMED)
+        keyspace.evict(limit - (limit >> _AHEAD), _AT_ONCE)
         if keyspace.held <= limit:
             if self._exceeded_since is not None or self._ceiling:
                 self._settle()

@@ -163,6 +163,10 @@ class Settings:
         """The lines for a directive that stands in the text already, under the name that it has there."""
         return [f"{words[0]} {rest}" for rest in row.kind.lines(self.values[row.name])]
 
+    def changed(self, names: Iterable[str]) -> list[str]:
+        """Those of some directives that have another value than if nobody had said anything."""
+        return [name for name in names if self._differs(DIRECTIVES[name])]
+
     def _differs(self, row: Directive) -> bool:
         return bool(self.values[row.name] != row.default)
 

@@ -348,6 +348,29 @@ UNAVAILABLE = {
 """Directives that would do something important which cannot be had: always an error."""
 
 DIRECTIVES: dict[str, Directive] = {row.name: row for row in (*_acting(), *_idle())}
+OF_GROUPS = (
+    "group-seat",
+    "group-secret",
+    "group-state-file",
+    "group-lease",
+    "group-down-after",
+    "preferred-leader",
+    "failback-delay",
+    "failback-interval",
+    "sentinel-port",
+    "sentinel-master-name",
+    "repl-ack",
+    "repl-ack-timeout",
+    "coordinator",
+    "coordinator-endpoints",
+    "coordinator-prefix",
+    "coordinator-ttl",
+    "coordinator-fallback",
+    "coordinator-username",
+    "coordinator-password",
+    "coordinator-token",
+)
+"""Directives that mean nothing without group-voters."""
 ALIASES: dict[str, str] = {row.alias: row.name for row in DIRECTIVES.values() if row.alias}
 
 

@@ -52,25 +52,34 @@ class EvictingDatabase(Database):
         candidates = self.candidates
         if candidates is None:
             return 0
-        keyspace, buckets, take = self.keyspace, self.buckets, candidates.take_victim
+        buckets, take = self.buckets, candidates.take_victim
         plain = self.plain if type(self) is EvictingDatabase else None  # where somebody hears of each key that goes
-        done = simple = 0
-        while done < most and keyspace.held > bound and (entry := take()) is not None:
-            done += 1
-            if type(entry) is not plain or type(entry.value) is not bytes:
-                self._remove_victim(candidates, entry)
-                continue
-            simple += 1
-            key, size = entry.key, entry.size
-            del buckets[hash(key) & SLOT_MASK][key]
-            self.used -= size
-            keyspace.held -= size
-        if simple:
-            self.size -= simple
-            self.dirty += simple
-            keyspace.evicted += simple
-            keyspace.evicted_by[type(candidates.engine)] += simple
+        left = self.keyspace.held - bound
+        done = simple = freed = 0
+        try:
+            while done < most and left > 0 and (entry := take()) is not None:
+                done += 1
+                size = entry.size
+                left -= size
+                if type(entry) is not plain or type(entry.value) is not bytes:
+                    self._remove_victim(candidates, entry)
+                    continue
+                simple += 1
+                freed += size
+                key = entry.key
+                del buckets[hash(key) & SLOT_MASK][key]
+        finally:
+            if simple:
+                self._count_simple(candidates, simple, freed)
         return done
+
+    def _count_simple(self, candidates: Candidates, victims: int, size: int) -> None:
+        """So many victims have been removed of which nobody has to hear, with so many bytes."""
+        self._add_used(-size)
+        self.size -= victims
+        self.dirty += victims
+        self.keyspace.evicted += victims
+        self.keyspace.evicted_by[type(candidates.engine)] += victims
 
     def give_up(self, entry: SizedEntry) -> None:
         """Remove an engine's victim."""
@@ -129,7 +138,8 @@ class EvictingDatabase(Database):
             value = entry.value
             return value if type(value) is bytes else as_bytes(value)
         if type(entry) is self.plain:
-            self.on_access(entry)
+            access = self.on_access  # what lies in a slot is called by way of a local
+            access(entry)
             value = entry.value
             return value if type(value) is bytes else as_bytes(value)
         if entry is None or (entry.expires is not NEVER and self._seen_value(entry) is None):
@@ -167,7 +177,8 @@ class EvictingDatabase(Database):
                 if type(entry) is marker.plain:
                     entry.mark = marker.mark
                 else:
-                    self.on_access(entry)
+                    access = self.on_access
+                    access(entry)
                 return
         if entry is None:
             self.dirty += 1
@@ -272,7 +283,8 @@ class EvictingDatabase(Database):
         entry.size = sizes[size] if size < SHARED_SIZES else size
         self.used += size
         self.keyspace.held += size
-        self.on_admit(entry)
+        admit = self.on_admit
+        admit(entry)
 
     def _overwrite(self, entry: SizedEntry, value: Any, expires: int) -> None:
         if entry.next is not None:

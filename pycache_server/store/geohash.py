@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from math import asin, cos, nan, pi, sin, sqrt
+from functools import cache
+from math import asin, cos, frexp, nan, pi, sin, sqrt
 from sys import byteorder
-from typing import Final
+from typing import Final, NamedTuple
 
 LONGITUDE: Final = 180.0
 """The greatest longitude."""
@@ -33,6 +34,8 @@ _LONGITUDE_SCALE = 360.0
 _LATITUDE_SCALE = LATITUDE + LATITUDE
 CELL_WIDTH: Final = _LONGITUDE_SCALE / SIDE
 CELL_HEIGHT: Final = _LATITUDE_SCALE / SIDE
+COLUMNS_OF_DEGREE: Final = SIDE / _LONGITUDE_SCALE
+ROWS_OF_DEGREE: Final = SIDE / _LATITUDE_SCALE
 FIRST_MIDDLE: Final = CELL_WIDTH / 2 - LONGITUDE
 """The longitude of the middle of the first column."""
 _ALPHABET = b"0123456789bcdefghjkmnpqrstuvwxyz"
@@ -49,7 +52,7 @@ def _spread(number: int) -> int:
     return int(f"{number:b}", 4)
 
 
-_SPREAD = list(map(_spread, range((1 << 13) + 1)))
+SPREAD = list(map(_spread, range((1 << 13) + 1)))
 """Of half of the bits that a column or a row has, and one more."""
 _HEX = b"0123456789abcdef"
 ROW_NIBBLES = bytes(_HEX[int(f"{byte & 0x55:x}".replace("4", "2").replace("5", "3"), 4)] for byte in range(256))
@@ -57,9 +60,14 @@ COLUMN_NIBBLES = bytes(ROW_NIBBLES[byte >> 1] for byte in range(256))
 """The four bits of a row, or of a column, that a byte of a number has, as a hexadecimal digit."""
 
 
+def bits_of(line: int) -> int:
+    """The bits of a column or a row, with a zero before each."""
+    return (SPREAD[line >> 13] << 26) + SPREAD[line & 8191] if line <= SIDE else _spread(line)
+
+
 def interleave(column: int, row: int) -> int:
     """The number of a cell. Either may be 2^26, beyond the end: the greatest longitude and latitude are."""
-    spread = _SPREAD
+    spread = SPREAD
     return (spread[column >> 13] << 27) + (spread[column & 8191] << 1) + (spread[row >> 13] << 26) + spread[row & 8191]
 
 
@@ -104,6 +112,24 @@ def place_at(number: int) -> Place:
     return middle(int(raw.translate(COLUMN_NIBBLES), 16), int(raw.translate(ROW_NIBBLES), 16))
 
 
+_MOST_KNOWN = 1 << 14
+
+
+class AnglesOf(dict[float, complex]):
+    """The places of scores that are numbers of cells, in radians, as ``distance`` calculates with them: a longitude as
+    the real part, a latitude as the imaginary one. So they are one object each: 50 of them that were not used lately
+    take as long to fetch as to calculate with. Those that were asked for are kept, 150 bytes each, up to a number."""
+
+    __slots__ = ()
+
+    def __missing__(self, score: float) -> complex:
+        longitude, latitude = place_at(int(score))
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        found = self[score] = complex(longitude * RADIANS, latitude * RADIANS)
+        return found
+
+
 def number_of(score: float) -> int:
     """The number that a score is, made of any double as C does it on most machines, where it is undefined."""
     if 0 <= score < 2.0**64:
@@ -138,46 +164,52 @@ def distance(one: Place, other: Place) -> float:
 
 Edges = tuple[float, float, float, float]
 """The least longitude and latitude of something and the greatest."""
+Around = tuple[tuple[int, int], ...]
+"""Which way it is to some cells from the one in the middle, east and north."""
 
 
-Rectangle = tuple[int, int, int, int]
-"""The first column and row of cells of the finest grid, and the last ones."""
+class Cells(NamedTuple):
+    """The cell of a place in a grid whose cells are 2^shift columns and rows of the finest one, and those around it, in
+    the order in which Redis looks into them."""
+
+    shift: int
+    column: int
+    row: int
+    around: Around
+    """The first column is beside the last one, and so it is with rows."""
+    west: int
+    """-1 where there are cells to the west of the middle, else 0; and so on."""
+    east: int
+    south: int
+    north: int
 
 
-def cells_around(place: Place, radius: float, bounds: Edges) -> list[Rectangle]:
-    """Where to look for what is near a place: cells of a coarser grid, in Redis's order. ``bounds`` are those of what
-    is wanted."""
+def cells_around(place: Place, radius: float, bounds: Edges) -> Cells:
+    """Where to look for what is near a place. ``bounds`` are those of what is wanted."""
     step = _step_for(radius, place[1])
     column, row = _cell_at(place, step)
     if step > 1 and _reaches_beyond(column, row, step, bounds):
         step -= 1
         column, row = _cell_at(place, step)
-    columns = rows = _ALL
-    if step >= 2:
-        west, south, east, north = _edges(column, row, step)
-        columns = _SOME[west < bounds[0], east > bounds[2]]
-        rows = _SOME[south < bounds[1], north > bounds[3]]
     shift = STEP - step
-    size, last = (1 << shift) - 1, (1 << step) - 1
-    found: list[Rectangle] = []
-    for to_east, to_north in _AROUND:
-        if to_east in columns and to_north in rows:  # the last column is beside the first one, and so it is with rows
-            first_column = (column + to_east & last if to_east else column) << shift
-            first_row = (row + to_north & last if to_north else row) << shift
-            cell = first_column, first_row, first_column + size, first_row + size
-            if len(found) < 2 or cell != found[-1]:  # two cells to the east may be as far as to the west
-                found.append(cell)
-    return found
+    if step == 1:
+        return Cells(shift, column, row, _QUARTERS, -1, 1, -1, 1)
+    side = 1 << step
+    west = -1 if not -LONGITUDE + column / side * _LONGITUDE_SCALE < bounds[0] else 0
+    south = -1 if not -LATITUDE + row / side * _LATITUDE_SCALE < bounds[1] else 0
+    east = 1 if not -LONGITUDE + (column + 1) / side * _LONGITUDE_SCALE > bounds[2] else 0
+    north = 1 if not -LATITUDE + (row + 1) / side * _LATITUDE_SCALE > bounds[3] else 0
+    return Cells(shift, column, row, _around(west, east, south, north), west, east, south, north)
 
 
-_SOME = {
-    (no_less, no_more): frozenset((0, *(() if no_less else (-1,)), *(() if no_more else (1,))))
-    for no_less in (False, True)
-    for no_more in (False, True)
-}
-_ALL = _SOME[False, False]
 _AROUND = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
-"""Which way it is to the cells to look into, east and north."""
+_QUARTERS = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""Of a grid of two columns and rows, where it is as far to the east as to the west."""
+
+
+@cache
+def _around(west: int, east: int, south: int, north: int) -> Around:
+    return tuple(way for way in _AROUND if west <= way[0] <= east and south <= way[1] <= north)
 
 
 def _cell_at(place: Place, step: int) -> tuple[int, int]:
@@ -190,38 +222,30 @@ def _cell_at(place: Place, step: int) -> tuple[int, int]:
     )
 
 
-def _moved(line: int, by: int, step: int) -> int:
-    """A column or a row that is so many to the east or north. The last one is beside the first one."""
-    return line + by & (1 << step) - 1 if by else line
-
-
-def _edges(column: int, row: int, step: int) -> Edges:
+def _reaches_beyond(column: int, row: int, step: int, bounds: Edges) -> bool:
+    """Whether the cells around one do not cover something: near the end of the grid they do not."""
     side = 1 << step
+    last = side - 1
     return (
-        -LONGITUDE + column / side * _LONGITUDE_SCALE,
-        -LATITUDE + row / side * _LATITUDE_SCALE,
-        -LONGITUDE + (column + 1) / side * _LONGITUDE_SCALE,
-        -LATITUDE + (row + 1) / side * _LATITUDE_SCALE,
+        -LATITUDE + ((row + 1 & last) + 1) / side * _LATITUDE_SCALE < bounds[3]
+        or -LATITUDE + (row - 1 & last) / side * _LATITUDE_SCALE > bounds[1]
+        or -LONGITUDE + ((column + 1 & last) + 1) / side * _LONGITUDE_SCALE < bounds[2]
+        or -LONGITUDE + (column - 1 & last) / side * _LONGITUDE_SCALE > bounds[0]
     )
 
 
-def _reaches_beyond(column: int, row: int, step: int, bounds: Edges) -> bool:
-    """Whether the cells around one do not cover something: near the end of the grid they do not."""
-    _, _, east, north = _edges(_moved(column, 1, step), _moved(row, 1, step), step)
-    west, south, _, _ = _edges(_moved(column, -1, step), _moved(row, -1, step), step)
-    return north < bounds[3] or south > bounds[1] or east < bounds[2] or west > bounds[0]
-
-
 _MERCATOR_MAX = 20037726.37
+_MAX_FRACTION, _MAX_EXPONENT = frexp(_MERCATOR_MAX)
 
 
 def _step_for(radius: float, latitude: float) -> int:
-    """How fine a grid must be, so that nine cells hold a circle and are not much larger."""
+    """How fine a grid must be, so that nine cells hold a circle and are not much larger: one step less than the times
+    that the radius must be doubled to reach half around the world."""
     if not radius:
         return STEP
     step = -1
-    while radius < _MERCATOR_MAX:
-        radius *= 2
-        step += 1
+    if radius < _MERCATOR_MAX:
+        fraction, exponent = frexp(radius)
+        step = _MAX_EXPONENT - exponent - (fraction >= _MAX_FRACTION)
     step -= (abs(latitude) > 66) + (abs(latitude) > 80)  # meridians are closer to each other near the poles
     return max(1, min(step, STEP))

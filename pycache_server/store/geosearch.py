@@ -12,27 +12,27 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterable
-from functools import cached_property
 from itertools import compress
-from math import asin, cos, inf, isfinite, nan, pi, sin, sqrt, tan
+from math import asin, cos, floor, inf, isfinite, nan, pi, sin, sqrt, tan
 
-from pycache_server.store.geodisc import NOT, PERHAPS, WIDEST, margin_of
+from pycache_server.store.geodisc import NOT, PERHAPS, Disc, strips_for
 from pycache_server.store.geohash import (
     CELL_HEIGHT,
     CELL_WIDTH,
+    COLUMNS_OF_DEGREE,
     DIAMETER,
     EARTH_RADIUS,
     FIRST_MIDDLE,
     LATITUDE,
     LONGITUDE,
     RADIANS,
+    ROWS_OF_DEGREE,
     SIDE,
+    AnglesOf,
     Edges,
     Place,
     cells_around,
-    distance,
     middle,
-    place_at,
 )
 from pycache_server.store.geowindow import AT_ONCE, Range, Window
 from pycache_server.store.zset import SortedSet
@@ -75,12 +75,14 @@ class Shape(ABC):
         self.width = width
         self.height = height
         self.reach = reach
+        self.extent = self._extent()
+        """How far, in degrees of longitude, anything within it can be from its middle; infinite where that is any
+        longitude."""
         self.window = self._window()
+        self.cells = cells_around(place, reach, self.bounds())
 
     @abstractmethod
-    def extent(self) -> float:
-        """How far, in degrees of longitude, anything within the shape can be from its middle; infinite where that is
-        any longitude."""
+    def _extent(self) -> float: ...
 
     @abstractmethod
     def measure(self, columns: list[int], rows: list[int], measured: bool) -> Chosen:
@@ -100,43 +102,52 @@ class Shape(ABC):
         """Columns and rows outside of which nothing is within the shape."""
         longitude, latitude = self.place
         height = self.height / EARTH_RADIUS / RADIANS * (1 + _ROUNDING) + _ROUNDING
-        width = self.extent() * (1 + _ROUNDING) + _ROUNDING
-        first_row = int(max(latitude - height + LATITUDE, 0) // CELL_HEIGHT) - 1
-        last_row = int(min(latitude + height + LATITUDE, 2 * LATITUDE) // CELL_HEIGHT) + 1
+        width = self.extent * (1 + _ROUNDING) + _ROUNDING
+        first_row = int(max(latitude - height + LATITUDE, 0.0) * ROWS_OF_DEGREE) - 1
+        last_row = int(min(latitude + height + LATITUDE, 2 * LATITUDE) * ROWS_OF_DEGREE) + 1
         if width >= LONGITUDE - 1:
             return Window(0, SIDE, first_row, last_row)
-        first_column = int((longitude - width + LONGITUDE) // CELL_WIDTH) - 1
-        last_column = int((longitude + width + LONGITUDE) // CELL_WIDTH) + 1
+        first_column = floor((longitude - width + LONGITUDE) * COLUMNS_OF_DEGREE) - 1
+        last_column = int((longitude + width + LONGITUDE) * COLUMNS_OF_DEGREE) + 1
         return Window(first_column, last_column - first_column, first_row, last_row)
 
     def search(self, zset: SortedSet, limit: int, scored: bool, measured: bool) -> Hits:
         """The members within the shape, in Redis's order; the first ``limit`` of them where that is not 0."""
         hits = Hits(scored, measured)
-        cells = self.window.ranges(cells_around(self.place, self.reach, self.bounds()))
+        ranges = self.window.ranges(self.cells)
         if limit:
-            self._look_for_some(zset, cells, hits, limit)
-        else:
-            members, scores = zset.gather(cells)
-            for start in range(0, len(members), AT_ONCE):
-                end = start + AT_ONCE
-                self._look_at(members[start:end], scores[start:end], cells, hits)
+            self._look_for_some(zset, ranges, hits, limit)
+            return hits
+        members, scores = zset.gather(ranges)
+        if len(members) <= AT_ONCE:
+            self._look_at(members, scores, ranges, hits)
+            return hits
+        for start in range(0, len(members), AT_ONCE):
+            end = start + AT_ONCE
+            self._look_at(members[start:end], scores[start:end], ranges, hits)
         return hits
 
-    def _look_for_some(self, zset: SortedSet, cells: list[Range], hits: Hits, limit: int) -> None:
-        """Look into cells, a part at a time, until there are ``limit`` hits."""
-        for cell in cells:
-            start, stop = (zset.below(number, False) for number in cell)
-            while start < stop:
-                end = min(start + _FEW, stop)
-                self._look_at(*zset.between(start, end), [cell], hits)
+    def _look_for_some(self, zset: SortedSet, ranges: list[Range], hits: Hits, limit: int) -> None:
+        """Look into cells, a part at a time, until there are ``limit`` hits. What comes behind the first part of a cell
+        is found by rank."""
+        for each in ranges:
+            low, high = each
+            members, scores = zset.within((low, False), (high, True), _FEW)
+            start = stop = 0
+            while members:
+                self._look_at(members, scores, [each], hits)
                 if len(hits.members) >= limit:
                     del hits.members[limit:], hits.scores[limit:], hits.distances[limit:]
                     return
-                start = end
+                if len(members) < _FEW:
+                    break
+                start = (start or zset.below(low, False)) + _FEW
+                stop = stop or zset.below(high, False)
+                members, scores = zset.between(start, min(start + _FEW, stop)) if start < stop else ([], scores)
 
-    def _look_at(self, members: list[bytes], scores: array[float], cells: list[Range], hits: Hits) -> None:
+    def _look_at(self, members: list[bytes], scores: array[float], ranges: list[Range], hits: Hits) -> None:
         """Add those of some members of cells to the hits that are within the shape."""
-        places, columns, rows = self.window.choose(scores, cells)
+        places, columns, rows = self.window.choose(scores, ranges)
         chosen, distances = self.measure(columns, rows, hits.measured)
         if hits.measured:
             hits.distances += distances
@@ -152,7 +163,7 @@ class Circle(Shape):
     def __init__(self, place: Place, radius: float) -> None:
         super().__init__(place, radius, radius, radius)
 
-    def extent(self) -> float:
+    def _extent(self) -> float:
         angle = self.reach / EARTH_RADIUS
         latitude = self.place[1] * RADIANS
         if angle + abs(latitude) >= pi / 2 - _ROUNDING:  # a pole is within
@@ -185,56 +196,102 @@ class Circle(Shape):
                 distances.append(metres)
         return chosen, distances
 
-    def _look_at(self, members: list[bytes], scores: array[float], cells: list[Range], hits: Hits) -> None:
-        """Measure only what is near the edge, where nobody wants to know distances and the Earth is flat enough."""
-        margin = WIDEST if hits.measured else self.margin
-        verdicts = self.window.sift(scores, cells, margin) if margin < WIDEST else None
-        if verdicts is None:
-            super()._look_at(members, scores, cells, hits)
+    def _look_at(self, members: list[bytes], scores: array[float], ranges: list[Range], hits: Hits) -> None:
+        """Measure only what is near the edge, or what is not far from it where distances are wanted, where the Earth is
+        flat enough."""
+        if not members:
             return
-        if PERHAPS in verdicts:
-            verdicts = self._settle(scores, verdicts)
-        hits.members += compress(members, verdicts)
+        plane = self.disc()
+        if plane is None:
+            super()._look_at(members, scores, ranges, hits)
+            return
+        verdicts = plane.sift(scores, min(ranges)[0], max(ranges)[1])
+        chosen: bytes | bytearray = verdicts
+        if hits.measured:
+            chosen, distances = self._measured(scores, verdicts)
+            hits.distances += distances
+        elif PERHAPS in verdicts:
+            chosen = self._settled(scores, verdicts)
+        hits.members += compress(members, chosen)
         if hits.scored:
-            hits.scores += compress(scores, verdicts)
+            hits.scores += compress(scores, chosen)
 
-    def _settle(self, scores: array[float], verdicts: bytes) -> bytes:
+    def _settled(self, scores: array[float], verdicts: bytes) -> bytearray:
         """Verdicts in which nothing is open any more."""
         settled = bytearray(verdicts)
+        places = []
         place = settled.find(PERHAPS)
         while place >= 0:
-            if distance(self.place, place_at(int(scores[place]))) > self.reach:
-                settled[place] = NOT
+            places.append(place)
             place = settled.find(PERHAPS, place + 1)
-        return bytes(settled)
+        for place, metres in zip(places, self._distances(map(scores.__getitem__, places)), strict=True):
+            if metres > self.reach:
+                settled[place] = NOT
+        return settled
 
-    @cached_property
-    def margin(self) -> int:
-        """How much the plane may be wrong (geodisc.py)."""
+    def _measured(self, scores: array[float], verdicts: bytes) -> tuple[bytes | bytearray, list[float]]:
+        """The same, and the distances of what is within."""
+        distances = self._distances(compress(scores, verdicts))
+        radius = self.reach
+        if PERHAPS not in verdicts or max(distances) <= radius:
+            return verdicts, distances
+        settled = bytearray(verdicts)
+        for place, metres in zip(compress(range(len(verdicts)), verdicts), distances, strict=True):
+            if metres > radius:
+                settled[place] = NOT
+        return settled, [metres for metres in distances if metres <= radius]
+
+    def _distances(self, scores: Iterable[float]) -> list[float]:
+        """The distances of cells, in metres, as ``distance`` calculates them; none is so far that it is undefined.
+
+        Hot: 0.4 us for each, where a call of ``distance`` takes 0.9."""
+        longitude, latitude = self.place[0] * RADIANS, self.place[1] * RADIANS
+        cosine = cos(latitude)
+        return [
+            DIAMETER
+            * asin(
+                sqrt(
+                    (u := sin(((north := place.imag) - latitude) / 2)) * u
+                    + cosine * cos(north) * (v := sin((east - longitude) / 2)) * v
+                )
+            )
+            if (east := place.real) != longitude
+            else EARTH_RADIUS * abs(place.imag - latitude)
+            for place in map(_angles_of, scores)
+        ]
+
+    def disc(self) -> Disc | None:
+        """The circle on a plane; None where the Earth is not flat enough, or the circle small."""
         error = self._flatness()
-        _, columns, first_row, last_row = self.window
-        return margin_of(error, min(columns, last_row - first_row) // 2) if error < _FLAT else WIDEST
+        if error > _FLAT:
+            return None
+        shift, column, row, _, west, east, south, north = self.cells
+        longitude, latitude = self.place
+        middle, radius = (longitude + LONGITUDE) * COLUMNS_OF_DEGREE, self.extent * COLUMNS_OF_DEGREE
+        columns = strips_for(middle, radius, column + west << shift, column + east + 1 << shift)
+        middle, radius = (latitude + LATITUDE) * ROWS_OF_DEGREE, self.reach / EARTH_RADIUS / RADIANS * ROWS_OF_DEGREE
+        rows = strips_for(middle, radius, row + south << shift, row + north + 1 << shift)
+        found = Disc(columns, rows, error)
+        return found if found.tells() else None
 
     def _flatness(self) -> float:
         """By which part the square of a distance may be wrong that is calculated on a plane."""
-        latitude = self.place[1]
-        first, count, *_ = self.window
-        if self.reach < _CELLS or latitude == LATITUDE or first < 0 or first + count >= SIDE:
+        first, count, first_row, last_row = self.window
+        if first < 0 or first + count >= SIDE or first_row < 0 or last_row >= SIDE:
             return inf
         angle = self.reach / EARTH_RADIUS
         width = count * CELL_WIDTH * RADIANS
-        return 2 * (tan(abs(latitude) * RADIANS + angle) * angle + angle * angle + width * width) + _ROUNDING
+        return 2 * (tan(abs(self.place[1]) * RADIANS + angle) * angle + angle * angle + width * width) + _ROUNDING
 
 
 _FLAT = 0.1
-_CELLS = 100.0
-"""A circle must be so many metres wide, to be much larger than a cell of the finest grid."""
+_angles_of = AnglesOf().__getitem__
 
 
 class Box(Shape):
     """Everything up to a distance to the north or south of a place, and up to another to the east or west."""
 
-    def extent(self) -> float:
+    def _extent(self) -> float:
         latitude = abs(self.place[1]) * RADIANS + self.height / EARTH_RADIUS
         angle = self.width / DIAMETER
         if latitude >= pi / 2 - _ROUNDING or angle >= pi / 2 or (sine := sin(angle) / cos(latitude)) >= 1:

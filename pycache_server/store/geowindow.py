@@ -17,8 +17,7 @@ from struct import pack
 from sys import byteorder
 from typing import NamedTuple
 
-from pycache_server.store.geodisc import sift
-from pycache_server.store.geohash import COLUMN_NIBBLES, ROW_NIBBLES, SIDE, Rectangle, deinterleave, interleave
+from pycache_server.store.geohash import COLUMN_NIBBLES, ROW_NIBBLES, SIDE, SPREAD, Cells, bits_of, deinterleave
 
 AT_ONCE = 4096
 """Most scores that are looked at together."""
@@ -32,10 +31,8 @@ _AROUND = SIDE - 1
 """Columns are counted modulo 2^26."""
 
 _BEYOND = SIDE << 1
-_END_COLUMN = interleave(SIDE, 0)
-"""What the number of a cell has of a column beyond the end of the grid: where the greatest longitude is."""
 Range = tuple[float, float]
-Cells = tuple[list[int], list[int], list[int]]
+Chosen = tuple[list[int], list[int], list[int]]
 """Places among the scores, and the columns and the rows of these."""
 
 
@@ -47,30 +44,26 @@ class Window(NamedTuple):
     first_row: int
     last_row: int
 
-    def ranges(self, cells: list[Rectangle]) -> list[Range]:
+    def ranges(self, cells: Cells) -> list[Range]:
         """The numbers in some cells, but those that are surely not within: from that of the first column and row of
         each up to below the one behind that of the last. They are doubles, as scores are: to compare those with
-        integers takes four times as long."""
-        found: list[Range] = []
+        integers takes four times as long.
+
+        The bits of columns and rows are spread once for all cells that have them: half of the time."""
         first, last = self.first_column, self.first_column + self.columns
         if first < 0 or last >= SIDE:  # it lies on the date line
             first, last = 0, _BEYOND
-        low, high = max(self.first_row, 0), self.last_row
-        for west, south, east, north in cells:  # hot: tests take a third of the time that max and min do
-            if west < first:
-                west = first
-            if south < low:
-                south = low
-            if east > last:
-                east = last
-            if north > high:
-                north = high
-            if west <= east and south <= north:
-                end = interleave(east, north) if east <= SIDE else interleave(east - SIDE, north) + _END_COLUMN
-                found.append((float(interleave(west, south)), float(end + 1)))
+        shift, column, row, around, west, east, south, north = cells
+        columns = _lines(column, shift, west, east, first, last)
+        rows = _lines(row, shift, south, north, max(0, self.first_row), self.last_row)
+        found: list[Range] = []
+        for to_east, to_north in around:
+            across, up = columns[to_east], rows[to_north]
+            if across is not None and up is not None:
+                found.append((2.0 * across[0] + up[0], 2.0 * across[1] + up[1] + 1.0))
         return found
 
-    def choose(self, scores: array[float], ranges: list[Range]) -> Cells:
+    def choose(self, scores: array[float], ranges: list[Range]) -> Chosen:
         """The scores that are within; all of them are numbers from one up to below another of some ranges."""
         lanes = self._lanes(scores, ranges)
         if lanes is not None:
@@ -83,18 +76,6 @@ class Window(NamedTuple):
             if lowest <= row <= highest and column - first & _AROUND <= count
         ]
         return places, [columns[place] for place in places], [rows[place] for place in places]
-
-    def sift(self, scores: array[float], ranges: list[Range], margin: int) -> bytes | None:
-        """For each of the same scores, whether it is within the circle that has the middle of this window, as on a
-        plane, up to this margin (geodisc.py); None where that cannot be told so."""
-        if self.first_row < 0 or self.last_row >= SIDE:
-            return None
-        lanes = self._lanes(scores, ranges)
-        if lanes is None:
-            return None
-        within = lanes.within >> _LANE - 1
-        height = self.last_row - self.first_row
-        return sift(lanes.to_east, lanes.to_north, within, self.columns, height, len(scores), margin)
 
     def _lanes(self, scores: array[float], ranges: list[Range]) -> Lanes | None:
         """Columns and rows of scores that have the same exponent; None where they do not."""
@@ -120,21 +101,41 @@ class Window(NamedTuple):
         to_east = (columns | guards) - ones * self.first_column
         to_north = (rows | guards) - ones * max(self.first_row, 0)
         within = to_east & (guards | ones * last) - columns & to_north & (guards | ones * self.last_row) - rows & guards
-        return Lanes(columns, rows, to_east, to_north, within)
+        return Lanes(columns, rows, within)
+
+
+def _lines(line: int, shift: int, before: int, after: int, low: int, high: int) -> list[tuple[int, int] | None]:
+    """The spread bits of the first and the last one of the columns, or rows, from ``low`` to ``high`` that cells have:
+    of the cells at a line of the grid, of those at the next one if ``after`` is not 0, and, so that it is at -1, of
+    those at the one before if ``before`` is not."""
+    found: list[tuple[int, int] | None] = [None, None, None]
+    last, size, spread = (SIDE >> shift) - 1, (1 << shift) - 1, SPREAD
+    for way in (0, before, after) if before and after else (0, before or after):
+        begin = (line + way & last if way else line) << shift
+        end = begin + size
+        if begin < low:
+            begin = low
+        if end > high:
+            end = high
+        if begin > end:
+            continue
+        if end > SIDE:
+            found[way] = bits_of(begin), bits_of(end)
+        else:  # the same without the calls
+            first_half, last_half = spread[begin >> 13] << 26, spread[end >> 13] << 26
+            found[way] = first_half + spread[begin & 8191], last_half + spread[end & 8191]
+    return found
 
 
 class Lanes(NamedTuple):
-    """Columns and rows of many scores, one in each lane, counted from the beginning of the world and from that of the
-    window. The guard of a lane is set in ``within`` where the score is; ``to_east`` and ``to_north`` make sense there
-    only, and may have it set, too."""
+    """Columns and rows of many scores, one in each lane. The guard of a lane is set in ``within`` where the score is
+    within the window."""
 
     columns: int
     rows: int
-    to_east: int
-    to_north: int
     within: int
 
-    def choose(self, count: int) -> Cells:
+    def choose(self, count: int) -> Chosen:
         """Those that are within."""
         chosen = (self.within >> _LANE - 1).to_bytes(4 * count, "big")[3::4]
         return (

@@ -155,29 +155,31 @@ class Node:
 
     def extend(self, numbers: list[int], texts: list[bytes]) -> None:
         """Add entries at once, in a third of the time. They have the node's one field, as all before have."""
-        count, ms, seq = len(numbers), *self._parts(numbers)
-        first, lengths = self.start & LARGEST_SEQ, list(map(len, texts))
-        if ms[-1] < 128 and first - 4096 <= min(seq) and max(seq) < first + 128:
-            ids = 4 * count + sum(map(first.__gt__, seq))  # an integer below 0 takes 3 bytes
+        first, count, start = numbers[0], len(numbers), self.start
+        base, least = start >> SEQ_BITS, start & LARGEST_SEQ
+        low = first & LARGEST_SEQ
+        high = low + count - 1
+        if numbers[-1] - first == count - 1 and high <= LARGEST_SEQ:  # one after the other, as in a busy ms
+            ms, seq = [(first >> SEQ_BITS) - base] * count, list(range(low, high + 1))
         else:
-            ids = sum(map(integer_bytes, ms)) + sum([integer_bytes(each - first) for each in seq])
-        ends = list(accumulate(lengths, initial=len(self.data)))
+            ms, seq = [(number >> SEQ_BITS) - base for number in numbers], [number & LARGEST_SEQ for number in numbers]
+            low, high = min(seq), max(seq)
+        if ms[-1] < 128 and least - 4096 <= low and high < least + 128:
+            ids = 4 * count + (0 if low >= least else sum(map(least.__gt__, seq)))  # an integer below 0 takes 3 bytes
+        else:
+            ids = sum(map(integer_bytes, ms)) + sum([integer_bytes(each - least) for each in seq])
+        lengths, end = list(map(len, texts)), len(self.data)
+        length = lengths[0]
+        if length and lengths.count(length) == count:
+            ends = list(range(end + length, end + count * length + 1, length))
+        else:
+            ends = list(accumulate(lengths, initial=end))[1:]
         self.data += b"".join(texts)
-        self.ms, self.seq = _extended(self.ms, ms), _extended(self.seq, seq)
-        self.ends = _extended(self.ends, ends[1:])
+        self.ms, self.seq, self.ends = _extended(self.ms, ms), _extended(self.seq, seq), _extended(self.ends, ends)
         self.body += count * self.frame + ids + bytes_of_all(texts, lengths)
         self.alive += count
         if self.live is not None:
             self.live += b"\1" * count
-
-    def _parts(self, numbers: list[int]) -> tuple[list[int], list[int]]:
-        """The first parts of ids, from that of ``start`` on, and their second parts."""
-        first, base = numbers[0], self.start >> SEQ_BITS
-        ms, seq = (first >> SEQ_BITS) - base, first & LARGEST_SEQ
-        count = len(numbers)
-        if numbers[-1] - first == count - 1 and seq + count <= LARGEST_SEQ:  # one after the other, as in a busy ms
-            return [ms] * count, list(range(seq, seq + count))
-        return [(number >> SEQ_BITS) - base for number in numbers], [number & LARGEST_SEQ for number in numbers]
 
     def _prepare(self, fields: tuple[bytes, ...], values: list[bytes]) -> list[bytes]:
         """What is to be kept of an entry, in a node whose entries have different fields."""

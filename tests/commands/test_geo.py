@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pycache_server.commands.geo import format_distance
 from tests.peers import AnyClient, Peer, error_of, heard, listener_of
 
 WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
@@ -212,3 +213,18 @@ def test_keys_are_found_behind_store(client: AnyClient) -> None:
     georadius = ["COMMAND", "GETKEYS", "GEORADIUS", "k", "1", "2", "3", "m"]
     assert client.call(*georadius) == client.call(*georadius, "STORE") == ["k"]
     assert client.call(*georadius, "STOREDIST", "a", "STORE", "b") == ["k", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("distance", "text"),
+    [
+        (0.0, b"0.0000"),
+        (27029108.41925, b"27029108.4192"),
+        (0.00035, b"0.0004"),
+        (0.5, b"0.5000"),
+        (65700000.00006, b"65700000.0001"),
+        (float("nan"), b"-922337203685477.5808"),
+    ],
+)
+def test_distances_are_rounded_to_four_digits_and_halves_to_what_is_even(distance: float, text: bytes) -> None:
+    assert format_distance(distance) == text

@@ -216,6 +216,13 @@ class FakeConsul:
         with self._changed:
             self.state.services.clear()
 
+    def hand_over(self, key: str, session: str, value: bytes) -> None:
+        """Somebody else has a key from now on."""
+        with self._changed:
+            self._before(key)
+            pair = self.state.pairs[key]
+            pair.session, pair.value, pair.modify = session, value, self._bump()
+
     def now(self) -> float:
         return time.monotonic() + self._offset
 

@@ -169,8 +169,7 @@ def test_a_lock_that_another_takes_is_not_held_any_more(stage: ConsulStage, fake
     async def part(make: Make) -> None:
         seat = make(A)
         await leads(seat)
-        pair = fake.state.pairs[f"{stage.prefix}/leader"]
-        pair.session, pair.value = "by hand", b"an operator"
+        fake.hand_over(f"{stage.prefix}/leader", "by hand", b"an operator")
         await until(lambda: not seat.holds())
         assert "Coordinator consul: lost the key: an operator has it now" in seat.said
         await until(lambda: seat.info["coordinator_holder"] == "an operator")

@@ -15,6 +15,8 @@ from tests.coordinator.etcd_cluster import EtcdCluster
 from tests.coordinator.fake_consul import FakeConsul
 from tests.server.running import Running
 
+pytestmark = pytest.mark.process
+
 PATIENCE = 40.0
 
 
@@ -212,7 +214,7 @@ def critical(fake: FakeConsul) -> set[str]:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--coordinator", "etcd"), "coordinator etcd needs group-voters: it is for groups"),
+        (("--coordinator", "etcd"), "coordinator needs group-voters: it is for groups"),
         (
             ("--coordinator", "etcd", "--group-voters", "127.0.0.1:{port}", "--group-secret", "s"),
             "coordinator etcd: coordinator-endpoints is empty",

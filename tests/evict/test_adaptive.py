@@ -8,10 +8,11 @@ from collections.abc import Iterable
 
 import pytest
 
+from pycache_server.evict import adaptive as adaptive_module
 from pycache_server.evict.adaptive import LEAST_REMEMBERED, PAGE, Adaptive, AdaptiveEntry
 from pycache_server.evict.base import Surroundings
-from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, ROWS, STATES, far_bin, frequency_of, octave_of
-from pycache_server.evict.mapped_history import ROW, MappedHistory
+from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, ROWS, STATES, bins_from, frequency_of, octave_of
+from pycache_server.evict.mapped_history import NUMBER_BITS, ROW, MappedHistory
 from tests.conftest import some_slow
 
 
@@ -70,8 +71,10 @@ def zipf(chance: random.Random, keys: int, count: int) -> list[int]:
     return chance.choices(range(keys), [1 / (rank + 1) for rank in range(keys)], k=count)
 
 
+@pytest.mark.parametrize("large", [adaptive_module.LARGE, 200])
 @pytest.mark.parametrize("seed", some_slow(range(10), 3))
-def test_random_programs_keep_the_books_right(seed: int) -> None:
+def test_random_programs_keep_the_books_right(seed: int, large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adaptive_module, "LARGE", large)
     chance = random.Random(seed)
     adaptive = engine(seed)
     there: list[AdaptiveEntry] = []
@@ -144,6 +147,14 @@ def test_yesterdays_favourites_are_let_go() -> None:
     assert replay(engine(), keys, 300)[0] > lru(keys, 300)
 
 
+def test_many_entries_are_given_up_nearly_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(8)
+    keys = [key for part in range(8) for key in [*zipf(chance, 4000, 4000), *range(10000, 11000)]]
+    sampled = replay(engine(), keys, 600)[0]
+    monkeypatch.setattr(adaptive_module, "LARGE", 500)
+    assert replay(engine(), keys, 600)[0] > max(sampled - 0.02, lru(keys, 600))
+
+
 def test_the_same_chance_brings_the_same_victims() -> None:
     keys = zipf(random.Random(4), 3000, 15000)
     assert replay(engine(7), keys, 300) == replay(engine(7), keys, 300)
@@ -200,12 +211,15 @@ def test_the_report_adds_up() -> None:
 
 
 def test_bins_divide_each_octave_in_order() -> None:
-    bins = [*BIN[:NEAR:7], *(far_bin(age) for age in range(NEAR, 1 << 22, 9973))]
-    assert bins == sorted(bins)
-    for octave in range(3, 31):
-        age = 1 << octave
-        assert (BIN[age] if age < NEAR else far_bin(age)) == 4 * octave
-    assert far_bin(1 << 60) == BINS - 1
+    assert bins_from(0) == BIN and len(BIN) == NEAR
+    assert list(BIN) == sorted(BIN)
+    for octave in range(3, 14):
+        assert BIN[1 << octave] == 4 * octave
+    for shift in range(20):
+        bins = bins_from(shift)
+        assert len(bins) == NEAR
+        for octave in range(3, 14):
+            assert bins[1 << octave] == min(4 * (octave + shift), BINS - 1)
 
 
 def test_a_state_follows_the_interval_half_of_the_way() -> None:
@@ -224,13 +238,16 @@ def test_history_forgets_nothing_when_it_grows() -> None:
     known = {}
     for number in range(40):
         key = b"key:%d" % number
-        history.remember(key, number, 1000 + number)
-        known[key] = (number, 1000 + number)
-    kept = {hash(key) & 255: key for key in known}.values()  # the last of those that share a place
+        known[key] = (1000 + number) << NUMBER_BITS | number
+        history.remember(key, known[key])
+    kept = [key for key, note in known.items() if history.recall(key) == note]
+    assert len(kept) > 30  # the last of those that share a place
+    for key in kept:
+        history.remember(key, known[key])
     for _ in range(13):
         history.grow()
         history._check()
     assert len(history) == 14 * ROW
     for key in kept:
         assert history.recall(key) == known[key]
-        assert history.recall(key) is None
+        assert history.recall(key) == 0

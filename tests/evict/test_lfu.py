@@ -13,6 +13,7 @@ from pycache_server.evict.lfu import (
     BLAME,
     HALF_LIFE,
     LONGEST_TRIAL,
+    SCALE,
     SHORTEST_TRIAL,
     TICKS,
     Lfu,
@@ -163,7 +164,7 @@ def test_who_comes_back_has_not_been_forgotten() -> None:
         cache.ask(key)
     missing = next(key for key in range(21) if key not in cache.entries)
     cache.ask(missing)
-    assert entry_of(cache, missing).worth > 1.8
+    assert entry_of(cache, missing).mark > cache.engine._now + 0.85 * SCALE
 
 
 def test_the_trial_gets_longer_when_those_come_back_who_failed_it() -> None:

@@ -77,25 +77,35 @@ class Voter:
         return self.output.read_text(errors="replace")
 
 
+def _words(seats: list[str], options: tuple[str, ...]) -> tuple[str, ...]:
+    usual = ("--group-secret", SECRET, "--save", "", "--enable-debug-command", "yes")
+    return ("--group-voters", *seats, *usual, *options)
+
+
 class Group:
     """So many voters."""
 
     def __init__(
         self, directory: Path, count: int = 3, *options: str, start: bool = True, preferred: int | None = None
     ) -> None:
+        self._directory, self._options = directory, options
         ports = [free_port() for _ in range(count)]
         if preferred is not None:
             options = (*options, "--preferred-leader", f"127.0.0.1:{ports[preferred]}")
-        common = (
-            "--group-voters",
-            *(f"127.0.0.1:{port}" for port in ports),
-            *("--group-secret", SECRET, "--save", "", "--enable-debug-command", "yes"),
-            *options,
-        )
+        common = _words([f"127.0.0.1:{port}" for port in ports], options)
         self.voters = [Voter(directory, port, common) for port in ports]
         if start:
             for voter in self.voters:
                 voter.start()
+
+    def start_another(self) -> Voter:
+        """Start an empty node that knows the voters, and is none yet."""
+        port = free_port()
+        seats = [*(voter.seat for voter in self.voters), f"127.0.0.1:{port}"]
+        another = Voter(self._directory, port, _words(seats, self._options))
+        self.voters.append(another)
+        another.start()
+        return another
 
     def __enter__(self) -> Self:
         return self

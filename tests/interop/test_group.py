@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,18 @@ def group(tmp_path: Path) -> Iterator[Group]:
         yield group
 
 
-def ended(group: Group, writer: Writer) -> None:
-    """Nothing that was acknowledged is lost, and all hold the same."""
-    writer.wait_more()
-    writer.stop()
+@contextmanager
+def written(group: Group, first: int = 20) -> Iterator[Writer]:
+    """Somebody writes to the group, and goes on writing afterwards; then nothing that was acknowledged is lost, and all
+    hold the same. ``first``: so many writes are acknowledged before anything else happens."""
+    writer = Writer(group)
+    writer.start()
+    try:
+        writer.wait_more(first)
+        yield writer
+        writer.wait_more()
+    finally:
+        writer.stop()
     group.wait_same()
     with group.leader().connect() as wire:
         assert writer.lost(wire.call) == []
@@ -78,9 +87,9 @@ def test_who_holds_data_of_no_group_does_not_form_one_in_silence(tmp_path: Path)
             redis.stop()
         for voter in group.voters:
             voter.start()
-        wait_for(lambda: "holds data and belongs to no group" in holder.log(), "a warning")
+        wait_for(lambda: "this node has found data (1 keys) but no state" in holder.log(), "a warning")
         assert str(holder.call("GET", "old")).startswith("MASTERDOWN")
-        assert holder.call("GROUP", "BOOTSTRAP", "FROM", holder.seat) == "OK"
+        wait_for(lambda: holder.call("GROUP", "BOOTSTRAP", "FROM", holder.seat) == "OK", "all have answered")
         assert group.leader().call("GET", "old") == "data"
         group.wait_same()
 
@@ -117,6 +126,33 @@ def test_a_client_chooses_when_its_replies_leave(group: Group) -> None:
         wire.call("CLIENT", "ACK", "3")
         assert str(wire.call("SET", "k", "too many")).startswith("NOREPLICAS")
         assert wire.call("GET", "k") == "default"
+
+
+def test_the_usual_level_may_be_changed_while_the_group_runs(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    with leader.connect() as wire, leader.connect() as own:
+        own.call("CLIENT", "ACK", "quorum")
+        assert wire.call("CONFIG", "SET", "repl-ack", "async") == "OK"
+        assert leader.info()["group_ack_level"] == "async"
+        with stopped(group.others(leader)), leader.connect() as late:
+            assert [each.call("SET", "k", "v") for each in (wire, late)] == ["OK", "OK"]
+            own.send(b"SET k w\r\n")
+            own.socket.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                own.read()
+
+
+@contextmanager
+def stopped(voters: list[Voter]) -> Iterator[None]:
+    """Voters that do nothing for a moment."""
+    for voter in voters:
+        voter.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for voter in voters:
+            voter.send(signal.SIGCONT)
 
 
 def test_the_order_of_a_connection_is_kept_at_every_level(group: Group) -> None:
@@ -184,66 +220,51 @@ def test_a_stranger_is_refused_and_changes_nothing(group: Group) -> None:
 def test_a_killed_leader_loses_nothing_and_comes_back_as_a_follower(group: Group) -> None:
     leader = group.leader()
     group.wait_whole()
-    writer = Writer(group)
-    writer.start()
-    writer.wait_more()
-    leader.end()
-    group.leader(but=leader)
-    writer.wait_more()
-    leader.start()
-    wait_for(lambda: leader.info().get("sync_state") == "in-sync", "its return")
-    ended(group, writer)
+    with written(group) as writer:
+        leader.end()
+        group.leader(but=leader)
+        writer.wait_more()
+        leader.start()
+        wait_for(lambda: leader.info().get("sync_state") == "in-sync", "its return")
 
 
 def test_a_leader_that_comes_back_empty_at_once_empties_nobody(group: Group) -> None:
     leader = group.leader()
     group.wait_whole()
-    writer = Writer(group)
-    writer.start()
-    writer.wait_more()
-    leader.end()
-    leader.start()
-    group.leader()
-    ended(group, writer)
+    with written(group):
+        leader.end()
+        leader.start()
+        group.leader()
 
 
 def test_a_paused_leader_loses_nothing(group: Group) -> None:
     leader = group.leader()
     group.wait_whole()
-    writer = Writer(group)
-    writer.start()
-    writer.wait_more()
-    leader.send(signal.SIGSTOP)
-    group_without = group.others(leader)
-    wait_for(lambda: any(each.info().get("role") == "master" for each in group_without), "another leader")
-    leader.send(signal.SIGCONT)
-    wait_for(lambda: leader.info().get("role") == "slave", "a demotion")
-    ended(group, writer)
+    with written(group):
+        leader.send(signal.SIGSTOP)
+        group_without = group.others(leader)
+        wait_for(lambda: any(each.info().get("role") == "master" for each in group_without), "another leader")
+        leader.send(signal.SIGCONT)
+        wait_for(lambda: leader.info().get("role") == "slave", "a demotion")
 
 
 def test_a_leader_that_ends_hands_over_first(group: Group) -> None:
     leader = group.leader()
     group.wait_whole()
-    writer = Writer(group)
-    writer.start()
-    writer.wait_more()
-    assert leader.end(signal.SIGTERM) == 0
-    assert "Handed epoch" in leader.log()
-    group.leader(but=leader)
-    leader.start()
-    ended(group, writer)
+    with written(group):
+        assert leader.end(signal.SIGTERM) == 0
+        assert "Handed epoch" in leader.log()
+        group.leader(but=leader)
+        leader.start()
 
 
 def test_a_handover_moves_the_lead_and_loses_nothing(group: Group) -> None:
     leader = group.leader()
     group.wait_whole()
-    writer = Writer(group)
-    writer.start()
-    writer.wait_more()
-    target = group.others(leader)[0]
-    wait_for(lambda: leader.call("GROUP", "HANDOVER", target.seat) == "OK", "a handover")
-    wait_for(lambda: target.info().get("role") == "master", "the target leads")
-    ended(group, writer)
+    with written(group):
+        target = group.others(leader)[0]
+        wait_for(lambda: leader.call("GROUP", "HANDOVER", target.seat) == "OK", "a handover")
+        wait_for(lambda: target.info().get("role") == "master", "the target leads")
 
 
 def test_an_order_to_follow_is_not_obeyed_but_asked(group: Group) -> None:
@@ -255,21 +276,42 @@ def test_an_order_to_follow_is_not_obeyed_but_asked(group: Group) -> None:
     assert group.leader() is leader
 
 
+# Other voters.
+
+
+def test_an_empty_node_takes_the_place_of_a_dead_voter(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    with written(group):
+        dead = group.others(leader)[0]
+        dead.end()
+        wait_for(lambda: leader.info()["connected_slaves"] == "1", "its end")
+        another = group.start_another()
+        assert "not in step" in str(leader.call("GROUP", "REPLACE", dead.seat, another.seat))
+        wait_for(lambda: another.info().get("sync_state") == "in-sync", "the new one follows")
+        assert leader.info()["connected_slaves"] == "1"  # who does not vote is not counted
+        wait_for(lambda: leader.call("GROUP", "REPLACE", dead.seat, another.seat) == "OK", "the replacement")
+        wait_for(lambda: another.seat in leader.call("GROUP", "VOTERS"), "its vote")
+        assert dead.seat not in leader.call("GROUP", "VOTERS")
+        wait_for(lambda: leader.info()["connected_slaves"] == "2", "two followers")
+        group.voters.remove(dead)
+        leader.end()  # the next leader needs the vote of the new one
+        group.leader(but=leader)
+        leader.start()
+
+
 # What outlives a restart.
 
 
 def test_with_appendfsync_always_a_group_that_was_killed_leads_again_by_itself(tmp_path: Path) -> None:
     with Group(tmp_path, 3, *ALWAYS) as group:
         group.leader()
-        writer = Writer(group)
-        writer.start()
-        writer.wait_more(100)
-        for voter in group.voters:
-            voter.end()
-        for voter in group.voters:
-            voter.start()
-        group.leader()
-        ended(group, writer)
+        with written(group, 100):
+            for voter in group.voters:
+                voter.end()
+            for voter in group.voters:
+                voter.start()
+            group.leader()
 
 
 def test_a_group_in_memory_that_was_killed_waits_for_a_word(tmp_path: Path) -> None:
@@ -325,14 +367,11 @@ def test_the_preferred_leader_leads_again_by_itself_when_it_is_well(tmp_path: Pa
         preferred = group.voters[0]
         wait_for(lambda: preferred.info().get("role") == "master", "the preferred leader")
         group.wait_whole()
-        writer = Writer(group)
-        writer.start()
-        writer.wait_more()
-        preferred.end()
-        group.leader(but=preferred)
-        preferred.start()
-        wait_for(lambda: preferred.info().get("role") == "master", "the preferred leader, again")
-        ended(group, writer)
+        with written(group):
+            preferred.end()
+            group.leader(but=preferred)
+            preferred.start()
+            wait_for(lambda: preferred.info().get("role") == "master", "the preferred leader, again")
         assert preferred.info()["group_preferred_leader"] == preferred.seat
 
 
@@ -396,6 +435,8 @@ def test_a_voter_in_a_minority_tells_clients_of_sentinels_that_its_leader_is_dow
         (("--group-voters", "127.0.0.1:{port}"), "needs a group-secret"),
         (("--group-voters", "127.0.0.1:1", "--group-secret", "x"), "Set group-seat"),
         (("--group-voters", "nonsense", "--group-secret", "x"), "is not host:port"),
+        (("--preferred-leader", "127.0.0.1:{port}"), "needs group-voters"),
+        (("--repl-ack", "one"), "needs group-voters"),
         (
             ("--group-voters", "127.0.0.1:{port}", "--group-secret", "x", "--replicaof", "127.0.0.1 1"),
             "exclude each other",

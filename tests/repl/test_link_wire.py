@@ -51,11 +51,13 @@ def read(data: bytes) -> list[Any]:
     return list(LinkReader().feed(data))
 
 
+@settings(deadline=None)
 @given(st.lists(messages, max_size=6))
 def test_what_is_written_is_read(said: list[Any]) -> None:
     assert read(b"".join(encode(message) for message in said)) == said
 
 
+@settings(deadline=None)
 @given(st.lists(messages, min_size=1, max_size=4), st.data())
 def test_it_does_not_matter_how_the_bytes_are_cut(said: list[Any], data: st.DataObject) -> None:
     whole = b"".join(encode(message) for message in said)
@@ -66,7 +68,7 @@ def test_it_does_not_matter_how_the_bytes_are_cut(said: list[Any], data: st.Data
     assert found == said
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(messages)
 def test_a_message_that_is_cut_short_is_none_yet(message: Any) -> None:
     whole = encode(message)
@@ -74,6 +76,7 @@ def test_a_message_that_is_cut_short_is_none_yet(message: Any) -> None:
         assert read(whole[:end]) == []
 
 
+@settings(deadline=None)
 @given(messages, st.data())
 def test_one_byte_that_is_another_never_does_harm(message: Any, data: st.DataObject) -> None:
     whole = bytearray(encode(message))
@@ -86,6 +89,7 @@ def test_one_byte_that_is_another_never_does_harm(message: Any, data: st.DataObj
         assert read(encode(each)) == [each]
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=200))
 def test_garbage_is_refused_or_waits_for_more(data: bytes) -> None:
     with contextlib.suppress(BadLink):

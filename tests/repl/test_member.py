@@ -11,6 +11,7 @@ from pycache_server.repl import entries
 from pycache_server.repl.commit import ALL, ASYNC, QUORUM
 from pycache_server.repl.leading import Verdict
 from pycache_server.repl.links import Ack, Append, Link
+from pycache_server.repl.member import Saved
 from tests.repl.trio import SEATS, Trio
 
 
@@ -357,6 +358,29 @@ def test_an_operator_can_force_a_voter_to_lead_but_it_commits_by_majority_still(
     assert not survivor.holds_lease(trio.now)
 
 
+def test_a_leader_by_force_stands_above_old_promises_but_not_above_those_to_who_may_have_been_elected() -> None:
+    trio = Trio()
+    trio.elect()
+    survivor = trio.follower()
+    one, other = sorted(set(SEATS) - {survivor.seat})
+    trio.cut = {one, other}
+    machine = survivor.machine
+    machine.force(trio.now)
+    machine.hear_of(one, machine.epoch + 5, trio.now)
+    first = machine.epoch
+    assert first > machine.highest
+    machine.supply(one)
+    machine.hear_of(one, first + 5, trio.now)
+    assert machine.epoch == first
+    machine.hear_of(other, first + 7, trio.now)
+    second = machine.epoch
+    assert second > first + 7
+    machine.supply(other)
+    assert not machine.forced
+    machine.hear_of("d", second + 20, trio.now)
+    assert machine.epoch == second and machine.role is Role.LEADER
+
+
 def test_voters_forced_on_two_sides_lead_different_epochs_and_one_of_them_remains() -> None:
     trio = Trio()
     old = trio.elect()
@@ -411,6 +435,36 @@ def test_a_whole_group_without_memory_waits_for_an_operator() -> None:
     assert trio.leader().seat == "b"
     trio.write(b"SET k v")
     assert trio.replies == [b"SET k v"]
+
+
+def test_a_group_whose_data_were_found_begins_with_them_at_an_operator_s_word() -> None:
+    trio = Trio(formed=False, holders=("a", "c"))
+    with pytest.raises(Refusal, match="b, c has not said yet"):
+        trio.members["a"].machine.bootstrap(trio.now)
+    trio.pass_time(5000)
+    assert all(member.machine.memory is Memory.NONE for member in trio.members.values())
+    member = trio.members["a"]
+    member.machine.check_bootstrap(trio.now)
+    member.begin_anew(Saved(((8, 0),), 500, SEATS, ()))
+    member.machine.bootstrap(trio.now)
+    trio.settle("a")
+    trio.pass_time(3000)
+    assert trio.leader() is member and member.machine.epoch > 8
+    assert all(each.machine.memory is Memory.WHOLE for each in trio.members.values())
+    trio.write(b"SET k v")
+    assert trio.replies == [b"SET k v"]
+    assert {each.log.position for each in trio.members.values()} == {member.log.position}
+
+
+def test_the_word_is_refused_while_a_leader_makes_this_node_whole() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    follower = trio.follower()
+    follower.machine.become_recovering()
+    follower.machine.leader = leader.seat
+    follower.machine.hear_stream(leader.seat, leader.machine.epoch, trio.now)
+    with pytest.raises(Refusal, match=f"{leader.seat} leads, and makes this node whole"):
+        follower.machine.bootstrap(trio.now)
 
 
 def test_a_follower_that_lies_about_the_future_holds_no_more_than_there_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from typing import Any
 
 from pycache_server.election.actions import Log, Persist, Send
@@ -17,9 +18,9 @@ SEATS = ("a", "b", "c")
 
 
 class Trio:
-    """The cluster; ``cut`` seats hear nothing and are not heard."""
+    """The cluster; ``cut`` seats hear nothing and are not heard, ``holders`` have found data and no state file."""
 
-    def __init__(self, seats: tuple[str, ...] = SEATS, formed: bool = True) -> None:
+    def __init__(self, seats: tuple[str, ...] = SEATS, formed: bool = True, holders: Collection[str] = ()) -> None:
         self.seats = seats
         self.now = 0.0
         self.cut: set[str] = set()
@@ -33,14 +34,15 @@ class Trio:
         self.starts = 0
         for seat in seats:
             self.states[seat] = Durable(seat, f"birth {seat}", 0 if formed else None, None, formed)
-            self.start(seat, Saved((), 0, seats, ()) if formed else None)
+            self.start(seat, Saved((), 0, seats, ()) if formed else None, seat in holders)
 
-    def start(self, seat: str, saved: Saved | None) -> Member:
+    def start(self, seat: str, saved: Saved | None, holds_data: bool = False) -> Member:
         self.starts += 1
         chance = random.Random(self.starts)
         settings = Settings(self.seats)
         pictures = _Pictures(self, seat)
-        member = Member(self.states[seat], settings, saved, pictures, chance, f"start {self.starts}", self.now)
+        state, name = self.states[seat], f"start {self.starts}"
+        member = Member(state, settings, saved, pictures, chance, name, self.now, holds_data)
         self.members[seat] = member
         self.settle(seat)
         return member

@@ -8,16 +8,17 @@ from pycache_server.errors import WrongType
 from pycache_server.resp.encode import (
     NULL_ARRAY,
     OK,
-    Couples,
     Entries,
     Pairs,
     Push,
+    Rows,
     Scored,
     SetReply,
     Verbatim,
     encode2,
     encode3,
     format_double,
+    spot,
 )
 
 
@@ -36,7 +37,7 @@ from pycache_server.resp.encode import (
         ([b"a", 1], b"*2\r\n$1\r\na\r\n:1\r\n", b"*2\r\n$1\r\na\r\n:1\r\n"),
         ((b"a",), b"*1\r\n$1\r\na\r\n", b"*1\r\n$1\r\na\r\n"),
         (Entries(), b"*0\r\n", b"*0\r\n"),
-        (Couples([], []), b"*0\r\n", b"*0\r\n"),
+        (Rows([], []), b"*0\r\n", b"*0\r\n"),
         ({b"a": None}, b"*2\r\n$1\r\na\r\n$-1\r\n", b"%1\r\n$1\r\na\r\n_\r\n"),
         (Pairs([([1], 2)]), b"*2\r\n*1\r\n:1\r\n:2\r\n", b"%1\r\n*1\r\n:1\r\n:2\r\n"),
         ({b"a"}, b"*1\r\n$1\r\na\r\n", b"~1\r\n$1\r\na\r\n"),
@@ -103,7 +104,19 @@ def test_a_value_that_no_reply_can_be_made_of_is_refused() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 4095, 4096, 70_000])
-def test_couples_are_arrays_of_two_texts(size: int) -> None:
-    firsts, seconds = [b"a", b"x" * size], [b"y" * size, b""]
-    pairs = list(zip(firsts, seconds, strict=True))
-    assert encode2(Couples(firsts, seconds)) == encode3(Couples(firsts, seconds)) == encode2(pairs)
+def test_rows_are_arrays_of_their_fields(size: int) -> None:
+    firsts, seconds, numbers = [b"a", b"x" * size], [b"y" * size, b""], [-7, 1 << 60]
+    rows = list(zip(firsts, seconds, strict=True))
+    assert encode2(Rows(firsts, seconds)) == encode3(Rows(firsts, seconds)) == encode2(rows)
+    rows = list(zip(firsts, numbers, seconds, strict=True))
+    assert encode2(Rows(firsts, numbers, seconds)) == encode3(Rows(firsts, numbers, seconds)) == encode2(rows)
+
+
+def test_spots_are_arrays_of_two_doubles_alone_and_in_rows() -> None:
+    places = [spot(13.5, -0.25), spot(-180.0, 3.0)]
+    assert encode2(places[0]) == b"*2\r\n$4\r\n13.5\r\n$5\r\n-0.25\r\n"
+    assert encode3(places[0]) == b"*2\r\n,13.5\r\n,-0.25\r\n"
+    assert encode2(spot(0.1, 1e-7)).split(b"\r\n")[2:5:2] == [b"0.10000000000000001", b"0.0000001"]
+    for encode in (encode2, encode3):
+        assert encode(Rows([b"a", b"b"], places)) == encode(list(zip([b"a", b"b"], places, strict=True)))
+        assert encode([places[0], NULL_ARRAY]) == b"*2\r\n" + encode(places[0]) + encode(NULL_ARRAY)

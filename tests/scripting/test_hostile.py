@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from pycache_server.testing.inprocess import Client, World
+from tests.conftest import more_in_ci, some_slow
 
 READONLY = "Attempt to modify a readonly table"
 LIBRARIES = "redis string table math coroutine os cjson cmsgpack struct bit".split()  # noqa: SIM905
@@ -339,7 +340,7 @@ BOMBS = (
 )
 
 
-@pytest.mark.parametrize("script", BOMBS)
+@pytest.mark.parametrize("script", some_slow(BOMBS, more_in_ci(9, len(BOMBS))))
 def test_memory_is_limited(script: str) -> None:
     world = World(databases=2)
     world.core.lua_memory = 16 << 20

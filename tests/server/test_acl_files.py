@@ -15,6 +15,8 @@ from tests.conftest import RealRedis
 from tests.peers import error_of
 from tests.server.running import ROOT, Running, Wire
 
+pytestmark = pytest.mark.process
+
 NO_FILE = (
     "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER "
     "command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store "

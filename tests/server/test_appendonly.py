@@ -17,6 +17,8 @@ import pytest
 from tests.conftest import RealRedis, require_program
 from tests.server.running import Running, Wire
 
+pytestmark = pytest.mark.process
+
 APPEND = ("--appendonly", "yes", "--enable-debug-command", "yes", "--save", "")
 
 

@@ -11,6 +11,8 @@ from tests.conftest import free_port
 from tests.interop.following import follow, wait_for
 from tests.server.running import Running, Wire
 
+pytestmark = pytest.mark.process
+
 DELAY = ("--repl-diskless-sync-delay", "0")
 
 

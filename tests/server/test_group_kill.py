@@ -14,6 +14,8 @@ from tests.conftest import some_slow
 from tests.server.running import Running
 from tests.server.test_kill import load
 
+pytestmark = pytest.mark.process
+
 KILLS = 3
 OPTIONS = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
 

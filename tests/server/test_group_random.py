@@ -19,7 +19,7 @@ from pycache_server.server.app import App
 from pycache_server.server.embed import Server
 from pycache_server.session.feed import Told
 from pycache_server.session.stream import CommandStream
-from tests.conftest import some_slow
+from tests.conftest import more_in_ci, some_slow
 from tests.server.group_voter import SEAT, VOTERS, VoterApp, kill, open_voter
 
 STEPS = 40
@@ -239,7 +239,7 @@ def lists_of(app: App) -> Lists:
     return found
 
 
-@pytest.mark.parametrize("seed", some_slow(range(1000), 40))
+@pytest.mark.parametrize("seed", some_slow(range(1000), more_in_ci(8, 24)))
 def test_a_voter_holds_what_it_has_kept_or_knows_that_it_does_not(tmp_path: Path, seed: int) -> None:
     print(f"seed {seed}")
     asyncio.run(Life(tmp_path, seed).run())

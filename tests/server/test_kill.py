@@ -19,6 +19,8 @@ import pytest
 from tests.conftest import more_in_ci, some_slow
 from tests.server.running import Running
 
+pytestmark = pytest.mark.process
+
 CLIENTS = 6
 KILLS = 4
 """Of one test."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pycache_server.server.pages import GROWN, HUGE, HugePages
+from pycache_server.server.worker import Done, Job
 
 MAPS = b"""\
 55d0c8a00000-55d0c8a52000 r-xp 00000000 fe:00 1234 /usr/bin/python3.11
@@ -115,6 +116,33 @@ def test_a_system_without_a_list_of_mappings_is_left_alone(tmp_path: Path) -> No
     run(pages, GROWN)
     assert not pages.available
     assert kernel.asked == []
+
+
+def test_what_takes_long_is_done_elsewhere_one_job_at_a_time(maps: Path) -> None:
+    kernel = Kernel()
+    jobs: list[tuple[Job, Done]] = []
+    pages = HugePages(kernel.collapse, maps, lambda job, done: jobs.append((job, done)))
+    run(pages, GROWN)
+    assert len(jobs) == 1 and kernel.asked == []
+    while len(kernel.asked) < 5:
+        job, done = jobs.pop()
+        job()
+        run(pages, GROWN)
+        assert jobs == []
+        done(None)
+        run(pages, GROWN)
+    assert pages.collapsed == 5
+    assert sorted(kernel.asked) == HEAP + ARENAS
+
+
+def test_a_job_that_fails_is_told_and_the_next_one_comes(maps: Path) -> None:
+    jobs: list[tuple[Job, Done]] = []
+    pages = HugePages(Kernel().collapse, maps, lambda job, done: jobs.append((job, done)))
+    run(pages, GROWN)
+    with pytest.raises(OSError, match="broken"):
+        jobs.pop()[1](OSError("broken"))
+    run(pages, GROWN)
+    assert len(jobs) == 1
 
 
 def test_memory_keeps_what_it_holds() -> None:

@@ -18,6 +18,8 @@ from pycache_server import __version__
 from tests.conftest import require_program
 from tests.server.running import ROOT, Running, Wire
 
+pytestmark = pytest.mark.process
+
 
 def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(

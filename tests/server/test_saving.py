@@ -14,6 +14,8 @@ import pytest
 from tests.persist.files import file_of, text
 from tests.server.running import Running, Wire
 
+pytestmark = pytest.mark.process
+
 DEBUG = ("--enable-debug-command", "yes")
 METHODS = pytest.mark.parametrize("method", ["auto", "slices"])
 BIG = 300_000

@@ -38,6 +38,7 @@ class Adversary:
             "engine": lambda host: self.world.engine.strike(),
             "lostiso": lambda host: self.lose_isolated(),
             **{name: lambda host, scheme=scheme: scheme() for name, scheme in world.schemes.strikes.items()},
+            "forget": lambda host: self.world.forgotten.strike(host),
         }
 
     @property

@@ -44,6 +44,8 @@ class Checks:
         """How far the leader of each epoch has committed."""
         self.answered = NOWHERE
         """The newest acknowledged write, or write that a read has shown."""
+        self.begun: dict[int, int] = {}
+        """Where the histories end with which an operator has let an epoch begin (forgotten.py)."""
         self.leaders: dict[int, str] = {}
         self.votes: dict[tuple[str, int], str] = {}
         self.last_epoch = 0
@@ -90,7 +92,12 @@ class Checks:
 
     def holds(self, log: GroupLog, position: Position) -> bool:
         """Whether a history contains an entry."""
-        return log.end >= position.offset and log.epochs.at(position.offset) == position.epoch
+        table = log.epochs.table
+        if log.end < position.offset:
+            return False
+        if table and position.offset <= self.begun.get(table[0][0], 0):
+            return position in self.committed
+        return log.epochs.at(position.offset) == position.epoch
 
     def is_committed(self, log: GroupLog, offset: int) -> bool:
         """Whether a history up to an offset is one that was committed."""
@@ -129,14 +136,13 @@ class Checks:
                 self.bad("a follower commits what no leader did", host.seat)
             if not self.holds(log, self.committed_end):
                 self.bad("committed prefixes differ", host.seat)
-            self._grow(log)
+            self._grow(Position(log.epochs.at(log.commit), log.commit))
         elif not self.is_committed(log, log.commit):
             self.bad("committed prefixes differ", host.seat, log.commit)
         if led is not None:
             self.committed_by[led] = Position(log.epochs.at(log.commit), log.commit)
 
-    def _grow(self, log: GroupLog) -> None:
-        at = Position(log.epochs.at(log.commit), log.commit)
+    def _grow(self, at: Position) -> None:
         new = []
         while at != self.committed_end:
             if at not in self.known:
@@ -145,7 +151,23 @@ class Checks:
             at = self.known[at].before
         for position in reversed(new):
             self.committed[position] = len(self.committed)
-        self.committed_end = new[0]
+        self.committed_end = new[0] if new else self.committed_end
+
+    def begin_anew(self, epoch: int, old: Position, keyspace: tuple[int, int]) -> None:
+        """An operator lets an epoch begin with a data set, that of a position: nothing that was committed may be
+        missing."""
+        self.forget_epochs(epoch)
+        self._grow(old)
+        first = Position(epoch, old.offset)
+        self.known[first] = Known(old, b"", keyspace[1])
+        self._grow(first)
+        self.begun[epoch] = old.offset
+
+    def forget_epochs(self, first: int) -> None:
+        """Nobody remembers what was promised, and from an epoch on none has left an entry: they may come again."""
+        self.known = {at: entry for at, entry in self.known.items() if at.epoch < first}
+        self.leaders = {epoch: seat for epoch, seat in self.leaders.items() if epoch < first}
+        self.votes.clear()
 
     def keyspace(self, host: Host) -> None:
         """A node's keyspace must be what its history says."""

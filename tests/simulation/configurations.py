@@ -15,6 +15,7 @@ GONE = ("dead", "isolated", "deaf", "mute")
 """The endings that a leader does not outlive as such."""
 BACK = {"crash": 3, "clean": 1, "pause": 1, "part": 1, "oneway": 1}
 FORCE = {"force": 4, "crash": 1, "part": 1}
+FORGET = {"forget": 2, "crash": 2, "pause": 2, "part": 2, "oneway": 1, "handover": 1}
 BOOT = {"crash": 2, "lost": 2, "lostiso": 3, "pause": 2, "part": 3, "oneway": 1}
 
 
@@ -78,6 +79,7 @@ CONFIGURATIONS: dict[str, Configuration] = {
     "diskaof3": Configuration(3, aof=True, faults={**MIX, "lost": 4}),
     "diskaof5": Configuration(5, aof=True, faults={**MIX, "lost": 5}),
     **_both("boot", boot=True, calm=100.0, length=5000.0, every=(80.0, 700.0), faults=BOOT),
+    **_both("forget", aof=True, length=16000.0, every=(300.0, 2200.0), faults=FORGET),
     **_both("repl", spare=2, aof=True, faults=REPLACED),
     **_both("lease", hot=True, aof=True, length=9000.0, every=(800.0, 2600.0), faults={"lease": 5, "handover": 1}),
     **_both("churn", aof=True, trap=0.8, every=(100.0, 900.0), faults=CHURN),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pycache_server.election.forming import Forming
 from pycache_server.election.lease import Lease
 from pycache_server.election.machine import Machine, Memory, Role
+from pycache_server.election.messages import Iam, Who
 from pycache_server.election.position import Position
 from pycache_server.election.promise import Promise
 from pycache_server.election.timing import Timing
@@ -142,6 +143,10 @@ def _found_at_once(forming: Forming, iam: Any) -> Any:
     return forming.known if unknown == len(forming.others) else None
 
 
+def _repeat_anyway(forming: Forming, sender: str, who: Who) -> Iam:
+    return replace(Forming.asked_by(forming, sender, who), known=who.known)
+
+
 def _replace_at_once(changes: VoterChanges, old: str, new: str, epoch: int, now: float) -> None:
     changes.check_allowed()
     changes.check_new(new)
@@ -265,6 +270,7 @@ def _next_epoch(machine: Machine) -> int:
 
 LOST = "disk3,disk5,diskaof3,diskaof5"
 BOOT = "boot3,boot5"
+FORGET = "forget3,forget5"
 LEASE = "lease3,lease5"
 CUT = "bounce3,drift3"
 REPLACED = "repl3,repl5"
@@ -331,6 +337,15 @@ FAULTS: dict[str, Planted] = {
     ),
     "formany": Planted("all form a group", machine=_forming(founders=_found_with_some), configs=BOOT),
     "twophase": _OnePhase("it forms in two phases", machine=_forming(founders=_found_at_once), configs=BOOT),
+    "dropfound": Planted("data that are found are not dropped", machine=_forming(withholds=NO), configs=FORGET),
+    "repeatfound": Planted(
+        "who has found data repeats no birth ids", machine=_forming(asked_by=_repeat_anyway), configs=FORGET
+    ),
+    "forcestays": Planted(
+        "a leader by force is like any other when others can be elected",
+        machine=_of(Machine, supply=NO),
+        configs=FORGET,
+    ),
     "remadd": Planted("one seat at a time", leading=_changes(replace=_replace_at_once), configs=REPLACED),
     "cfgown": Planted("a change after an own commit", leading=_of(Leading, has_committed=YES), configs="two4"),
     "newbehind": Planted(

@@ -39,6 +39,12 @@ class Disk:
     """The state before the last write, which a disk that does not sync may come back with."""
     entries: list[Entry] = field(default_factory=list)
     clean: tuple[Saved, Any] | None = None
+    foreign: bool = False
+    """Whether the data belong to no history that the state file speaks of: that was lost (forgotten.py)."""
+
+    def discard(self, voters: tuple[str, ...]) -> None:
+        """What was found is no part of the history that begins."""
+        self.base, self.entries, self.foreign = Picture((), 0, voters, EMPTY), [], False
 
 
 class Host:
@@ -137,8 +143,9 @@ class Host:
             self.disk.state = Durable(self.seat, self.start_id)
         state = parse_state(format_state(self.disk.state))
         saved = self._read_saved()
+        found = self.disk.foreign and state.epoch is None
         self.member = world.member_class(
-            state, world.settings, saved, self, world.random_for(self.index), self.start_id, self.clock()
+            state, world.settings, saved, self, world.random_for(self.index), self.start_id, self.clock(), found
         )
         self.candidate = Candidate(self, world.engine) if world.config.engine else None
         if not self.whole:
@@ -149,6 +156,8 @@ class Host:
     def _read_saved(self) -> Saved | None:
         disk, table = self.disk, table_of
         assert disk is not None
+        if disk.foreign:
+            return None
         if self.world.config.aof:
             found = Saved(
                 table(disk.base.table, disk.base.end, disk.entries),
@@ -240,6 +249,8 @@ class Host:
     def _keep(self, action: repl.Keep) -> None:
         if self.world.config.aof:
             assert self.disk is not None
+            if self.disk.foreign:
+                self.disk.discard(self.world.base)
             self.disk.entries += action.entries
 
     def _cut(self, action: repl.Cut) -> None:
@@ -265,7 +276,7 @@ class Host:
         if self.world.config.aof:
             assert self.disk is not None
             self.disk.base = Picture(image.table, image.end, image.voters, image.data)
-            self.disk.entries = []
+            self.disk.entries, self.disk.foreign = [], False
 
     # Pictures of the keyspace.
 

@@ -21,6 +21,7 @@ from tests.simulation.clients import Clients
 from tests.simulation.configurations import GONE, Configuration
 from tests.simulation.engine import Engine
 from tests.simulation.failbacks import DELAY, INTERVAL, PREFERRED, Failbacks, watched
+from tests.simulation.forgotten import Forgotten
 from tests.simulation.host import EMPTY, Disk, Host
 from tests.simulation.network import Network
 from tests.simulation.planted import NOTHING, Planted
@@ -55,6 +56,7 @@ class World:
         self.failbacks = Failbacks(self)
         self.adversary = Adversary(self)
         self.engine = Engine(self)
+        self.forgotten = Forgotten(self)
         self.hosts = [Host(self, index) for index in range(config.voters + config.spare)]
         self.by_seat = {host.seat: host for host in self.hosts}
         self.member_class = self._member_class()
@@ -200,7 +202,7 @@ class World:
         whole = [host for host in voters if host.whole]
         needed = len(voters) // 2 + 1
         leader = self.leader()
-        owed = len(whole) >= needed or self._can_come_back(leader)
+        owed = len(whole) >= needed or self._can_come_back(leader) or self.forgotten.happens
         self.ending = self._choose_ending(len(whole) > needed)
         ended = 0
         if self.ending == "replaced":

@@ -20,7 +20,7 @@ from pycache_server.store.limits import Limit, LimitedCandidates, LimitedDatabas
 from pycache_server.store.memory import free_slice
 from pycache_server.store.scopes import Scope
 from pycache_server.store.shape import Shape
-from tests.conftest import some_slow
+from tests.conftest import more_in_ci, some_slow
 from tests.store.test_field_expiry import put_hash
 from tests.store.test_keyspace import Actor, make
 
@@ -185,7 +185,7 @@ def finish(shape: Shape) -> None:
         pass
 
 
-USUAL = ("noeviction", "allkeys-lru", "volatile-ttl", "allkeys-adaptive")
+USUAL = ("allkeys-adaptive", "volatile-ttl", "noeviction", "allkeys-lru")[: more_in_ci(2, 4)]
 
 
 @pytest.mark.parametrize(

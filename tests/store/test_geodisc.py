@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from array import array
 from math import cos, radians, sin
 from random import Random
 
 import pytest
 
-from pycache_server.store.geodisc import NOT, PERHAPS, SURELY, WIDEST
-from pycache_server.store.geohash import Place, decode, distance, encode
+from pycache_server.store.encodings import Encodings
+from pycache_server.store.geodisc import NOT, PERHAPS, SURELY
+from pycache_server.store.geohash import LATITUDE, Place, decode, distance, encode
 from pycache_server.store.geosearch import Circle
+from pycache_server.store.zset import SortedSet
 
 METRES = 111_195.0
 """Of a degree of latitude."""
@@ -22,32 +23,51 @@ def near_the_edge(random: Random, middle: Place, radius: float, spread: float) -
     return middle[0] + east / METRES / cos(radians(middle[1])), middle[1] + north / METRES
 
 
-@pytest.mark.parametrize("latitude", [-79.0, -60.0, -33.0, -1.0, 10.0, 40.0, 52.5, 70.0, 79.0])
+@pytest.mark.parametrize("latitude", [-79.0, -60.0, -33.0, -1.0, 0.0, 10.0, 40.0, 52.5, 70.0, 79.0])
 @pytest.mark.parametrize("spread", [0.01, 0.1, 1.0])
 def test_only_what_is_near_the_edge_must_be_measured(latitude: float, spread: float) -> None:
     random = Random(f"{latitude}{spread}")
     sifted = left = 0
-    for _ in range(40):
-        middle = random.uniform(-170, 170), latitude + random.uniform(-1, 1)
-        circle = Circle(middle, 10 ** random.uniform(2, 5))
-        numbers = sorted(encode(*near_the_edge(random, middle, circle.reach, spread)) for _ in range(200))
-        scores = array("d", map(float, numbers))
-        ranges = [(scores[0], scores[-1] + 1)]
-        verdicts = circle.window.sift(scores, ranges, circle.margin) if circle.margin < WIDEST else None
-        if verdicts is None:
+    for turn in range(60):
+        longitude = random.uniform(-170, 170) if turn % 3 else random.uniform(-0.01, 0.01)
+        circle = Circle((longitude, latitude + random.uniform(-1, 1)), 10 ** random.uniform(1, 5.5))
+        places = [near_the_edge(random, circle.place, circle.reach, spread) for _ in range(200)]
+        scores_of = {b"%f %f" % place: float(encode(*place)) for place in places if abs(place[1]) <= LATITUDE}
+        zset = SortedSet.of(scores_of, Encodings())
+        ranges = circle.window.ranges(circle.cells)
+        _, scores = zset.gather(ranges)
+        disc = circle.disc()
+        if disc is None or not scores:
             continue
-        assert len(verdicts) == len(numbers)
-        for place, verdict in zip(decode(numbers), verdicts, strict=True):
-            assert verdict == PERHAPS or verdict == (SURELY if distance(middle, place) <= circle.reach else NOT)
-        sifted += len(numbers)
+        verdicts = disc.sift(scores, min(ranges)[0], max(ranges)[1])
+        assert len(verdicts) == len(scores)
+        for place, verdict in zip(decode(map(int, scores)), verdicts, strict=True):
+            assert verdict == PERHAPS or verdict == (SURELY if distance(circle.place, place) <= circle.reach else NOT)
+        sifted += len(scores)
         left += verdicts.count(PERHAPS)
-    assert sifted > 2000
-    assert spread < 1 or left < 0.1 * sifted
+    assert sifted > 4000
+    assert spread < 1 or left < 0.15 * sifted
 
 
-def test_a_window_that_reaches_beyond_the_grid_is_not_sifted() -> None:
-    for middle in ((0.1, 85.0), (0.1, -85.04), (179.99, 1.0), (-179.99, 1.0)):
-        circle = Circle(middle, 20_000.0)
-        scores = array("d", [float(encode(*middle))])
-        ranges = [(scores[0], scores[0] + 1)]
-        assert circle.margin >= WIDEST or circle.window.sift(scores, ranges, circle.margin) is None
+@pytest.mark.parametrize("radius", [30.0, 444.0, 5000.0, 77_000.0])
+def test_what_is_far_from_the_circle_in_its_cells_is_not_taken_for_something_near(radius: float) -> None:
+    random = Random(radius)
+    for _ in range(40):
+        circle = Circle((random.uniform(-170, 170), random.uniform(-60, 60)), radius)
+        disc = circle.disc()
+        assert disc is not None
+        ranges = circle.window.ranges(circle.cells)
+        numbers = sorted({random.randrange(int(low), int(high)) for low, high in ranges for _ in range(50)})
+        zset = SortedSet.of({b"%d" % number: float(number) for number in numbers}, Encodings())
+        _, scores = zset.gather(sorted(ranges))
+        verdicts = disc.sift(scores, min(ranges)[0], max(ranges)[1])
+        for place, verdict in zip(decode(map(int, scores)), verdicts, strict=True):
+            assert verdict == PERHAPS or verdict == (SURELY if distance(circle.place, place) <= circle.reach else NOT)
+
+
+def test_what_is_not_flat_or_hardly_wider_than_a_cell_is_not_sifted() -> None:
+    for place in ((0.1, 85.0), (0.1, -85.04), (179.99, 1.0), (-179.99, 1.0)):
+        assert Circle(place, 20_000.0).disc() is None
+    assert Circle((10.0, 10.0), 1_000_000.0).disc() is None
+    assert Circle((10.0, 10.0), 2.0).disc() is None
+    assert Circle((10.0, 10.0), 0.0).disc() is None

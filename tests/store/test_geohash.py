@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, isnan
+from math import inf, isnan, nextafter
 from random import Random
 
 import pytest
@@ -19,6 +19,7 @@ from pycache_server.store.geohash import (
     number_of,
     text_of,
 )
+from pycache_server.store.geowindow import Window
 
 PALERMO, CATANIA = (13.361389, 38.115556), (15.087269, 37.502669)
 
@@ -75,15 +76,21 @@ def test_distances() -> None:
 
 
 def test_cells_are_looked_into_in_the_order_of_redis_and_none_twice() -> None:
-    cells = cells_around((0.0, 0.0), 1e7, (-90.0, -80.0, 90.0, 80.0))
-    half, end = SIDE >> 1, SIDE - 1
-    assert cells == [
-        (half, half, end, end),
-        (half, 0, end, half - 1),
-        (0, half, half - 1, end),
-        (0, 0, half - 1, half - 1),
+    everywhere = Window(0, SIDE - 1, 0, SIDE - 1)
+    quarter = 1 << 50
+    assert everywhere.ranges(cells_around((0.0, 0.0), 1e7, (-90.0, -80.0, 90.0, 80.0))) == [
+        (number * quarter, (number + 1) * quarter) for number in (3, 2, 1, 0)
     ]
-    nearby = cells_around(PALERMO, 1000.0, (13.35, 38.10, 13.37, 38.12))
+    nearby = everywhere.ranges(cells_around(PALERMO, 1000.0, (13.35, 38.10, 13.37, 38.12)))
     assert len(set(nearby)) == len(nearby) <= 9
-    first, last = (interleave(*corner) for corner in (nearby[0][:2], nearby[0][2:]))
-    assert first <= encode(*PALERMO) <= last
+    first, end = nearby[0]
+    assert first <= encode(*PALERMO) < end
+
+
+@pytest.mark.parametrize("doublings", range(30))
+def test_a_grid_is_as_fine_as_the_radius_can_be_doubled(doublings: int) -> None:
+    """Half around the world is 20037726.37 m; the numbers are right where it is met exactly, and just not."""
+    steps = [max(1, min(step, 26)) for step in (doublings, doublings - 1)]
+    half = 20037726.37 / (1 << doublings)
+    found = [cells_around((0.0, 0.0), radius, (0.0, 0.0, 0.0, 0.0)).shift for radius in (nextafter(half, 0), half)]
+    assert [26 - shift for shift in found] == steps

@@ -9,7 +9,7 @@ local type, error, select, next, tostring, tonumber = type, error, select, next,
 local xpcall, rawget, rawset, unpack = xpcall, rawget, rawset, unpack
 local concat, format, gsub, find, sub = lua.table.concat, lua.string.format, lua.string.gsub, lua.string.find, lua.string.sub
 local getinfo = lua.debug.getinfo
-local invoke, null = host.invoke, host.null
+local null = host.null
 local STATUS, FAILED, REFUSED, NO_MEMORY = 1, 2, 3, 4
 
 -- Without the newlines at both ends; a pattern for those at the end would take the square of their number.
@@ -31,14 +31,7 @@ local function raise(value, kind)
     error('not enough memory', 0)
 end
 
-local function call(...)
-    local value, kind = invoke(...)
-    if kind == nil then return value end
-    return raise(value, kind)
-end
-
 local function returned(value, kind)
-    if kind == nil then return value end
     if kind == STATUS then return {ok = value} end
     if kind == FAILED then return {err = value, ignore_error_stats_update = true} end
     if kind == REFUSED then return {err = 'ERR ' .. value} end
@@ -46,8 +39,8 @@ local function returned(value, kind)
 end
 
 local redis = {
-    call = call,
-    pcall = function(...) return returned(invoke(...)) end,
+    call = host.caller(raise),
+    pcall = host.caller(returned),
     LOG_DEBUG = 0, LOG_VERBOSE = 1, LOG_NOTICE = 2, LOG_WARNING = 3,
     REPL_NONE = 0, REPL_AOF = 1, REPL_SLAVE = 2, REPL_REPLICA = 2, REPL_ALL = 3,
     REDIS_VERSION = host.version, REDIS_VERSION_NUM = host.version_number,
@@ -347,11 +340,15 @@ function host.run_function(chunk, keys, arguments)
 end
 
 function host.run_function0(chunk, ...)
-    return host.run_function(chunk, {}, {...})
+    begin()
+    pending, pending_keys, pending_arguments = chunk, {}, {...}
+    return finish(xpcall(run_pending, handle))
 end
 
 function host.run_function1(chunk, key, ...)
-    return host.run_function(chunk, {key}, {...})
+    begin()
+    pending, pending_keys, pending_arguments = chunk, {key}, {...}
+    return finish(xpcall(run_pending, handle))
 end
 
 -- Libraries of functions ----------------------------------------------------------------------------------------------

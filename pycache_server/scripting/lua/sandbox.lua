@@ -37,8 +37,20 @@ local function guarded(outer)
     end
 end
 
+-- redis.call and redis.pcall: ``raise`` and ``returned`` get what is no plain value (api.lua). They are the functions that
+-- scripts call most, so the guard stands in them: 0.1 us less than one more call of a function with any arguments.
+function host.caller(special)
+    local outer = host.invoke
+    return function(...)
+        if gcinfo() > soft then make_room() end
+        local value, kind = outer(...)
+        if kind == nil then return value end
+        return special(value, kind)
+    end
+end
+
 for _, name in pairs {
-    'invoke', 'log', 'sha1hex', 'setresp', 'set_repl', 'acl_check_cmd', 'register', 'encode_double', 'pack_float',
+    'log', 'sha1hex', 'setresp', 'set_repl', 'acl_check_cmd', 'register', 'encode_double', 'pack_float',
     'pack_double', 'unpack_float', 'unpack_double', 'is_float', 'pack_integer', 'unpack_integer', 'bits', 'keep_frames',
 } do
     host[name] = guarded(host[name])

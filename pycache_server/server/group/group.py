@@ -46,6 +46,7 @@ from pycache_server.server.group.replies import Replies
 from pycache_server.server.group.seat import find_seat
 from pycache_server.server.group.statefile import StateFile
 from pycache_server.server.group.times import timing_of
+from pycache_server.server.group.waiting import Waiting
 from pycache_server.server.loads import CannotLoad
 from pycache_server.session import group as gates
 from pycache_server.session.applying import LinkBroken
@@ -86,6 +87,7 @@ class Group:
         self.replies = Replies(app, parse_level(settings["repl-ack"]))
         self.member: Member
         self.orders = Orders(self)
+        self.waiting = Waiting(self)
         self.coordinator = make_coordinator(self)
         self.now = now_ms
         self.is_in_office = False
@@ -100,9 +102,8 @@ class Group:
         self._settles = False
         self._timer: asyncio.TimerHandle | None = None
         self.has_begun = False
-        self._has_said_why = False
         self._do: dict[type, Any] = {
-            election.Persist: lambda action: self.state_file.write(action.state),
+            election.Persist: self._persist,
             election.Send: lambda action: self.post.send(action.to, action.message),
             election.Log: lambda action: self.app.log.write("notice", f"Group: {action.text}"),
             repl.Connect: lambda action: self.links.connect(action.link),
@@ -158,7 +159,8 @@ class Group:
         )
         self.pictures = Pictures(self.app, lambda: self.member.log, self.catch_up)
         start = core.host.token(16).decode()
-        self.member = Member(state, wanted, saved, self.pictures, chance, start, now_ms())
+        found = self.journal.holds_found
+        self.member = Member(state, wanted, saved, self.pictures, chance, start, now_ms(), found)
         self.journal.attach(self.member.log)
         self.journal.seal = self.seal
         self.journal.is_settled = lambda: not self._undone and not self._settles
@@ -199,7 +201,7 @@ class Group:
 
     def on_message(self, sender: str, message: Message) -> None:
         """A voter says something."""
-        if self.is_ready() and not self._keeps_out():
+        if self.is_ready():
             self.member.step(sender, message, now_ms())
             self.settle()
 
@@ -258,29 +260,14 @@ class Group:
     def _tick(self) -> None:
         self._timer = self.app.loop.call_later(self.timing.heartbeat / 1000, self._tick)
         try:
-            if self.is_ready() and not self._keeps_out():
+            if self.is_ready():
                 member = self.member
                 member.tick(now_ms())
                 self.settle()
                 self.journal.trim(member.log.commit)
+                self.waiting.tell()
         except Exception as error:  # it is in the log and in INFO, and the next tick comes
             self.core.report_failure("a tick of the group", error)
-
-    def _keeps_out(self) -> bool:
-        """Whether this node takes no part, because it holds data that are no group's: they would be lost where a group
-        forms with other data, or none."""
-        if self.member.machine.memory is not Memory.NONE or not self.journal.is_foreign:
-            return False
-        if not any(database.size for database in self.core.keyspace.databases):
-            return False
-        if not self._has_said_why:
-            self._has_said_why = True
-            self.app.log.write(
-                "warning",
-                "Group: this node holds data and belongs to no group yet, so it does not form one. GROUP BOOTSTRAP "
-                "makes these data the group's; or start without them",
-            )
-        return True
 
     def is_ready(self) -> bool:
         """Whether the member may hear something: all that it wanted has been done."""
@@ -347,6 +334,11 @@ class Group:
         self.app.follow.errors += 1
         self.member.machine.become_recovering()
         self.member.unfollow()
+
+    def _persist(self, action: election.Persist) -> None:
+        if action.state.epoch is not None:
+            self.journal.put_aside()
+        self.state_file.write(action.state)
 
     def _close(self, action: repl.Close) -> None:
         self.links.close(action.link)
@@ -523,8 +515,9 @@ class Group:
         if leading is None:
             return []
         found = []
-        for seat, follower in leading.followers.items():
+        for seat in filter(self.member.voters.__contains__, leading.followers):
             host, port = address_of(seat)
+            follower = leading.followers[seat]
             each = Replica(host, follower.link.number)
             each.port, each.state, each.acknowledged = port, State.ONLINE, follower.acknowledged
             each.heard_at = follower.heard / 1000

@@ -60,7 +60,7 @@ from pycache_server.server.appenddir import CannotAppend
 from pycache_server.server.appendfile import AppendFile
 from pycache_server.server.files import sync_directory
 from pycache_server.server.group.appended import GroupAppending
-from pycache_server.server.group.recalling import Recall, aux_of_place, place_of
+from pycache_server.server.group.recalling import Recall, aux_of_place, count_keys, place_of
 from pycache_server.server.group.saved import Remainder, forget_remainder, names_token, write_remainder
 from pycache_server.server.loads import CannotLoad
 from pycache_server.server.snapshots import BASE, FILE, REPLICAS
@@ -98,7 +98,9 @@ class Journal:
         """The database that the stream has selected where the data set that was loaded ends."""
         self._stale = False  # whether keyspace and files hold something else than the log
         self._is_over = False  # whether a clean end has been written, which holds while nothing follows
-        self._is_foreign = False  # whether the keyspace holds what was never a group's
+        self.holds_found = False
+        """Whether the keyspace holds data though this voter is in no group: its group's, whose state file is lost, or
+        those of no group."""
         self._knows = False  # whether it is known where in the history the keyspace stands
         self._place = Place(0, (), voters)  # of the keyspace, while there is no log
         self._worker = Worker("group-image", app.loop.call_soon_threadsafe)
@@ -110,11 +112,6 @@ class Journal:
         aof.on_rewrite = self._before_rewrite
         aof.on_increment = self._begin_increment
         app.snapshots.on_moment = self._describe
-
-    @property
-    def is_foreign(self) -> bool:
-        """Whether the keyspace holds what was never a group's."""
-        return self._is_foreign
 
     @property
     def end(self) -> int:
@@ -137,14 +134,12 @@ class Journal:
 
         app.aof.on_manifest, app.aof.make_replay = look, recall.make_replay
         saved = await recall.load(state)
-        try:
-            forget_remainder(self._remainder)
-        except OSError as error:
-            raise self._refuse(f"Can't remove {self._remainder}, which must not be found again", error) from None
+        self.holds_found = state.epoch is None and saved is None and recall.holds_data()
+        if not self.holds_found:  # who has found data acknowledges nothing: it may start again before an operator comes
+            self._forget_remainder()
         self.remains, self.why, self.database = recall.remains, recall.why, recall.database
         if saved is None:
             self._stale = True
-            self._is_foreign = state.epoch is None and self.remains is None and recall.count_keys() > 0
             if state.epoch is not None:
                 app.log.write("warning", f"The data set of this voter is not whole: {self.why}")
         self._begin_at(saved)
@@ -167,6 +162,13 @@ class Journal:
             except OSError as error:
                 raise self._refuse("Can't write to the append-only file", error) from None
 
+    def _forget_remainder(self) -> None:
+        """Raises CannotLoad."""
+        try:
+            forget_remainder(self._remainder)
+        except OSError as error:
+            raise self._refuse(f"Can't remove {self._remainder}, which must not be found again", error) from None
+
     def _refuse(self, what: str, error: OSError) -> CannotLoad:
         text = f"{what}: {error.strerror}"
         self._app.log.write("warning", text)
@@ -182,11 +184,18 @@ class Journal:
 
         Raises CannotLoad, OSError.
         """
-        self._stale = self._is_foreign = False
+        if self.holds_found:
+            self._forget_remainder()
+        self._stale = False
+        try:
+            self._begin_at(saved)
+            if self._app.aof.state != OFF:
+                self._rebase(self._place, None)
+        except (CannotLoad, OSError):
+            self._stale = True
+            raise
+        self.holds_found = False
         self.remains = self._dumped = None
-        self._begin_at(saved)
-        if self._app.aof.state != OFF:
-            self._rebase(self._place, None)
 
     # While running
 
@@ -279,11 +288,12 @@ class Journal:
         """The history begins anew at the beginning: what was found at the start is not part of it."""
         app, core = self._app, self._core
         databases = core.keyspace.databases
-        if self._is_foreign:
-            self._keep_foreign()
+        self.put_aside()
         audience, core.feed.audience = core.feed.audience, 0
         try:
             core.keyspace.flush(databases)
+            if core.scripts is not None:
+                core.scripts.forget_libraries()
         finally:
             core.feed.audience = audience
         app.saves.forget_changes()
@@ -325,16 +335,26 @@ class Journal:
         else:
             write("warning", f"{size} bytes that no leader has are dropped, and kept in {path}")
 
-    def _keep_foreign(self) -> None:
-        """Write the data that belong to no group, and have no place in it, to a file for the operator."""
-        path = Path(self._app.settings["dir"]) / f"{self._stem}-dropped.rdb"
-        keys = sum(database.size for database in self._core.keyspace.databases)
+    def put_aside(self) -> None:
+        """This voter is about to belong to a group that does not begin with the data that were found here: they are
+        written to a file for the operator, before the state file says so."""
+        if not self.holds_found:
+            return
+        keys, path = count_keys(self._core), self._file_aside()
         try:
             self._app.snapshots.save_now(path, BASE)
+            forget_remainder(self._remainder)
         except OSError as error:
-            self._app.die(f"Can't keep {keys} keys that the group does not have in {path}: {error.strerror}")
-        self._is_foreign = False
-        self._app.log.write("warning", f"{keys} keys that the group does not have are dropped, and kept in {path}")
+            self._app.die(f"Can't keep {keys} keys that were found here in {path}: {error.strerror}")
+        self.holds_found = False
+        text = f"{keys} keys were found here, and the group has other data: they are dropped, and kept in {path}"
+        self._app.log.write("warning", text)
+
+    def _file_aside(self) -> Path:
+        """A file that is not there yet: what was put aside before stays."""
+        directory, marks = Path(self._app.settings["dir"]), (f"-{number}" for number in itertools.count(2))
+        names = (f"{self._stem}-dropped{mark}.rdb" for mark in itertools.chain([""], marks))
+        return next(path for path in map(directory.joinpath, names) if not path.exists())
 
     # Snapshots
 

@@ -93,13 +93,16 @@ class Orders:
             raise Refusal("the data set is being loaded")
         member, history = group.member, group.core.replication.history
         machine = member.machine
-        if machine.memory is Memory.WHOLE:
-            raise Refusal("this node has its memory; GROUP FORCE makes it lead")
-        saved = Saved(((machine.draw_epoch(), 0),), max(history.offset, 1), member.voters, ())
+        machine.check_bootstrap(group.now())
+        if machine.memory is Memory.NONE and not group.journal.holds_found:
+            raise Refusal("this node holds no data, and a group without data forms by itself: see GROUP INFO")
+        remains = group.journal.remains
+        known = remains.table[-1][0] if remains is not None and remains.table else 0
+        saved = Saved(((machine.draw_epoch(known), 0),), max(history.offset, 1), member.voters, ())
         group.following.end()
         member.unfollow()
-        member.begin_anew(saved)
         group.journal.adopt(saved)
+        member.begin_anew(saved)
         group.following.begin()
         machine.bootstrap(group.now())
         group.settle()

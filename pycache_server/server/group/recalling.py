@@ -5,7 +5,9 @@ acknowledged, or if the end was a clean one. Otherwise it is ``dump.rdb`` with w
 (saved.py). The state file has a say, too: a voter that was not whole is not made whole by a restart, and files that end
 before an epoch that the state file has seen begin are copies from before.
 
-What does not count is loaded all the same, and is there for an operator (``remains``).
+What does not count is loaded all the same, and is there for an operator (``remains``). A voter without a state file
+that finds nothing where it is told to look looks at the other files, too: a backup that was restored is not passed over
+because it is a snapshot and ``appendonly`` is on, or the other way round.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from pycache_server.server.replaying import Replaying
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
+    from pycache_server.session.core import Core
 
 TOKEN: Final = b"pg-token"
 OFFSET: Final = b"pg-offset"
@@ -59,9 +62,10 @@ class Recall:
             return await self._load_file(state)
         return await self._load_dump(state)
 
-    def count_keys(self) -> int:
-        """How many keys there are."""
-        return sum(database.size for database in self._core.keyspace.databases)
+    def holds_data(self) -> bool:
+        """Whether anything was found: keys, or libraries of functions."""
+        scripts = self._core.scripts
+        return count_keys(self._core) > 0 or (scripts is not None and bool(scripts.libraries))
 
     def is_new(self, state: Durable) -> bool:
         """Whether the voter has been in no group, and there are no files yet."""
@@ -70,7 +74,7 @@ class Recall:
     def _believe(self, state: Durable, saved: Saved, why: str) -> Saved | None:
         """What was loaded, if it is what the state file speaks of; ``why`` says why else it is not."""
         end = end_of(saved)
-        if state.epoch is None and end:
+        if state.epoch is None and (end or self.holds_data()):
             why = "the group's state file is lost"
         elif state.epoch is not None and not state.whole:
             why = "it was not whole before"
@@ -87,6 +91,11 @@ class Recall:
         aof, found = self._app.aof, self._found
         await aof.load_at_start()
         self.database = aof.selected
+        if state.epoch is None and not self.holds_data() and (found.tail is None or not found.tail.end):
+            if self._app.loads.wanted():
+                await self._app.loads.load_at_start()
+            if self.holds_data():
+                return self._judge_dump(state)
         if self.is_new(state):
             return Saved((), 0, self._voters, ())
         if not self._has_files:
@@ -117,13 +126,18 @@ class Recall:
     # A file of a clean end
 
     async def _load_dump(self, state: Durable) -> Saved | None:
-        app, name = self._app, self._remainder.name
+        app = self._app
         app.aof.stay_off()
         self._distrust_file()
         if self._core.loading:
             await app.loads.load_at_start()
-        if state.epoch is None and not self.count_keys():
-            return Saved((), 0, self._voters, ())
+        if state.epoch is None and not self.holds_data():
+            return await self._look_at_file()
+        return self._judge_dump(state)
+
+    def _judge_dump(self, state: Durable) -> Saved | None:
+        """A snapshot was loaded: execute what a clean end has left beside it. What of it counts."""
+        app, name = self._app, self._remainder.name
         try:
             remainder = read_remainder(self._remainder)
         except OSError as error:
@@ -144,6 +158,17 @@ class Recall:
         self._execute(remainder, place.base)
         app.saves.forget_changes()
         return self._believe(state, remainder.saved, "")
+
+    async def _look_at_file(self) -> Saved | None:
+        """The snapshot has nothing in it, and there is no state file."""
+        aof = self._app.aof
+        if aof.manifest.parts():
+            await aof.load_at_start(appends=False)
+        if not self.holds_data():
+            return Saved((), 0, self._voters, ())
+        tail = self._found.tail
+        self.why, self.remains = "the group's state file is lost", tail.saved() if tail is not None else None
+        return None
 
     def _execute(self, remainder: Remainder, done: int) -> None:
         """Execute the entries behind the data set that was loaded."""
@@ -193,6 +218,11 @@ class Recall:
             text = f"Can't write to {path}, which must not be taken for whole later: {error.strerror}"
             self._app.log.write("warning", text)
             raise CannotLoad(text) from None
+
+
+def count_keys(core: Core) -> int:
+    """How many keys there are."""
+    return sum(database.size for database in core.keyspace.databases)
 
 
 def end_of(saved: Saved) -> int:

@@ -27,5 +27,6 @@ def info_of(group: Group) -> Iterator[tuple[str, Any]]:
     yield "group_refused_messages", group.post.refused
     yield "group_refused_links", group.links.strangers
     yield "group_problem", group.problem
+    yield "group_waits", group.waiting.text() if begun else ""
     if begun:
         yield from group.coordinator.fields()
