@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pycache_server.repl.leading import Leading
 
 _MOST_DOUBLINGS: Final = 6
+_STOPPED: Final = 250.0
+"""Milliseconds: a leader that has not looked for so long does not know who was in step meanwhile."""
 
 
 class Failback:
@@ -27,6 +29,7 @@ class Failback:
         self._delay = delay
         self._interval = interval
         self._not_before = 0.0
+        self._looked = 0.0
         self._since: float | None = None  # when the preferred voter came to be in step
         self._expected = 0  # what it must have acknowledged by the next look
         self._leader: str | None = None
@@ -53,7 +56,9 @@ class Failback:
         if not self.preferred or self.preferred == seat:
             return
         follower = leading.followers.get(self.preferred)
-        if follower is None or follower.acknowledged < self._expected:
+        was_stopped = now - self._looked > _STOPPED
+        self._looked = now
+        if follower is None or follower.acknowledged < self._expected or was_stopped:
             self._since = None
         elif self._since is None:
             self._since = now

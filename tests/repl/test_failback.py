@@ -61,6 +61,15 @@ def test_it_does_not_come_to_who_is_behind(failback: Failback) -> None:
     assert leading.offers == []
 
 
+def test_what_a_leader_that_was_stopped_has_not_seen_does_not_count(failback: Failback) -> None:
+    leading = Leading()
+    leading.pass_time(failback, 1000, 1200)
+    leading.pass_time(failback, 2000, 2300)
+    assert leading.offers == []
+    leading.pass_time(failback, 2300, 2700)
+    assert leading.offers == [2400]
+
+
 def test_it_does_not_come_to_who_does_not_follow_or_where_none_is_preferred(failback: Failback) -> None:
     leading = Leading()
     leading.followers.clear()

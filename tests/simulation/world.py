@@ -270,7 +270,7 @@ class World:
     def _takes_part(self, host: Host) -> bool:
         machine = host.member.machine
         heard = host.member.link is not None and host.clock() - machine.silent_since < 500
-        return machine.memory is Memory.WHOLE and (host.leads or heard)
+        return machine.memory is Memory.WHOLE and (host.leads or (heard and host.member.log.readable))
 
 
 def empty_history(voters: tuple[str, ...]) -> Any:
