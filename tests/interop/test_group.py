@@ -324,11 +324,35 @@ def test_a_group_in_memory_that_was_killed_waits_for_a_word(tmp_path: Path) -> N
             voter.start()
         wait_for(lambda: group.states() == ["recovering"] * 3, "recovering")
         first = group.voters[0]
+        assert int(first.info()["group_found_offset"]) > 0 and int(first.info()["group_found_epoch"]) > 0
         assert str(first.call("PING")).startswith("RECOVERING")
         assert str(first.call("GROUP", "BOOTSTRAP", "FROM", group.voters[1].seat)).startswith("ERR This is")
         assert first.call("GROUP", "BOOTSTRAP") == "OK"
         assert group.leader().call("GET", "k") == "v"
         group.wait_same()
+        assert not any("group_found_offset" in voter.info() for voter in group.voters)  # it counts now, or is gone
+
+
+def test_of_several_that_have_lost_their_memory_info_tells_whose_data_reach_furthest(tmp_path: Path) -> None:
+    with Group(tmp_path, 3, "--appendonly", "yes") as group:
+        leader = group.leader()
+        group.wait_same()
+        early = group.followers()[0]
+        early.end()
+        assert leader.call("SET", "k", "v" * 1000) == "OK"
+        for voter in group.others(early):
+            voter.end()
+        for voter in group.voters:
+            voter.start()
+        wait_for(lambda: group.states() == ["recovering"] * 3, "recovering")
+        place = {voter.seat: reach(voter) for voter in group.voters}
+        assert place[early.seat] < place[leader.seat]
+
+
+def reach(voter: Voter) -> tuple[int, int]:
+    """How far the data reach that a voter has found."""
+    info = voter.info()
+    return int(info["group_found_epoch"]), int(info["group_found_offset"])
 
 
 # Learners.
