@@ -450,6 +450,29 @@ def test_a_voter_in_a_minority_tells_clients_of_sentinels_that_its_leader_is_dow
         wait_for(lambda: "s_down,o_down" in str(wire.call("SENTINEL", "MASTERS")), "down")
 
 
+def test_the_port_for_clients_of_sentinels_asks_for_the_password_that_the_server_has(tmp_path: Path) -> None:
+    with Group(tmp_path, 1, "--requirepass", "first", "--user", "ann", "on", ">own", "~*", "+@all") as group:
+        voter = group.voters[0]
+        wait_for(lambda: answer_of_sentinel_port(voter, "PING") == "NOAUTH Authentication required.", "a question")
+        assert answer_of_sentinel_port(voter, "SENTINEL", "FAILOVER", "mymaster").startswith("NOAUTH")
+        assert answer_of_sentinel_port(voter, "AUTH", "ann", "own").startswith("WRONGPASS")
+        assert answer_of_sentinel_port(voter, "AUTH", "first") == "OK"
+        with voter.connect() as wire:
+            assert wire.call("AUTH", "first") == "OK"
+            wait_for(lambda: wire.call("CONFIG", "SET", "requirepass", "second") == "OK", "another password")
+        wait_for(lambda: answer_of_sentinel_port(voter, "AUTH", "second") == "OK", "it there, too")
+        assert answer_of_sentinel_port(voter, "AUTH", "first").startswith("WRONGPASS")
+
+
+def answer_of_sentinel_port(voter: Voter, *words: str) -> str:
+    """What it says to a new connection; nothing while nobody listens."""
+    try:
+        with Wire(("127.0.0.1", voter.sentinel_port)) as wire:
+            return str(wire.call(*words))
+    except OSError:
+        return ""
+
+
 # Configurations that cannot be.
 
 
