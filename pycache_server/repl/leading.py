@@ -55,10 +55,12 @@ class Verdict(Enum):
 class Follower:
     """One link to a follower."""
 
-    __slots__ = ("acknowledged", "heard", "in_step", "link")
+    __slots__ = ("acknowledged", "heard", "in_step", "link", "stands")
 
-    def __init__(self, link: Link, now: float) -> None:
+    def __init__(self, link: Link, now: float, stands: bool) -> None:
         self.link = link
+        self.stands = stands
+        """Whether it may lead."""
         self.acknowledged = 0
         self.heard = now
         self.in_step = 0
@@ -185,7 +187,7 @@ class Leading:
             self._member.machine.hear_of(link.peer, sync.epoch, now)
             return
         self.hang_up(link.peer)
-        self.followers[link.peer] = Follower(link, now)
+        self.followers[link.peer] = Follower(link, now, sync.stands)
         self._member.machine.supply(link.peer)
         log = self._log
         cut = self.cut_for(sync)
@@ -312,6 +314,8 @@ class Leading:
         """Refusal if a voter cannot take over now."""
         if target not in self.followers or target not in self._log.voters:
             raise Refusal(f"{target} is no voter that follows")
+        if not self.followers[target].stands:
+            raise Refusal(f"{target} never leads: its replica-priority is 0")
         if self.handover or self.changes.pending:
             raise Refusal("another change is going on")
 
@@ -325,6 +329,8 @@ class Leading:
         if handover is None or handover.target not in self.followers:
             return
         follower = self.followers[handover.target]
+        if not follower.stands:  # it has come anew meanwhile, with another priority
+            return
         if self.holds_all(follower):
             self._member.say(follower.link, Stand(self.epoch))
             self._member.actions.append(Log(f"Handed epoch {self.epoch} over to {handover.target}"))

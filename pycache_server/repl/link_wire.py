@@ -6,7 +6,7 @@
     continue <epoch> <cut> <commit> {<epoch> <kind> <bytes>}...      refusal <epoch>
     image <epoch> <end> <need> <cut> <commit> <size> <rows> {<epoch> <first>}... {<voter>}...
     piece <bytes>      whole                                         stand <epoch>
-    sync <epoch> <end> <applied> <whole> {<epoch> <first>}...        here      there
+    sync <epoch> <end> <applied> <flags> {<epoch> <first>}...        here      there
     pull <end> <applied> {<epoch> <first>}...
     pulled <epoch> <offset> <cut> {<epoch> <kind> <bytes>}...
 
@@ -46,6 +46,8 @@ _KINDS: Final = {Kind.WRITE: b"w", Kind.MARK: b"m", Kind.BEAT: b"b", Kind.VOTERS
 _KIND_OF: Final = {letter: kind for kind, letter in _KINDS.items()}
 _WRITE: Final = Kind.WRITE
 _NOTHING: Final = object()
+_IS_WHOLE: Final = 1
+_NEVER_LEADS: Final = 2
 
 
 class BadLink(ValueError):
@@ -127,6 +129,10 @@ def _image(message: Image) -> bytes:
     return _array(b"image", *numbers, len(message.table), *_rows(message.table), *seats)
 
 
+def _flags(message: Sync) -> int:
+    return _IS_WHOLE * message.whole | _NEVER_LEADS * (not message.stands)
+
+
 _ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
     Append: _append,
     Ack: lambda message: b"*2\r\n$3\r\nack\r\n:%d\r\n" % message.offset,
@@ -135,7 +141,7 @@ _ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
     Stand: lambda message: _array(b"stand", message.epoch),
     Refusal: lambda message: _array(b"refusal", message.epoch),
     Sync: lambda message: _array(
-        b"sync", message.epoch, message.end, message.applied, int(message.whole), *_rows(message.table)
+        b"sync", message.epoch, message.end, message.applied, _flags(message), *_rows(message.table)
     ),
     Pull: lambda message: _array(b"pull", message.end, message.applied, *_rows(message.table)),
     Pulled: lambda message: _array(b"pulled", *message.position, message.cut, *_flat(message.entries)),
@@ -274,10 +280,10 @@ def _to_image(words: list[Any]) -> Image:
 
 
 def _to_sync(words: list[Any]) -> Sync:
-    epoch, end, applied, whole = _numbers(words, 4, more=True)
-    if whole > 1:
+    epoch, end, applied, flags = _numbers(words, 4, more=True)
+    if flags > _IS_WHOLE | _NEVER_LEADS:
         raise BadLink("a flag is none")
-    return Sync(epoch, _table_of(words[5:]), end, applied, bool(whole))
+    return Sync(epoch, _table_of(words[5:]), end, applied, bool(flags & _IS_WHOLE), not flags & _NEVER_LEADS)
 
 
 def _to_pull(words: list[Any]) -> Pull:

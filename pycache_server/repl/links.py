@@ -35,6 +35,8 @@ class Sync:
     end: int
     applied: int
     whole: bool
+    stands: bool = True
+    """Whether it may ever lead: its replica-priority is not 0."""
 
 
 @dataclass(frozen=True, slots=True)

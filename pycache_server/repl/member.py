@@ -278,7 +278,8 @@ class Member:
         self.unfollow()
         log, machine = self.log, self.machine
         whole = machine.memory is Memory.WHOLE
-        self.link = self._open(leader, Sync(machine.epoch, log.epochs.table, log.end, log.applied, whole))
+        stands = machine.priority > 0
+        self.link = self._open(leader, Sync(machine.epoch, log.epochs.table, log.end, log.applied, whole, stands))
         self._linked_at = now
 
     def unfollow(self) -> None:

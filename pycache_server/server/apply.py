@@ -307,6 +307,11 @@ def _acknowledging(app: App) -> None:
         app.group.set_level(app.settings["repl-ack"])
 
 
+def _priority(app: App) -> None:
+    if app.group is not None:
+        app.group.orders.set_priority(app.settings["replica-priority"])
+
+
 def _empty_start(app: App) -> None:
     if not app.settings["min-boot-history"]:
         app.core.replication.empty_start.open()
@@ -332,6 +337,7 @@ APPLY: dict[str, Callable[[App], None]] = {
     ),
     "min-boot-history": _empty_start,
     "repl-ack": _acknowledging,
+    "replica-priority": _priority,
     "loglevel": _log,
     "log-format": _log,
     "dir": _directory,

@@ -324,11 +324,35 @@ def test_a_group_in_memory_that_was_killed_waits_for_a_word(tmp_path: Path) -> N
             voter.start()
         wait_for(lambda: group.states() == ["recovering"] * 3, "recovering")
         first = group.voters[0]
+        assert int(first.info()["group_found_offset"]) > 0 and int(first.info()["group_found_epoch"]) > 0
         assert str(first.call("PING")).startswith("RECOVERING")
         assert str(first.call("GROUP", "BOOTSTRAP", "FROM", group.voters[1].seat)).startswith("ERR This is")
         assert first.call("GROUP", "BOOTSTRAP") == "OK"
         assert group.leader().call("GET", "k") == "v"
         group.wait_same()
+        assert not any("group_found_offset" in voter.info() for voter in group.voters)  # it counts now, or is gone
+
+
+def test_of_several_that_have_lost_their_memory_info_tells_whose_data_reach_furthest(tmp_path: Path) -> None:
+    with Group(tmp_path, 3, "--appendonly", "yes") as group:
+        leader = group.leader()
+        group.wait_same()
+        early = group.followers()[0]
+        early.end()
+        assert leader.call("SET", "k", "v" * 1000) == "OK"
+        for voter in group.others(early):
+            voter.end()
+        for voter in group.voters:
+            voter.start()
+        wait_for(lambda: group.states() == ["recovering"] * 3, "recovering")
+        place = {voter.seat: reach(voter) for voter in group.voters}
+        assert place[early.seat] < place[leader.seat]
+
+
+def reach(voter: Voter) -> tuple[int, int]:
+    """How far the data reach that a voter has found."""
+    info = voter.info()
+    return int(info["group_found_epoch"]), int(info["group_found_offset"])
 
 
 # Learners.
@@ -424,6 +448,29 @@ def test_a_voter_in_a_minority_tells_clients_of_sentinels_that_its_leader_is_dow
         voter.end()
     with Wire(("127.0.0.1", alone.sentinel_port)) as wire:
         wait_for(lambda: "s_down,o_down" in str(wire.call("SENTINEL", "MASTERS")), "down")
+
+
+def test_the_port_for_clients_of_sentinels_asks_for_the_password_that_the_server_has(tmp_path: Path) -> None:
+    with Group(tmp_path, 1, "--requirepass", "first", "--user", "ann", "on", ">own", "~*", "+@all") as group:
+        voter = group.voters[0]
+        wait_for(lambda: answer_of_sentinel_port(voter, "PING") == "NOAUTH Authentication required.", "a question")
+        assert answer_of_sentinel_port(voter, "SENTINEL", "FAILOVER", "mymaster").startswith("NOAUTH")
+        assert answer_of_sentinel_port(voter, "AUTH", "ann", "own").startswith("WRONGPASS")
+        assert answer_of_sentinel_port(voter, "AUTH", "first") == "OK"
+        with voter.connect() as wire:
+            assert wire.call("AUTH", "first") == "OK"
+            wait_for(lambda: wire.call("CONFIG", "SET", "requirepass", "second") == "OK", "another password")
+        wait_for(lambda: answer_of_sentinel_port(voter, "AUTH", "second") == "OK", "it there, too")
+        assert answer_of_sentinel_port(voter, "AUTH", "first").startswith("WRONGPASS")
+
+
+def answer_of_sentinel_port(voter: Voter, *words: str) -> str:
+    """What it says to a new connection; nothing while nobody listens."""
+    try:
+        with Wire(("127.0.0.1", voter.sentinel_port)) as wire:
+            return str(wire.call(*words))
+    except OSError:
+        return ""
 
 
 # Configurations that cannot be.

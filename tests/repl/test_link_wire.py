@@ -30,7 +30,7 @@ tables = st.lists(st.tuples(numbers, numbers), max_size=6).map(
     lambda rows: tuple(zip(sorted({row[0] for row in rows}), sorted({row[1] for row in rows}), strict=False))
 )
 messages = st.one_of(
-    st.builds(Sync, numbers, tables, numbers, numbers, st.booleans()),
+    st.builds(Sync, numbers, tables, numbers, numbers, st.booleans(), st.booleans()),
     st.builds(Continue, numbers, numbers, some_entries, numbers),
     st.builds(
         Image, numbers, tables, numbers, st.lists(seats, max_size=5).map(tuple), numbers, numbers, numbers, numbers
@@ -142,7 +142,7 @@ def array(*words: bytes | int) -> bytes:
         array(b"append", 1, 2, 3, 4, b"m", entries.beat(4).data),
         array(b"append", 1, 2, 3, 4, b"b", entries.beat(4).data + b"\r\n"),
         array(b"append", 1, 2, 3, 4, b"v", entries.voters(4, ("a:1",)).data.replace(b"a:1", b"\xff:1")),
-        array(b"sync", 1, 2, 3, 2),
+        array(b"sync", 1, 2, 3, 4),
         array(b"sync", 1, 2, 3, 1, 5),
         array(b"sync", 1, 2, 3, 1, 5, 1, 4, 2),
         array(b"sync", 1, 2, 3, 1, 5, 2, 6, 2),

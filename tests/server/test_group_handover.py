@@ -9,6 +9,7 @@ import pytest
 from hiredis import pack_command
 
 from tests.server.group_processes import Voters, until
+from tests.server.running import Running
 
 
 @pytest.fixture
@@ -56,3 +57,41 @@ def test_failover_is_a_handover_and_wants_a_voter(voters: Voters) -> None:
     with voters.nodes[old].connect() as asker:
         assert "READONLY" in str(asker.call("SET", "k", "w"))
         assert "ERR this node does not lead" in str(asker.call("GROUP", "HANDOVER"))
+
+
+def wait_acknowledged(leader: Running) -> None:
+    """Wait until all follow by the links that they have now, which a write that all acknowledge shows."""
+    with leader.connect() as wire:
+        assert wire.call("CLIENT", "ACK", "all") == "OK"
+        until(lambda: wire.call("SET", "k", "v") == "OK", "what all have")
+
+
+def test_no_handover_goes_to_who_never_leads(voters: Voters) -> None:
+    old = voters.wait_whole()
+    never, other = (old + 1) % 3, (old + 2) % 3
+    leader = voters.nodes[old]
+    for number in (never, other):
+        assert voters.nodes[number].call("CONFIG", "SET", "replica-priority", 0) == "OK"
+    wait_acknowledged(leader)
+    assert "no voter follows that may lead" in str(leader.call("GROUP", "HANDOVER"))
+    assert "never leads: its replica-priority is 0" in str(leader.call("GROUP", "HANDOVER", voters.seat(never)))
+    assert leader.call("SET", "k", "v") == "OK"  # the leader leads on, and they count
+    assert voters.nodes[other].call("CONFIG", "SET", "replica-priority", 100) == "OK"
+    wait_acknowledged(leader)
+    assert leader.call("GROUP", "HANDOVER") == "OK"
+    until(lambda: voters.role(other) == "master", "the lead of the one that may")
+    assert voters.wait_whole() == other
+
+
+def test_a_leader_that_ends_does_not_hand_over_to_who_never_leads(tmp_path: Path) -> None:
+    with Voters(tmp_path, "--replica-priority", "0", count=3) as voters:  # forms no leader before one may lead
+        first, second = voters.nodes[0], voters.nodes[1]
+        assert first.call("CONFIG", "SET", "replica-priority", 100) == "OK"
+        assert voters.wait_whole() == 0
+        assert second.call("CONFIG", "SET", "replica-priority", 100) == "OK"
+        wait_acknowledged(first)
+        with first.connect() as wire:
+            wire.send(pack_command(("SHUTDOWN", "NOSAVE")))
+        first.process.wait(timeout=30)
+        until(lambda: voters.role(1) == "master", "the lead of the one that may")
+        assert second.call("GET", "k") == "v"

@@ -44,6 +44,17 @@ class Orders:
         """Another one is said to lead: it is asked."""
         self.operate(lambda member, now: member.machine.redirect(seat, now))
 
+    def set_priority(self, priority: int) -> None:
+        """replica-priority has changed. The leader hears by a new link whether this voter may ever lead."""
+        group = self._group
+        if not group.has_begun:  # the start reads it
+            return
+        member = group.member
+        stood, member.machine.priority = member.machine.priority > 0, priority
+        if stood != (priority > 0):
+            member.unfollow()
+            group.settle()
+
     def force(self) -> None:
         """Lead without votes. Raises Refusal."""
         self.operate(lambda member, now: member.machine.force(now))
@@ -111,6 +122,8 @@ class Orders:
         found = [
             (follower.acknowledged, seat)
             for seat, follower in leading.followers.items()
-            if seat in self._group.member.voters and not leading.is_deaf(follower, self._group.now())
+            if seat in self._group.member.voters
+            and follower.stands
+            and not leading.is_deaf(follower, self._group.now())
         ]
         return max(found)[1] if found else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from pycache_server.server.group.recalling import end_of
+
 if TYPE_CHECKING:
     from pycache_server.server.group.group import Group
 
@@ -20,6 +22,7 @@ def info_of(group: Group) -> Iterator[tuple[str, Any]]:
     yield "group_epoch", group.epoch
     yield "group_commit_offset", group.member.log.commit if begun else 0
     yield "group_end_offset", group.end
+    yield from _found(group)
     yield "group_ack_level", group.app.settings["repl-ack"]
     yield "group_ack_latency_ms", f"{group.replies.waited * 1000:.3f}"
     yield "group_replies_held", group.app.outbox.held()
@@ -30,3 +33,13 @@ def info_of(group: Group) -> Iterator[tuple[str, Any]]:
     yield "group_waits", group.waiting.text() if begun else ""
     if begun:
         yield from group.coordinator.fields()
+
+
+def _found(group: Group) -> Iterator[tuple[str, Any]]:
+    """How far the data reach that were found at the start and do not count, by which an operator chooses one of several
+    voters that have lost their memory: first by the epoch, then by the offset."""
+    remains = group.journal.remains
+    if remains is not None:
+        last = [entry.epoch for entry in remains.entries[-1:]] or [row[0] for row in remains.table[-1:]] or [0]
+        yield "group_found_epoch", last[0]
+        yield "group_found_offset", end_of(remains)

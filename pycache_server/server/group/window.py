@@ -78,6 +78,7 @@ class Window(SentinelApp):
 
     def look(self) -> None:
         """Bring the master and its replicas up to date."""
+        self._take_password()
         group, now = self._group, self.now()
         leader = group.leader
         if leader is not None and group.standing in ("leading", "following", "stale"):
@@ -94,6 +95,13 @@ class Window(SentinelApp):
             self._tell("warning", "+sdown", self._line(master))
             self._tell("warning", "+odown", f"{self._line(master)} #quorum {master.quorum}/{master.quorum}")
         self._list_replicas(master, now)
+
+    def _take_password(self) -> None:
+        """Let a changed requirepass of the server be asked for here, too."""
+        password = self._group.app.settings["requirepass"]
+        if password != self.settings["requirepass"]:
+            self.settings.values["requirepass"] = password
+            self.core.access.require(password.encode("utf-8", "surrogateescape"))
 
     def _point_at(self, leader: str, now: int) -> None:
         host, port = address_of(leader)
