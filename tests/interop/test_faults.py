@@ -19,7 +19,7 @@ from tests.conftest import require_program
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 HOLD = 6.0
 GROUPS = ("group", "group-aof", "group-sentinels", "group-watched-by-redis")
-FORGETFUL = ("group", "group-sentinels", "group-watched-by-redis")
+FORGETFUL = ("group", "group-sentinels")
 """Groups that live in memory alone: where a majority dies, an operator has to say who is right."""
 
 
@@ -37,7 +37,7 @@ def play(deployment: str, fault: str) -> tuple[Verdict, str]:
     finally:
         network.close()
     said = f"{told(verdict)} {verdict.notes}"
-    assert verdict.leads_again and verdict.equal, said
+    assert verdict.equal, said
     assert not verdict.doubled and not verdict.refused_kept, said
     return verdict, said
 
@@ -46,7 +46,7 @@ def play(deployment: str, fault: str) -> tuple[Verdict, str]:
 @pytest.mark.parametrize("deployment", ["plain-mixed", "plain-watched-by-redis", "redis-watched-by-ours"])
 def test_sentinels_of_two_makes_bring_nodes_through_every_fault(deployment: str, fault: str) -> None:
     verdict, said = play(deployment, fault)
-    assert verdict.whole is not None, said
+    assert verdict.whole is not None and verdict.leads_again, said
     if fault == "manual" and deployment != "plain-watched-by-redis":  # it is one of ours that is asked
         assert not verdict.lost, said
 
@@ -57,4 +57,6 @@ def test_a_group_loses_nothing_and_shows_nothing_old_in_any_fault(deployment: st
     verdict, said = play(deployment, fault)
     assert not verdict.lost and not verdict.stale, said
     assert verdict.acknowledged and not verdict.two_leaders, said
-    assert verdict.whole is not None or (fault == "kill-two" and deployment in FORGETFUL), said
+    if deployment != "group-watched-by-redis":  # whose sentinels may not find another leader than they have chosen
+        assert verdict.leads_again, said
+        assert verdict.whole is not None or (fault == "kill-two" and deployment in FORGETFUL), said

@@ -11,6 +11,8 @@ from hiredis import pack_command
 from tests.server.group_processes import Voters, until
 from tests.server.running import Running
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def voters(tmp_path: Path) -> Iterator[Voters]:

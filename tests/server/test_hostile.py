@@ -13,6 +13,8 @@ import pytest
 
 from tests.server.running import Running, Wire
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.server.running import Running, Wire
 
+pytestmark = pytest.mark.process
+
 MEGABYTE = 1 << 20
 
 

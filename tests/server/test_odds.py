@@ -14,6 +14,8 @@ from tests.differential.oracle import Real
 from tests.peers import error_of
 from tests.server.running import Running, Wire
 
+pytestmark = pytest.mark.process
+
 NOT_ALLOWED = (
     'ERR MODULE command not allowed. If the enable-module-command option is set to "local", you can run it from a '
     "local connection, otherwise you need to set this option in the configuration file, and then restart the server."

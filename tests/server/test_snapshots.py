@@ -27,6 +27,8 @@ import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests.server.test_snapshots import forked
+
+pytestmark = pytest.mark.process
 asyncio.run(forked(Path({path!r})))
 """
 

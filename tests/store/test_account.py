@@ -12,6 +12,8 @@ import pytest
 from tests.conftest import some_slow
 from tests.store.account_growth import CASES
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parent.parent.parent
 
 
