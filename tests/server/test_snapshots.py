@@ -22,13 +22,13 @@ from pycache_server.testing.inprocess import World
 from tests.persist.files import load
 from tests.server.running import ROOT, Running
 
+pytestmark = pytest.mark.process
+
 SCRIPT = """
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests.server.test_snapshots import forked
-
-pytestmark = pytest.mark.process
 asyncio.run(forked(Path({path!r})))
 """
 
