@@ -340,7 +340,7 @@ BOMBS = (
 )
 
 
-@pytest.mark.parametrize("script", some_slow(BOMBS, more_in_ci(9, len(BOMBS))))
+@pytest.mark.parametrize("script", some_slow(BOMBS, more_in_ci(5, len(BOMBS))))
 def test_memory_is_limited(script: str) -> None:
     world = World(databases=2)
     world.core.lua_memory = 16 << 20

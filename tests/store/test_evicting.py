@@ -185,7 +185,7 @@ def finish(shape: Shape) -> None:
         pass
 
 
-USUAL = ("allkeys-adaptive", "volatile-ttl", "noeviction", "allkeys-lru")[: more_in_ci(2, 4)]
+USUAL = ("allkeys-adaptive", "volatile-ttl", "noeviction", "allkeys-lru")[: more_in_ci(1, 4)]
 
 
 @pytest.mark.parametrize(
