@@ -21,6 +21,7 @@ Where ``dir``, ``dbfilename`` or ``save`` is given, the server loads that file b
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from types import TracebackType
 from typing import Self
@@ -194,7 +195,8 @@ class ThreadedServer:
     def stop(self) -> None:
         """Stop the server and its thread."""
         if self._thread is not None and self._loop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._finish.set)
+            with contextlib.suppress(RuntimeError):  # a client has ended the server, and the thread is about to
+                self._loop.call_soon_threadsafe(self._finish.set)
             self._thread.join()
         self._server = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import threading
 
 import pytest
 import redis
@@ -85,6 +86,37 @@ def test_a_client_can_shut_it_down() -> None:
         client.execute_command("SHUTDOWN")
     client.close()
     server.stop()
+
+
+def test_it_may_be_stopped_while_its_thread_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, goes_on = threading.Event(), threading.Event()
+
+    class Ending(ThreadedServer):
+        def _run(self) -> None:
+            super()._run()
+            closed.set()
+            goes_on.wait(20)
+
+    server = Ending()
+    server.start()
+    client = redis.Redis(port=server.port, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+    with pytest.raises(redis.ConnectionError):
+        client.execute_command("SHUTDOWN")
+    client.close()
+    assert closed.wait(20)
+    thread = server._thread
+    assert thread is not None
+    wait = thread.join
+
+    def join() -> None:
+        goes_on.set()
+        wait()
+
+    monkeypatch.setattr(thread, "join", join)
+    server.stop()
+    assert not thread.is_alive()
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = server.port
 
 
 def test_it_can_be_started_again() -> None:
