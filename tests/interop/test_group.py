@@ -464,6 +464,21 @@ def test_the_port_for_clients_of_sentinels_asks_for_the_password_that_the_server
         assert answer_of_sentinel_port(voter, "AUTH", "first").startswith("WRONGPASS")
 
 
+def test_the_port_for_clients_of_sentinels_makes_no_handover_where_users_are_known_by_acl_alone(group: Group) -> None:
+    leader = group.leader()
+    group.wait_whole()
+    with leader.connect() as wire:
+        assert wire.call("ACL", "SETUSER", "admin", "on", ">own", "~*", "&*", "+@all") == "OK"
+        assert wire.call("ACL", "SETUSER", "default", "-@admin") == "OK"
+        refusal = answer_of_sentinel_port(leader, "SENTINEL", "FAILOVER", "mymaster")
+        assert refusal.startswith("NOPERM The server knows its clients by ACL")
+        assert answer_of_sentinel_port(leader, "PING") == "PONG"
+        assert wire.call("AUTH", "admin", "own") == "OK"
+        assert wire.call("ACL", "SETUSER", "default", "+@all") == "OK"
+    wait_for(lambda: answer_of_sentinel_port(leader, "SENTINEL", "FAILOVER", "mymaster") == "OK", "a handover")
+    group.leader(but=leader)
+
+
 def answer_of_sentinel_port(voter: Voter, *words: str) -> str:
     """What it says to a new connection; nothing while nobody listens."""
     try:

@@ -162,8 +162,12 @@ class Window(SentinelApp):
     # What is wanted
 
     def fail_over(self, master: Master) -> Any:
-        """SENTINEL FAILOVER: a handover, which only the leader can make."""
+        """SENTINEL FAILOVER: a handover, which only the leader can make. Where strangers may not do everything at the
+        server, and this port has no password to ask for, nobody here is known to be entitled to it."""
         group = self._group
+        stranger = group.app.core.access.users.default
+        if not self.settings["requirepass"] and not (stranger.is_open and stranger.is_unlimited):
+            raise RedisError(b"NOPERM The server knows its clients by ACL, and this port does not: use GROUP HANDOVER")
         if not group.leads:
             leader = group.leader or "nobody"
             raise RedisError(b"ERR This voter does not lead the group, " + leader.encode() + b" does: ask it")
