@@ -30,7 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Where Python may not keep compiled code beside the source, it is kept with what pytest keeps: to rewrite the
     assertions of all files takes 7 s in each worker, and to compile a server half of its start."""
-    if sys.dont_write_bytecode and (cache := config.cache) is not None:
+    cache = getattr(config, "cache", None)  # there is none with -p no:cacheprovider
+    if sys.dont_write_bytecode and cache is not None:
         sys.dont_write_bytecode, sys.pycache_prefix = False, str(cache.mkdir("compiled"))
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # of workers, and of servers under test
         os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
