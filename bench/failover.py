@@ -47,7 +47,9 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
             begun = time.monotonic()
             places = network()
             try:
-                verdict = run_trial(places, deployment, fault, arguments.hold, arguments.rate, arguments.keep)
+                verdict = run_trial(
+                    places, deployment, fault, arguments.hold, arguments.rate, arguments.keep, arguments.seed + trial
+                )
             except Never as missing:
                 say(f"no trial: {missing}")
                 continue
@@ -147,6 +149,7 @@ def main() -> None:
     parser.add_argument("--deployments", type=names(DEPLOYMENTS), default=USUAL, help="names, with commas")
     parser.add_argument("--trials", type=int, default=1)
     parser.add_argument("--hold", type=float, default=6.0, help="seconds for which a fault lasts")
+    parser.add_argument("--seed", type=int, default=0, help="where the random faults of the first trial come from")
     parser.add_argument("--rate", type=float, default=150.0, help="writes a second of each of the six writers, at most")
     parser.add_argument("--keep", action="store_true", help="keep the directories of all processes, with logs")
     parser.add_argument("--notes", action="store_true", help="tell what was lost, and which reads were stale")

@@ -10,10 +10,11 @@ from itertools import pairwise
 from typing import Any
 
 from bench.ha.deployments import DEPLOYMENTS, Deployment
-from bench.ha.faults import FAULTS, Scene
+from bench.ha.faults import FAULTS
 from bench.ha.network import Home, Network
 from bench.ha.processes import Never, Node, until
 from bench.ha.roles import Roles
+from bench.ha.scene import Scene
 from bench.ha.traffic import Ack, Short, Traffic, Writer, traffic
 from bench.ha.wire import Wire
 
@@ -63,12 +64,14 @@ class Verdict:
         return asdict(self)
 
 
-def run_trial(network: Network, deployment_name: str, fault_name: str, hold: float, rate: float, keep: bool) -> Verdict:
+def run_trial(
+    network: Network, deployment_name: str, fault_name: str, hold: float, rate: float, keep: bool, seed: int = 0
+) -> Verdict:
     """One trial. Raises Never where the deployment does not even start."""
     deployment = _started(network, deployment_name, fault_name == "failback")
     verdict = Verdict()
     try:
-        _play(deployment, fault_name, hold, rate, verdict)
+        _play(deployment, fault_name, hold, rate, seed, verdict)
     finally:
         network.heal()
         deployment.stop(keep)
@@ -91,13 +94,13 @@ def _started(network: Network, name: str, preferred: bool) -> Deployment:
     raise AssertionError("the last try has returned or raised")
 
 
-def _play(deployment: Deployment, fault_name: str, hold: float, rate: float, verdict: Verdict) -> None:
+def _play(deployment: Deployment, fault_name: str, hold: float, rate: float, seed: int, verdict: Verdict) -> None:
     near, far = deployment.network.place("near"), deployment.network.place("far")
     until(deployment.leader, 20, "a leader")  # on a busy machine it may just be changing
     leader = deployment.leader()
     assert leader is not None
     followers = [each for each in deployment.nodes if each is not leader]
-    scene = Scene(deployment, near, far, hold, leader, followers)
+    scene = Scene(deployment, near, far, hold, leader, followers, seed)
     clients, roles = traffic(deployment, near, far, rate), Roles(deployment)
     roles.start()
     clients.start()
