@@ -111,6 +111,13 @@ def test_other_versions_are_none(client: Client, version: str) -> None:
         ("error('x')", "ERR user_script:1: x script: {}, on @user_script:1."),
         ("error({err='My own'})", "My own script: {}, on @user_script:1."),
         ("error({})", "ERR unknown error script: {}, on @user_script:1."),
+        *(
+            (
+                f"return {{cmsgpack.{call}}}",
+                "ERR user_script:1: Missing bytes in input. script: {}, on @user_script:1.",
+            )
+            for call in ("unpack('\\149')", "unpack_one('\\149')", "unpack_limit('\\149', 1)")
+        ),
         ("return redis.error_reply('MY error')", "MY error"),
         ("return {err='a\\nb'}", "a b"),
         ("x = 1", "ERR user_script:1: Attempt to modify a readonly table script: {}, on @user_script:1."),

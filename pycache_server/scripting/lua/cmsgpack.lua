@@ -223,9 +223,10 @@ local function read_many(data, offset, limit)
     return values, count, at - 1
 end
 
-local function fail(problem)
-    if problem == MISSING then error('Missing bytes in input.', 3) end
-    if problem == BAD then error('Bad data format in input.', 3) end
+-- An error at a level as of ``error``, from where this was called.
+local function fail(problem, level)
+    if problem == MISSING then error('Missing bytes in input.', level + 1) end
+    if problem == BAD then error('Bad data format in input.', level + 1) end
     error(problem, 0)
 end
 
@@ -239,7 +240,7 @@ function cmsgpack.unpack(...)
     local data = data_of('unpack', ...)
     if type(data) ~= 'string' then expected(1, 'unpack', 'string', select('#', ...), data) end
     local ok, values, count = pcall(read_many, data, 0, INT_MAX)
-    if not ok then fail(values) end
+    if not ok then fail(values, 2) end
     return unpack(values, 1, count)
 end
 
@@ -252,7 +253,7 @@ local function limited(data, limit, offset)
     end
     local all = limit == 0 and offset == 0 -- as without either; from anywhere else no value is none
     local ok, values, count, behind = pcall(read_many, data, offset, all and INT_MAX or limit)
-    if not ok then fail(values) end
+    if not ok then fail(values, 3) end
     if all then return values, count end
     return values, count, behind == #data and -1 or behind
 end

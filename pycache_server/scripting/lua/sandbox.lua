@@ -196,7 +196,7 @@ local function catch(ok, ...)
 end
 
 function base.pcall(...)
-    if select('#', ...) == 0 then bad_argument(1, 'pcall', 'value expected') end
+    if select('#', ...) == 0 then return false, 'attempt to call a boolean value' end -- so says Redis's own
     return catch(pcall(...))
 end
 
@@ -324,7 +324,7 @@ base.coroutine = {
 
 function base.coroutine.create(...)
     local body = ...
-    if type(body) ~= 'function' then expected(1, 'create', 'Lua function', select('#', ...), body) end
+    if type(body) ~= 'function' then bad_argument(1, 'create', 'Lua function expected') end
     local thread = coroutine.create(body)
     watch(thread) -- a hook belongs to its thread
     return thread
@@ -339,7 +339,7 @@ end
 
 function base.coroutine.wrap(...)
     local body = ...
-    if type(body) ~= 'function' then expected(1, 'wrap', 'Lua function', select('#', ...), body) end
+    if type(body) ~= 'function' then bad_argument(1, 'wrap', 'Lua function expected') end
     local thread = coroutine.create(body)
     watch(thread)
     return function(...)
