@@ -1,6 +1,9 @@
 """A set of permissions: commands, keys, channels. What it refuses needs another selector of the user.
 
 A command may be allowed for some first arguments alone (``+select|0``); that is kept by its name, beside the set.
+
+The rules for commands are remembered as they were given, as Redis does since 7.2: all but those that a later one has
+made void by naming the same again. So a description survives a server that knows other commands.
 """
 
 from __future__ import annotations
@@ -8,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from pycache_server.acl.describe import command_rules
 from pycache_server.acl.rules import (
     AfterAllChannels,
     AfterAllKeys,
@@ -62,7 +64,17 @@ class Call:
 class Selector:
     """One set of permissions."""
 
-    __slots__ = ("_tests", "_vocabulary", "all_channels", "all_keys", "allowed", "channels", "first_args", "patterns")
+    __slots__ = (
+        "_tests",
+        "_vocabulary",
+        "all_channels",
+        "all_keys",
+        "allowed",
+        "channels",
+        "first_args",
+        "patterns",
+        "rules",
+    )
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
@@ -70,6 +82,8 @@ class Selector:
         """The set of commands."""
         self.first_args: dict[Word, list[bytes]] = {}
         """Commands that may be used with some first arguments, even if they are not in the set."""
+        self.rules: list[bytes] = []
+        """The rules that have made the set, in lower case, behind all commands or none."""
         self.all_keys = False
         self.patterns: dict[bytes, int] = {}
         """Key patterns with their rights."""
@@ -82,6 +96,7 @@ class Selector:
         twin = Selector(self._vocabulary)
         twin.allowed = self.allowed
         twin.first_args = {word: list(words) for word, words in self.first_args.items()}
+        twin.rules = list(self.rules)
         twin.all_keys, twin.patterns = self.all_keys, dict(self.patterns)
         twin.all_channels, twin.channels = self.all_channels, dict(self.channels)
         return twin
@@ -135,11 +150,13 @@ class Selector:
         """Allow all commands, future ones included."""
         self.allowed = ALL
         self.first_args.clear()
+        self.rules.clear()
 
     def reset_commands(self) -> None:
         """Allow no commands."""
         self.allowed = 0
         self.first_args.clear()
+        self.rules.clear()
 
     def _add_pattern(self, rule: bytes) -> None:
         if self.all_keys:
@@ -183,10 +200,12 @@ class Selector:
         known = self.first_args.setdefault(word, [])
         if argument.lower() not in map(bytes.lower, known):
             known.append(argument)
+        self._remember(b"+", name.lower())
 
     def _change(self, word: Word, allow: bool) -> None:
         self.allowed = self.allowed | word.reach if allow else self.allowed & ~word.reach
         self.first_args.pop(word, None)
+        self._remember(b"+" if allow else b"-", word.name)
 
     def _change_category(self, name: bytes, allow: bool) -> None:
         category = self._vocabulary.category(name)
@@ -195,6 +214,13 @@ class Selector:
         self.allowed = self.allowed | category.reach if allow else self.allowed & ~category.reach
         for word in category.words:
             self.first_args.pop(word, None)
+        self._remember(b"+" if allow else b"-", b"@" + name.lower())
+
+    def _remember(self, sign: bytes, name: bytes) -> None:
+        """Keep a rule in the place of all that have named the same, or a part of it."""
+        part = name + b"|"
+        self.rules = [rule for rule in self.rules if rule[1:] != name and not rule.startswith(part, 1)]
+        self.rules.append(sign + name)
 
     # Checks
 
@@ -265,8 +291,8 @@ class Selector:
         return [b"&*"] if self.all_channels else [b"&" + channel for channel in self.channels]
 
     def describe_commands(self) -> list[bytes]:
-        """The rules for commands, which need not be those that were given (describe.py)."""
-        return command_rules(self._vocabulary, self.allowed, self.first_args)
+        """The rules for commands, behind the one that says whether commands which come later are allowed."""
+        return [b"+@all" if self.allowed < 0 else b"-@all", *self.rules]
 
     def describe(self) -> bytes:
         """Rules that make these permissions of none."""

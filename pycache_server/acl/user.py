@@ -30,7 +30,7 @@ class User:
         self.no_password = False
         """Whether any password is right."""
         self.passwords: dict[bytes, None] = {}
-        self.sanitizes: bool | None = None
+        self.sanitizes = True
         """Whether what this user RESTOREs is looked at thoroughly; None where nobody has said so."""
         self.selectors: list[Selector] = [Selector(vocabulary)]
         """The permissions; the first ones are those outside of parentheses."""
@@ -162,8 +162,7 @@ class User:
         flags = [b"on" if self.enabled else b"off"]
         if self.no_password:
             flags.append(b"nopass")
-        if self.sanitizes is not None:
-            flags.append(b"sanitize-payload" if self.sanitizes else b"skip-sanitize-payload")
+        flags.append(b"sanitize-payload" if self.sanitizes else b"skip-sanitize-payload")
         return flags
 
     def describe(self) -> bytes:

@@ -24,7 +24,7 @@ from pycache_server.commands.registry import (
 from pycache_server.commands.types import encoding_of, type_name
 from pycache_server.entry import NEVER
 from pycache_server.errors import BadDatabase, BadSyntax, NoSuchKey, RedisError, SameObject, c_string
-from pycache_server.evict.base import Engine
+from pycache_server.evict.base import Engine, keeps_account
 from pycache_server.resp.encode import OK, Wire, status
 from pycache_server.store.database import Database
 from pycache_server.store.events import (
@@ -432,6 +432,10 @@ def scan_options(
 
 # OBJECT
 
+_SHARED_INTEGERS = 10_000
+_SHARED = 2**31 - 1
+"""What Redis calls the number of references to an object that is never freed."""
+
 family.container("OBJECT", since="2.2.3", help_since="6.2.0", summary="Commands that look behind a value.")
 
 
@@ -449,8 +453,16 @@ def object_encoding(session: Context, argv: list[bytes]) -> bytes | None:
 
 @command("OBJECT REFCOUNT key", READONLY, since="2.2.3", keys="RO", tips=("nondeterministic_output",))
 def object_refcount(session: Context, argv: list[bytes]) -> int | None:
-    """Return how many references there are to the value, which is one: values are not shared."""
-    return None if _peek(session, argv[2]) is None else 1
+    """Return how many references there are to the value: one, but small integers are everybody's, for which Redis has
+    the greatest number, unless what is given up depends on how the one key is used."""
+    value = _peek(session, argv[2])
+    if value is None:
+        return None
+    is_shared = encoding_of(value, session.keyspace.encodings) == b"int" and 0 <= int(value) < _SHARED_INTEGERS
+    engine = session.db.engine_for(argv[2])
+    if session.keyspace.maxmemory and engine is not None and keeps_account(type(engine)):
+        is_shared = False
+    return _SHARED if is_shared else 1
 
 
 @command("OBJECT IDLETIME key", READONLY, since="2.2.3", keys="RO", tips=("nondeterministic_output",))

@@ -67,6 +67,10 @@ class Argument:
         return self.kind == "oneof" and len({part.least_words() for part in self.parts}) > 1
 
 
+KEY_FLAGS = frozenset("RO RW OW RM ACCESS INSERT UPDATE DELETE NOT_KEY INCOMPLETE VARIABLE_FLAGS".split())
+"""What a key specification may say of its keys."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeySpec:
     """Where keys stand among a command's arguments, in the terms of Redis's key specifications.
@@ -86,6 +90,9 @@ class KeySpec:
     flags: tuple[str, ...] = ()
     notes: str = ""
     finder: Callable[[list[bytes]], list[int]] | None = None
+
+    def __post_init__(self) -> None:
+        assert KEY_FLAGS.issuperset(self.flags), self.flags  # a right that has no name is none that ACLs ask for
 
     def is_no_key(self) -> bool:
         """Whether what stands there is found like a key and is none: a shard channel."""

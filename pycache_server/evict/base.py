@@ -10,7 +10,8 @@ the rest of a read. The keyspace creates the entries, by ``entry_type(key, value
 
 A policy is an engine and what it decides on: ``allkeys-lru`` gives Lru all entries, ``volatile-lru`` those with a time
 to live alone; an engine cannot tell the difference. Without a maxmemory there is no engine, no entry for a key without
-a time to live, and no cost.
+a time to live, and no cost, unless a policy is chosen that clients can ask of a key how long or how often (OBJECT
+IDLETIME, OBJECT FREQ).
 """
 
 from __future__ import annotations
@@ -146,6 +147,11 @@ class Engine(ABC):
 
     def _check(self) -> None:  # noqa: B027
         """Assert that the engine's own structures are sound."""
+
+
+def keeps_account(engine: type[Engine]) -> bool:
+    """Whether entries of an engine's tell how long ago or how often they were accessed."""
+    return engine.idle_seconds is not Engine.idle_seconds or engine.frequency is not Engine.frequency
 
 
 _SENSELESS = {ALL_KEYS + name for name in VOLATILE_ONLY}

@@ -53,7 +53,7 @@ def key_count(argv: list[bytes]) -> int:
     NO_MANDATORY_KEYS,
     since="2.6.0",
     complexity=_COMPLEXITY,
-    keys="RW access update",
+    keys="RW ACCESS UPDATE",
 )
 def eval_(session: Session, argv: list[bytes]) -> Any:
     """Run a script in Lua."""
@@ -74,7 +74,7 @@ def eval_(session: Session, argv: list[bytes]) -> Any:
     NO_MANDATORY_KEYS,
     since="2.6.0",
     complexity=_COMPLEXITY,
-    keys="RW access update",
+    keys="RW ACCESS UPDATE",
 )
 def evalsha(session: Session, argv: list[bytes]) -> Any:
     """Run a script of the cache, by its SHA-1."""
@@ -98,7 +98,7 @@ def evalsha(session: Session, argv: list[bytes]) -> Any:
     READONLY,
     since="7.0.0",
     complexity=_COMPLEXITY,
-    keys="RO access",
+    keys="RO ACCESS",
 )
 def eval_ro(session: Session, argv: list[bytes]) -> Any:
     """Run a script that may not write."""
@@ -116,7 +116,7 @@ def eval_ro(session: Session, argv: list[bytes]) -> Any:
     READONLY,
     since="7.0.0",
     complexity=_COMPLEXITY,
-    keys="RO access",
+    keys="RO ACCESS",
 )
 def evalsha_ro(session: Session, argv: list[bytes]) -> Any:
     """Run a script of the cache that may not write, by its SHA-1."""

@@ -63,7 +63,7 @@ def _call(session: Session, argv: list[bytes], read_only: bool) -> Any:
     NO_MANDATORY_KEYS,
     since="7.0.0",
     complexity=_COMPLEXITY,
-    keys="RW access update",
+    keys="RW ACCESS UPDATE",
 )
 def fcall(session: Session, argv: list[bytes]) -> Any:
     """Call a function."""
@@ -79,7 +79,7 @@ def fcall(session: Session, argv: list[bytes]) -> Any:
     READONLY,
     since="7.0.0",
     complexity=_COMPLEXITY,
-    keys="RO access",
+    keys="RO ACCESS",
 )
 def fcall_ro(session: Session, argv: list[bytes]) -> Any:
     """Call a function that does not write."""

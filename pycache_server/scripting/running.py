@@ -193,8 +193,7 @@ class Scripts:
     def _prepare(self, session: Session, flags: frozenset[str] | None, argv: list[bytes], read_only: bool) -> None:
         """Check whether a script may run for a client now, and let redis.call know what it may do."""
         core = self._core
-        keyspace = core.keyspace
-        full = 0 < keyspace.maxmemory < keyspace.held and not core.room.make()
+        full = core.room.exceeded and not core.room.make()
         if flags is not None:
             if "no-writes" in flags:
                 read_only = True

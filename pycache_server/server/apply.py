@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pycache_server.evict.base import ALL_KEYS, VOLATILE, UnknownPolicy, load_policy, policy_names
+from pycache_server.evict.base import ALL_KEYS, VOLATILE, UnknownPolicy, keeps_account, load_policy, policy_names
 from pycache_server.evict.noeviction import NoEviction
 from pycache_server.server.appenddir import CannotAppend
 from pycache_server.session.core import OutputLimit
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pycache_server.server.app import App
 
 NEVER = float("inf")
+CHANGED_AT_ONCE = 0.01
+"""Seconds for which CONFIG SET maxmemory-policy lets the keys change over; more of them do in slices (upkeep.py)."""
 
 
 class CannotApply(Exception):
@@ -139,11 +141,15 @@ def _memory(app: App) -> None:
     limits = tuple(_limit(app, *words) for words in app.settings["limit"])
     size = app.settings["maxmemory"]
     before = bool(app.core.keyspace.maxmemory), app.core.shape.limited
-    if size or limits:
-        engine, volatile = (policy.engine, policy.volatile) if size else (NoEviction, False)
-        app.core.shape.use_engine(engine, volatile, limits)
+    if size or keeps_account(policy.engine):
+        app.core.shape.use_engine(policy.engine, policy.volatile, limits)
+    elif limits:
+        app.core.shape.use_engine(NoEviction, False, limits)
     else:
         app.core.shape.use_engine(None)
+    until = app.core.host.ticks() + CHANGED_AT_ONCE
+    while app.core.shape.step() and app.core.host.ticks() < until:
+        pass  # a keyspace that is small has the engine before the reply
     app.core.room.limit(size)
     if before != (bool(size), app.core.shape.limited):
         app.core.tables.refresh()

@@ -114,7 +114,7 @@ def _memory(app: App) -> Fields:
     buffers = sum(each.link.buffered() + each.parser.held() for each in core.sessions.values())
     used, resident = app.memory.used(buffers), app.memory.resident()
     peak = max(core.peak_memory, used)
-    limit = core.keyspace.maxmemory
+    limit = app.settings["maxmemory"]
     ratio = resident / used if used else 0.0
     yield from _sizes("used_memory", used)
     yield from _sizes("used_memory_rss", resident)

@@ -36,8 +36,6 @@ class Upkeep:
         self.tidier = Tidier(core.keyspace)
         self._timer: asyncio.TimerHandle | None = None
         self._planned = float("inf")  # loop time of the next slice
-        self.expires_actively = True
-        """DEBUG SET-ACTIVE-EXPIRE: whether keys are removed when they are due, and not only when they are read."""
         self.expire_seconds = 0.0
         core.keyspace.on_wake = self.wake
 
@@ -96,8 +94,8 @@ class Upkeep:
     def _expire(self, until: float) -> bool:
         """Remove due keys and fields until a time in ticks. Whether there are more."""
         core = self._core
-        if not self.expires_actively or core.keyspace.stands_still:
-            return self.expires_actively and self._expire_own(until)
+        if not core.keyspace.expires_actively or core.keyspace.stands_still:
+            return core.keyspace.expires_actively and self._expire_own(until)
         for database in core.keyspace.databases:
             while (database.wheel.size or database.fields.size) and database.expire_due(EXPIRE_BATCH):
                 if core.host.ticks() >= until:
@@ -118,7 +116,7 @@ class Upkeep:
     def _until_due(self) -> float | None:
         """Seconds until the next key or field is due, None where none will be."""
         keyspace = self._core.keyspace
-        if not self.expires_actively:
+        if not keyspace.expires_actively:
             return None
         if keyspace.stands_still:
             own = keyspace.own

@@ -212,6 +212,7 @@ class Access:
 
     def _may_hear(self, session: Session, channels: list[bytes]) -> bool:
         vocabulary = self.users.vocabulary
+        heard = (*session.subscriptions, *session.shard_subscriptions)
         return all(permits_channel(vocabulary, channels, each, True) for each in session.patterns) and all(
-            permits_channel(vocabulary, channels, each, False) for each in session.subscriptions
+            permits_channel(vocabulary, channels, each, False) for each in heard
         )

@@ -132,6 +132,7 @@ class Blocking:
     def _serve_queue(self, queue: OrderedDict[Waiter, None], index: int, key: bytes) -> None:
         """Serve those who wait for a key, until it holds nothing any more."""
         database = self._core.keyspace.databases[index]
+        database.drop_expired(key)
         while queue and self._serve(next(iter(queue)), key, database.peek(key)):
             pass
         if database.peek(key) is None and not self._curious:

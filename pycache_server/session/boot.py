@@ -7,8 +7,10 @@ know). If it asks for a history longer than the leader's own, the leader closes:
 everybody, PING included, with an error, so that sentinels take it for down and promote a replica. Whoever makes it
 follow another, or sets ``min-boot-history no``, opens it again.
 
-It looks for ``repl-timeout`` seconds after the start, in which replicas come back. It does not know of real replicas,
-which do not say whom they have followed: with them it is as it is in Redis.
+It looks for ``repl-timeout`` seconds after the start, in which replicas come back. One that has come into step with it
+since then has given up what it had before: what it has more than the leader, when it is promoted, written to and made
+to follow again, is its own. It does not know of real replicas, which do not say whom they have followed: with them it
+is as it is in Redis.
 """
 
 from __future__ import annotations
@@ -33,12 +35,18 @@ class EmptyStart:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._until = 0.0
+        self._in_step: set[str] = set()  # names of replicas that have what this server has
         self.closed = False
         """Whether the server serves nobody, since a replica has shown that its data set is lost."""
 
     def watch(self, seconds: float) -> None:
         """The server begins to lead without any data. Watch for so many seconds who comes back."""
         self._until = self._core.host.ticks() + seconds
+
+    def note_in_step(self, replica: Replica) -> None:
+        """A replica has all that this server has, and nothing else."""
+        if self._core.host.ticks() < self._until:
+            self._in_step.add(replica.name)
 
     def check(self, replica: Replica, asked: int) -> None:
         """A replica asks for the stream from behind an offset. Raises RedisError where it knows better than we what our
@@ -53,6 +61,7 @@ class EmptyStart:
         replication = self._core.replication
         return (
             RETURNS in replica.capabilities
+            and replica.name not in self._in_step
             and replication.leads
             and asked > replication.history.offset
             and self._core.host.ticks() < self._until
@@ -71,6 +80,7 @@ class EmptyStart:
     def open(self) -> None:
         """Watch no more, and serve."""
         self._until = 0.0
+        self._in_step.clear()
         if self.closed:
             self.closed = False
             self._core.gates.set(GATE, None)

@@ -408,6 +408,7 @@ class Leading:
         replica.go_online(self.core.host.ticks())
         replica.awaits_ack = streamed and not replica.old
         log("notice", f"Synchronization with replica {replica.name} succeeded")
+        self.core.replication.empty_start.note_in_step(replica)
         self.count_good()
         if replica.streams:
             link.pump()

@@ -521,7 +521,7 @@ def _crowded(call: Handler, row: Row, core: Core) -> Handler:
     keyspace = core.keyspace
 
     def run(session: Session, argv: list[bytes]) -> Any:
-        if keyspace.crowded or 0 < keyspace.maxmemory < keyspace.held:
+        if keyspace.crowded or (keyspace.maxmemory and keyspace.held > keyspace.maxmemory):
             _memory_gate(session, row, argv)
         return call(session, argv)
 

@@ -22,6 +22,11 @@ SLACK = 64
 _UNTIMED = 8
 """Keys that are given up before anybody looks at the time."""
 _AT_ONCE = 16
+_SMALLEST = 64
+"""Bytes that no key takes less of. A server whose limit is lower has no room for anything, empty as it may be: with
+Redis, whose own memory counts, it is so with every limit below a megabyte."""
+NOTHING_FITS = -1
+"""``Keyspace.maxmemory`` then: less than is held when nothing is."""
 _AHEAD = 12
 """Once keys must go, room is made for a few more at once: down to this power of two of maxmemory below it. That is the
 cost of asking shared by several keys, _AT_ONCE at most, for a fortieth of a percent of the room."""
@@ -45,7 +50,7 @@ class Room:
     def limit(self, size: int) -> None:
         """Set maxmemory, in bytes; 0 for none."""
         keyspace = self._keyspace
-        keyspace.maxmemory = size
+        keyspace.maxmemory = NOTHING_FITS if 0 < size < _SMALLEST else size
         self._ceiling = keyspace.held
         keyspace.wake()
 
@@ -127,7 +132,7 @@ class Room:
     @property
     def exceeded(self) -> bool:
         """Whether more is held than maxmemory allows."""
-        return 0 < self._keyspace.maxmemory < self._keyspace.held
+        return bool(self._keyspace.maxmemory) and self._keyspace.maxmemory < self._keyspace.held
 
     def _settle(self) -> None:
         """Note the time at which maxmemory is held again."""

@@ -179,6 +179,12 @@ class Database(Untold):
             return value.value if value.expires > self.clock.now() else None
         return value
 
+    def drop_expired(self, key: bytes) -> None:
+        """Remove a key that has expired, as whoever reads it would. Counts as no read."""
+        value = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if isinstance(value, Entry):
+            self._seen_value(value)
+
     def entry(self, key: bytes) -> Entry | None:
         """The entry of ``key`` where it has one and has not expired; for OBJECT and DEBUG."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)
@@ -418,12 +424,16 @@ class Database(Untold):
         return self.size - overdue - (dead_hashes(self) if self.fields.size else 0)
 
     def shown_size(self) -> int:
-        """How many keys clients are told that there are; on a follower, those that have expired, too."""
-        return self.size if self.keyspace.follows else self.live_size()
+        """How many keys clients are told that there are; where what has expired stays until it is read, that too."""
+        return self.live_size() if self._sweeps() else self.size
 
     def volatile(self) -> int:
-        """How many keys there are that will expire; on a follower, those that have, too."""
-        return self.wheel.size if self.keyspace.follows else self.wheel.size - self.wheel.overdue(self.clock.now())
+        """How many keys there are that will expire; where what has expired stays until it is read, that too."""
+        return self.wheel.size - self.wheel.overdue(self.clock.now()) if self._sweeps() else self.wheel.size
+
+    def _sweeps(self) -> bool:
+        """Whether what has expired is removed without anybody who reads it."""
+        return self.keyspace.expires_actively and not self.keyspace.follows
 
     def mean_ttl(self) -> int:
         """The mean time to live of keys that will expire, in ms: of a sample of them."""

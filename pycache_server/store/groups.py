@@ -104,23 +104,27 @@ class Group:
         """Entries of the stream have been delivered; some of them for the first time."""
         if delivered[-1] <= self.last_id:
             return
-        tombstone = stream.tombstone()
-        if self.entries_read != UNKNOWN and tombstone < delivered[0] > self.last_id:  # nearly always
+        known = max(stream.tombstone() + 1, stream.first_live_id())  # from here on no entry is missing
+        if self.entries_read != UNKNOWN and known <= self.last_id < delivered[0]:  # nearly always
             self.entries_read += len(delivered)
         else:
             for number in delivered:
                 if number <= self.last_id:
                     continue
-                if self.entries_read != UNKNOWN and tombstone < number:
+                if self.entries_read != UNKNOWN and known <= self.last_id:
                     self.entries_read += 1
-                else:
+                elif stream.added:
                     self.entries_read = stream.entries_up_to(number)
+                self.last_id = number
         self.last_id = delivered[-1]
 
     def lag(self, stream: Stream) -> int | None:
         """How many entries of the stream the group has not read, None where nobody knows."""
-        if not stream.added:
+        if not stream.added or not stream.length:
             return 0
+        first = stream.first_live_id()
+        if self.last_id < first > stream.max_deleted_id:
+            return stream.length
         if self.entries_read != UNKNOWN and stream.tombstone() < self.last_id:
             return stream.added - self.entries_read
         read = stream.entries_up_to(self.last_id)

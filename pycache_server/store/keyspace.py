@@ -67,6 +67,8 @@ class Keyspace:
         """Who makes a snapshot in slices (preserving.py)."""
         self.stands_still = False
         """Whether what has expired is hidden only, because nothing may change."""
+        self.expires_actively = True
+        """Whether keys are removed when they are due, and not only when they are read (DEBUG SET-ACTIVE-EXPIRE)."""
         self.follows = False
         """Whether it is a leader that says which keys go."""
         self.own: OwnKeys | None = None
@@ -74,7 +76,7 @@ class Keyspace:
         self.keeps_all = False
         """Whether nothing is given up for want of memory."""
         self.maxmemory = 0
-        """Most bytes that keys and values may take, 0 for no limit."""
+        """Most bytes that keys and values may take, 0 for no limit, less for a limit below all that they could take."""
         self.held = 0
         """Bytes of all keys and values, as far as they are counted (evicting.py)."""
         self.crowded = False

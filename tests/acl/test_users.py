@@ -237,3 +237,36 @@ def test_what_happens_again_becomes_the_newest() -> None:
     assert len(log.newest(10)) == 1
     log.clear()
     assert log.newest(10) == []
+
+
+# Descriptions
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ("+@all -@hash -@slow +hget", "+@all -@hash -@slow +hget"),
+        ("+@all -@hash +get -@HASH", "+@all +get -@hash"),
+        ("-@all -@hash +@hash", "-@all +@hash"),
+        ("+GET +get -get", "-@all -get"),
+        ("+config|get -client +config", "-@all -client +config"),
+        ("+config -config|set", "-@all +config -config|set"),
+        ("+select|0 +SELECT|0 +select|1", "-@all +select|0 +select|1"),
+        ("+select|0 +select", "-@all +select"),
+        ("-@dangerous", "-@all -@dangerous"),
+        ("+get +set nocommands +hget", "-@all +hget"),
+        ("-get allcommands", "+@all"),
+    ],
+)
+def test_rules_for_commands_are_told_as_they_were_given(vocabulary: Vocabulary, rules: str, told: str) -> None:
+    user = a_user(vocabulary, rules)
+    assert b" ".join(user.selectors[0].describe_commands()).decode() == told
+    again = a_user(vocabulary, told).selectors[0]
+    assert (again.allowed, again.first_args) == (user.selectors[0].allowed, user.selectors[0].first_args)
+
+
+def test_payloads_are_checked_unless_a_user_is_told_otherwise(vocabulary: Vocabulary) -> None:
+    fresh = a_user(vocabulary, "").describe()
+    assert b" sanitize-payload " in fresh
+    assert a_user(vocabulary, "skip-sanitize-payload reset").describe() == fresh
+    assert b" skip-sanitize-payload " in a_user(vocabulary, "skip-sanitize-payload").describe()

@@ -422,11 +422,25 @@ def test_object_encoding(world: World, client: Client, heard: Heard) -> None:
 
 
 def test_object_refcount_and_idletime(world: World, filled: Client) -> None:
+    filled.call("SET", "a", "text")
     assert filled.call("OBJECT", "REFCOUNT", "a") == 1
     assert filled.call("OBJECT", "REFCOUNT", "none") is None
     assert filled.call("OBJECT", "IDLETIME", "a") == 0
     assert filled.call("OBJECT", "IDLETIME", "none") is None
     assert counts(world) == (2, 2)
+
+
+def test_small_integers_are_shared_unless_their_use_is_counted(world: World, client: Client) -> None:
+    client.call("MSET", "zero", "0", "last", "9999", "more", "10000", "less", "-1", "text", "1x", "counter", "1")
+    assert client.call("INCR", "counter") == 2
+    keys = ("zero", "last", "counter", "more", "less", "text")
+    assert [client.call("OBJECT", "REFCOUNT", key) for key in keys] == [2**31 - 1] * 3 + [1] * 3
+    for engine, limit, count in ((Lru, 0, 2**31 - 1), (Lru, 1 << 30, 1), (NoEviction, 1 << 30, 2**31 - 1)):
+        world.core.shape.use_engine(engine)
+        world.core.room.limit(limit)
+        while world.core.shape.step():
+            pass
+        assert client.call("OBJECT", "REFCOUNT", "zero") == count
 
 
 def test_object_freq_needs_an_lfu_policy(filled: Client) -> None:
@@ -448,6 +462,20 @@ def test_errors_of_object(filled: Client, words: list[str], error: str) -> None:
 
 
 # Databases
+
+
+def test_what_has_expired_is_there_until_it_is_read_where_nothing_removes_it(world: World, filled: Client) -> None:
+    world.core.keyspace.expires_actively = False
+    for key in ("a", "b", "c"):
+        filled.call("SET", key, "1", "PX", 1)
+    filled.call("SET", "own", "1")
+    everything = filled.call("DBSIZE")
+    world.advance(1)
+    assert filled.call("DBSIZE") == everything
+    assert filled.call("GET", "a") is None
+    assert filled.call("DBSIZE") == everything - 1
+    while filled.call("DBSIZE") > everything - 3:
+        assert filled.call("RANDOMKEY") not in ("a", "b", "c")
 
 
 def test_dbsize_counts_what_has_not_expired(world: World, filled: Client) -> None:

@@ -316,6 +316,37 @@ def test_what_a_group_is_told_to_have_read_is_believed(filled: Client) -> None:
     assert (group(filled, "new")["entries-read"], group(filled, "new")["lag"]) == (7, 0)
 
 
+def test_what_lies_before_all_entries_has_them_all_ahead(filled: Client) -> None:
+    filled.call("XGROUP", "CREATE", "s", "told", "0", "ENTRIESREAD", 7)
+    words = filled.call("XINFO", "GROUPS", "s")[1]
+    assert words[-4:] == ["entries-read", 7, "lag", 5]
+    filled.call("XTRIM", "s", "MAXLEN", 3)
+    assert group(filled)["lag"] == 3
+    filled.call("XDEL", "s", "3-0")
+    assert group(filled)["lag"] == 2
+    filled.call("XDEL", "s", "5-0")
+    assert group(filled)["lag"] is None
+    filled.call("XTRIM", "s", "MAXLEN", 0)
+    assert group(filled)["lag"] == 0
+
+
+def test_a_count_is_lost_where_something_was_deleted_behind_the_last_that_was_read(filled: Client) -> None:
+    read(filled, "c", ">", "COUNT", 2)
+    filled.call("XDEL", "s", "3-0")
+    read(filled, "c", ">", "COUNT", 1)
+    assert (group(filled)["entries-read"], group(filled)["lag"]) == (None, None)
+    read(filled, "c", ">", "COUNT", 1)
+    assert (group(filled)["entries-read"], group(filled)["lag"]) == (5, 0)
+
+
+def test_a_count_begins_anew_where_the_last_that_was_read_is_trimmed(filled: Client) -> None:
+    read(filled, "c", ">", "COUNT", 1)
+    filled.call("XTRIM", "s", "MAXLEN", 2)
+    assert (group(filled)["entries-read"], group(filled)["lag"]) == (1, 2)
+    read(filled, "c", ">", "COUNT", 1)
+    assert (group(filled)["entries-read"], group(filled)["lag"]) == (4, 1)
+
+
 # What others hear
 
 

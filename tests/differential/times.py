@@ -10,6 +10,8 @@ from typing import Any
 
 ACTIVITY = (7, 2)
 """Since when consumers tell of it."""
+COUNTERS_OF_GROUPS = (7, 4)
+"""Since when groups count what they have read as ours do."""
 _TIMES = (b"idle", b"inactive", b"seen-time", b"active-time")
 _PENDING = (4, 3)
 """Numbers of elements of what is pending: an id, the consumer unless it is known, a time, a count."""
@@ -46,4 +48,6 @@ def _map(fields: dict[Any, Any], version: tuple[int, ...]) -> Any:
         fields = {name: fields[name] for name in fields if name not in (b"inactive", b"active-time")}
         if isinstance(fields.get(b"consumers"), int):
             del fields[b"consumers"]
+    if version < COUNTERS_OF_GROUPS:
+        fields = {name: fields[name] for name in fields if name not in (b"entries-read", b"lag")}
     return {name: Moment(value) if name in _TIMES else without_times(value, version) for name, value in fields.items()}

@@ -59,6 +59,35 @@ def test_refusals_in_scripts_are_written_down(client: Client, restricted: Client
     assert (found["reason"], found["context"], found["object"]) == ("key", "lua", "b")
 
 
+@pytest.mark.parametrize(
+    ("words", "key", "permitted"),
+    [
+        (("EVAL", "return 1"), "rw", True),
+        (("EVAL", "return 1"), "r", False),
+        (("EVAL", "return 1"), "w", False),
+        (("EVALSHA", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"), "r", False),
+        (("EVAL_RO", "return 1"), "r", True),
+        (("EVAL_RO", "return 1"), "w", False),
+        (("FCALL", "f"), "r", False),
+        (("FCALL_RO", "f"), "w", False),
+        (("FCALL_RO", "f"), "r", True),
+    ],
+)
+def test_the_keys_of_a_script_need_the_rights_that_it_may_use(
+    world: World, client: Client, words: tuple[str, ...], key: str, permitted: bool
+) -> None:
+    client.call("SCRIPT", "LOAD", "return 1")
+    code = "redis.register_function{function_name='f', callback=function() return 1 end, flags={'no-writes'}}"
+    client.call("FUNCTION", "LOAD", "#!lua name=lib\n" + code)
+    client.call("ACL", "SETUSER", "limited", "on", "nopass", "+@all", "%R~r", "%W~w", "~rw")
+    other = world.connect()
+    other.call("AUTH", "limited", "x")
+    answer = other.call(*words, 1, key)
+    assert answer == 1 if permitted else str(answer).startswith("NOPERM")
+    told = client.call("ACL", "DRYRUN", "limited", *words, 1, key)
+    assert told == "OK" if permitted else told.endswith(f"access the '{key}' key")
+
+
 def test_a_script_may_ask(restricted: Client) -> None:
     asked = "return {redis.acl_check_cmd('get', 'a'), tostring(redis.acl_check_cmd('get', 'b'))}"
     assert restricted.call("EVAL", asked, 0) == [1, "false"]

@@ -255,7 +255,7 @@ def test_users_of_the_configuration_are_read_and_rewritten(tmp_path: Path) -> No
     assert lines[:5] == [users[0], "# comment", users[1], "maxclients 20", users[2]]
     assert [line for line in lines if line.startswith("user ")] == users
     with Running(tmp_path, config=str(path)) as server, connect(server.port) as admin:
-        assert users_of(admin) == users
+        assert admin.call("ACL", "LIST") == users
 
 
 def test_a_configuration_with_an_acl_file_has_no_users_in_it(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ async def run(directory: Path, chance: random.Random) -> None:
                     server.app.aof.rewrite()
         finally:
             writer.close()
-        server.app.upkeep.expires_actively = False
+        server.app.core.keyspace.expires_actively = False
         while server.app.aof.rewrites.begun is not None:
             await asyncio.sleep(0.01)
         server.app.core.clock.time = server.app.host.time() + 1  # what lives for ms only shall not go in between

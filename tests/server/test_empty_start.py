@@ -123,6 +123,17 @@ def test_a_replica_without_data_or_of_another_leader_closes_nobody(pair: Pair, t
     assert pair.leader.call("PING") == "PONG"
 
 
+def test_a_replica_that_was_in_step_and_has_led_since_closes_nobody(pair: Pair) -> None:
+    with pair.leader.connect() as leader, pair.replica.connect() as replica:
+        for number in range(3):
+            replica.call("REPLICAOF", "NO", "ONE")
+            for _ in range(100):  # its history is longer than the leader's now
+                replica.call("SET", f"own{number}", "x" * 100)
+            follow(replica, pair.port)
+            assert replica.call("EXISTS", f"own{number}") == 0
+            assert leader.call("PING") == "PONG"
+
+
 def test_a_leader_with_data_of_its_own_closes_for_nobody(pair: Pair) -> None:
     pair.leader.call("SET", "m", "x")
     place = pair.leader.directory

@@ -57,6 +57,29 @@ def await_true(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
+def test_a_policy_that_asks_how_keys_are_used_keeps_account_without_a_limit(wire: Wire) -> None:
+    def call(*words: str) -> object:
+        wire.send(command(*words))
+        return wire.read()
+
+    wire.send(command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru") + command("SET", "k", "v"))
+    assert [wire.read(), wire.read()] == ["OK", "OK"]
+    payload = b"\x00\x01v\x06\x00\a\xe5\xa62\xecm\xb6]"
+    for rest, words in ((("IDLETIME", "1000"), ("IDLETIME", "r")), (("FREQ", "100"), ("FREQ", "r"))):
+        if rest[0] == "FREQ":
+            assert call("CONFIG", "SET", "maxmemory-policy", "volatile-lfu") == "OK"
+            await_true(lambda: "pycache_eviction_changing:0" in str(call("INFO", "everything")), "the change of policy")
+        parts = [word.encode() for word in ("RESTORE", "r", "100000")] + [payload, b"REPLACE"]
+        parts += [word.encode() for word in rest]
+        wire.send(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts))
+        assert wire.read() == "OK"
+        told = call("OBJECT", *words)
+        assert isinstance(told, int)
+        assert int(rest[1]) <= told <= int(rest[1]) + 10
+    assert call("CONFIG", "SET", "maxmemory-policy", "noeviction") == "OK"
+    assert "LFU maxmemory policy is not selected" in str(call("OBJECT", "FREQ", "r"))
+
+
 def test_maxmemory_is_held_and_evictions_are_counted(server: Running, wire: Wire) -> None:
     wire.call("CONFIG", "SET", "maxmemory", "5mb", "maxmemory-policy", "allkeys-lru")
     assert fill(wire, 20_000, 500) == []

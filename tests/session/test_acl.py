@@ -376,6 +376,8 @@ def test_the_default_user_stays(peer: Peer, admin: AnyClient, names: list[str]) 
         ("&a &b", "resetchannels &b &c", "SUBSCRIBE b", True),
         ("&a*", "resetchannels &ab", "PSUBSCRIBE a*", False),
         ("&a*", "&b", "PSUBSCRIBE a*", True),
+        ("&a", "resetchannels", "SSUBSCRIBE a", False),
+        ("&a &b", "resetchannels &a", "SSUBSCRIBE a", True),
         ("&a", "off", "SUBSCRIBE a", True),
         ("&a", "-@all", "SUBSCRIBE a", True),
         ("&a", "resetchannels (&a)", "SUBSCRIBE a", True),

@@ -72,6 +72,20 @@ def test_no_more_is_held_than_maxmemory_and_one_value(world: World, client: Clie
     assert world.core.keyspace.evicted > 1000
 
 
+@pytest.mark.parametrize("policy", ["noeviction", "allkeys-lru", "volatile-ttl"])
+def test_nothing_is_written_where_no_key_would_fit(world: World, client: Client, policy: str) -> None:
+    use(world, policy, 1)
+    settle(world)
+    for words in (["SET", "a", "1"], ["RPUSH", "l", "x"], ["APPEND", "a", "1"]):
+        assert str(client.call(*words)) == OOM
+    assert client.call("GET", "a") is None
+    assert client.call("DEL", "a") == 0
+    assert str(client.call("EVAL", "return redis.call('set', KEYS[1], 'x')", 1, "a")).startswith("OOM ")
+    assert world.core.room.exceeded
+    use(world, policy, 0)
+    assert client.call("SET", "a", "1") == "OK"
+
+
 def test_a_key_is_given_up_for_one_that_comes(world: World, client: Client) -> None:
     use(world, "allkeys-lru", 1 << 30)
     settle(world)
@@ -193,7 +207,7 @@ def test_upkeep_is_called_where_memory_has_grown_without_a_command_that_makes_ro
     woken: list[bool] = []
     use(world, "allkeys-lru", 1 << 30)
     settle(world)
-    world.core.room.limit(10)
+    world.core.room.limit(100)
     world.core.keyspace.on_wake = lambda: woken.append(True)
     world.core.room.look()
     assert not woken

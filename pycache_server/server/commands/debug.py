@@ -72,7 +72,7 @@ def _sleep(session: Session, words: list[bytes]) -> Any:
 
 def _set_active_expire(session: Session, words: list[bytes]) -> Any:
     """SET-ACTIVE-EXPIRE <0|1>: whether keys are removed when they are due, or only when they are asked for."""
-    session.core.owner.upkeep.expires_actively = words[0] != b"0"
+    session.core.keyspace.expires_actively = words[0] != b"0"
     session.core.keyspace.wake()
     return OK
 

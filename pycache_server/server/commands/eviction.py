@@ -54,7 +54,7 @@ NOT_STARTED = b"ERR nothing is simulated, EVICTION START begins"
 def eviction_start(session: Session, argv: list[bytes]) -> Any:
     """Begin to simulate caches with other policies and sizes, of a sample of the keys."""
     core = session.core
-    memory, keys, rate = core.keyspace.maxmemory, KEYS, _default_rate(session)
+    memory, keys, rate = core.owner.settings["maxmemory"], KEYS, _default_rate(session)
     names: list[bytes] = []
     percents: list[int] = []
     options = Options(argv, 2)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pycache_server.acl.vocabulary import ALL, Category, Vocabulary, Word
 
 
-def command_rules(vocabulary: Vocabulary, allowed: int, first_args: Mapping[Word, Sequence[bytes]]) -> list[bytes]:
+def short_rules(vocabulary: Vocabulary, allowed: int, first_args: Mapping[Word, Sequence[bytes]]) -> list[bytes]:
     """The rules for a set of commands and for those that are allowed for some first arguments alone."""
     adds = allowed >= 0
     sign = b"+" if adds else b"-"
