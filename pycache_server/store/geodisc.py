@@ -25,6 +25,7 @@ _MOST = 124
 _PARTS = 8
 """Where the middle is in its strip, and how large the radius is, is counted in parts of a strip."""
 _NARROWEST = 16 * _PARTS
+_HALF = _PARTS / 2 + 0.5
 _FRACTION = 52
 """Bits of the fraction of a double."""
 
@@ -35,78 +36,85 @@ its distance from the middle, or nothing where the radius is too small."""
 
 def strips_for(middle: float, radius: float, first: int, end: int) -> Strips:
     """Strips of columns, or of rows, for a circle's middle and radius in these; all places that are asked for are from
-    ``first`` up to below ``end``. What comes around, modulo 256, is not taken for what is near the circle."""
-    far = max(middle - first, end - middle, radius) + 1.25 * radius
-    shift = max(0, int(far).bit_length() - 8)
+    ``first`` up to below ``end``, and so is the circle. What comes around, modulo 256, is not taken for what is near
+    the circle."""
+    far, other = middle - first, end - middle
+    if far < other:
+        far = other
+    far += 1.25 * radius
+    shift = int(far).bit_length() - 8
+    if shift < 0:
+        shift = 0
     scale = _PARTS / (1 << shift)
     parts = int(radius * scale + 0.5)
     if parts < _NARROWEST:
         return shift, parts, b""
-    strip, part = divmod(int(middle * scale + 0.5), _PARTS)
-    start = 128 - strip & 255
-    return shift, parts, _squares(parts, part)[start : start + 256]
+    position = int(middle * scale + 0.5)
+    start = 128 - position // _PARTS & 255
+    return shift, parts, _squares(parts, position % _PARTS)[start : start + 256]
 
 
-class Disc:
-    """A circle on the plane of columns and rows."""
+def verdicts_of(columns: Strips, rows: Strips, error: float) -> bytes | None:
+    """What the sum of the squares of a strip of columns and of one of rows tells, as ``sift`` takes it; None where
+    not enough is sure. ``error``: by which part of it the square of a distance on this plane may be wrong.
 
-    __slots__ = ("_across", "_column_shift", "_row_shift", "_up", "_verdicts")
-
-    def __init__(self, columns: Strips, rows: Strips, error: float) -> None:
-        """``error``: by which part of it the square of a distance on this plane may be wrong.
-
-        The middle of a strip is up to half of it from a place, and counting in parts moves it by half of one more; the
-        radius is wrong by half of a part. So a vector as long as the radius gets longer or shorter by ``lost`` of
-        that. Both squares are rounded."""
-        self._column_shift, width, self._across = columns
-        self._row_shift, height, self._up = rows
-        self._verdicts: bytes | None = None
-        if self._across and self._up:
-            half = _PARTS / 2 + 0.5
-            lost = hypot(half / width, half / height) + 0.5 / min(width, height)
-            least = _RADIUS * (1 / sqrt(1 + error) - lost) ** 2 - 1
-            most = _RADIUS * (1 + lost) ** 2 / (1 - error) + 1
-            if most < _MOST:
-                self._verdicts = _verdicts(ceil(least), int(most))
-
-    def tells(self) -> bool:
-        """Whether enough is sure."""
-        return self._verdicts is not None
-
-    def sift(self, scores: array[float], low: float, high: float) -> bytes:
-        """For each score NOT, SURELY or PERHAPS; all of them are geohashes from ``low`` up to below ``high``, in the
-        cells that the strips were made for."""
-        # hot: to have the twelve steps for either axis in a function of their own takes a tenth more
-        column_bit, row_bit = 2 * self._column_shift + 1, 2 * self._row_shift
-        exponent = frexp(low)[1] - 1
-        if column_bit + 15 <= exponent and row_bit + 16 <= exponent and high <= 2.0 ** (exponent + 1):
-            data: array[float] | array[int] = scores
-            column_bit += _FRACTION - exponent  # the bits of such doubles are those of their fractions, moved
-            row_bit += _FRACTION - exponent
-        else:
-            data = array("Q", map(int, scores))
-        if byteorder == "big":
-            data = data[:]
-            data.byteswap()
-        raw, count, number = data.tobytes(), len(scores), int.from_bytes
-        first, low_bits, middle_bits, high_bits = _bits_from(column_bit)
-        strips = (
-            number(raw[first::8].translate(low_bits), "little")
-            | number(raw[first + 1 :: 8].translate(middle_bits), "little")
-            | number(raw[first + 2 :: 8].translate(high_bits), "little")
-        )
-        squares = number(strips.to_bytes(count, "little").translate(self._across), "little")
-        first, low_bits, middle_bits, high_bits = _bits_from(row_bit)
-        strips = (
-            number(raw[first::8].translate(low_bits), "little")
-            | number(raw[first + 1 :: 8].translate(middle_bits), "little")
-            | number(raw[first + 2 :: 8].translate(high_bits), "little")
-        )
-        squares += number(strips.to_bytes(count, "little").translate(self._up), "little")
-        return squares.to_bytes(count, "little").translate(self._verdicts)
+    The middle of a strip is up to half of it from a place, and counting in parts moves it by half of one more; the
+    radius is wrong by half of a part. So a vector as long as the radius gets longer or shorter by ``lost`` of that.
+    Both squares are rounded."""
+    width, height = columns[1], rows[1]
+    if width < _NARROWEST or height < _NARROWEST:
+        return None
+    lost = hypot(_HALF / width, _HALF / height) + 0.5 / min(width, height)
+    most = _RADIUS * (1 + lost) ** 2 / (1 - error) + 1
+    if most >= _MOST:
+        return None
+    return _verdicts(ceil(_RADIUS * (1 / sqrt(1 + error) - lost) ** 2 - 1), int(most))
 
 
-@lru_cache(1024)
+def sift(
+    scores: array[float],
+    low: float,
+    high: float,
+    columns: Strips,
+    rows: Strips,
+    verdicts: bytes,
+) -> bytes:
+    """For each score NOT, SURELY or PERHAPS; all of them are geohashes from ``low`` up to below ``high``, in the
+    cells that the strips were made for."""
+    # hot: to have the twelve steps for either axis in a function of their own takes a tenth more
+    column_shift, _, across = columns
+    row_shift, _, up = rows
+    column_bit, row_bit = 2 * column_shift + 1, 2 * row_shift
+    exponent = frexp(low)[1] - 1
+    if column_bit + 15 <= exponent and row_bit + 16 <= exponent and high <= 2.0 ** (exponent + 1):
+        raw = scores.tobytes()
+        column_bit += _FRACTION - exponent  # the bits of such doubles are those of their fractions, moved
+        row_bit += _FRACTION - exponent
+    else:
+        raw = array("Q", map(int, scores)).tobytes()
+    if byteorder == "big":
+        swapped = array("Q", raw)
+        swapped.byteswap()
+        raw = swapped.tobytes()
+    count, number = len(scores), int.from_bytes
+    first, low_bits, middle_bits, high_bits = _bits_from(column_bit)
+    strips = (
+        number(raw[first::8].translate(low_bits), "little")
+        | number(raw[first + 1 :: 8].translate(middle_bits), "little")
+        | number(raw[first + 2 :: 8].translate(high_bits), "little")
+    )
+    squares = number(strips.to_bytes(count, "little").translate(across), "little")
+    first, low_bits, middle_bits, high_bits = _bits_from(row_bit)
+    strips = (
+        number(raw[first::8].translate(low_bits), "little")
+        | number(raw[first + 1 :: 8].translate(middle_bits), "little")
+        | number(raw[first + 2 :: 8].translate(high_bits), "little")
+    )
+    squares += number(strips.to_bytes(count, "little").translate(up), "little")
+    return squares.to_bytes(count, "little").translate(verdicts)
+
+
+@lru_cache(4096)
 def _squares(radius: int, part: int) -> bytes:
     """The squares of the distances of 256 strips from a middle that is in this part of number 128; twice, so that any
     256 of them are a cycle."""

@@ -186,9 +186,9 @@ class Cells(NamedTuple):
 
 def cells_around(place: Place, radius: float, bounds: Edges) -> Cells:
     """Where to look for what is near a place. ``bounds`` are those of what is wanted."""
-    step = _step_for(radius, place[1])
+    step = step_for(radius, place[1])
     column, row = _cell_at(place, step)
-    if step > 1 and _reaches_beyond(column, row, step, bounds):
+    if step > 1 and reaches_beyond(column, row, step, bounds):
         step -= 1
         column, row = _cell_at(place, step)
     shift = STEP - step
@@ -222,7 +222,7 @@ def _cell_at(place: Place, step: int) -> tuple[int, int]:
     )
 
 
-def _reaches_beyond(column: int, row: int, step: int, bounds: Edges) -> bool:
+def reaches_beyond(column: int, row: int, step: int, bounds: Edges) -> bool:
     """Whether the cells around one do not cover something: near the end of the grid they do not."""
     side = 1 << step
     last = side - 1
@@ -238,7 +238,7 @@ _MERCATOR_MAX = 20037726.37
 _MAX_FRACTION, _MAX_EXPONENT = frexp(_MERCATOR_MAX)
 
 
-def _step_for(radius: float, latitude: float) -> int:
+def step_for(radius: float, latitude: float) -> int:
     """How fine a grid must be, so that nine cells hold a circle and are not much larger: one step less than the times
     that the radius must be doubled to reach half around the world."""
     if not radius:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from math import cos, radians, sin
+from math import cos, inf, radians, sin
 from random import Random
 
 import pytest
 
 from pycache_server.store.encodings import Encodings
 from pycache_server.store.geodisc import NOT, PERHAPS, SURELY
-from pycache_server.store.geohash import LATITUDE, Place, decode, distance, encode
+from pycache_server.store.geoflat import flat_circle
+from pycache_server.store.geohash import (
+    CELL_HEIGHT,
+    CELL_WIDTH,
+    LATITUDE,
+    LONGITUDE,
+    SIDE,
+    Place,
+    decode,
+    distance,
+    encode,
+)
 from pycache_server.store.geosearch import Circle
 from pycache_server.store.zset import SortedSet
 
@@ -30,19 +41,17 @@ def test_only_what_is_near_the_edge_must_be_measured(latitude: float, spread: fl
     sifted = left = 0
     for turn in range(60):
         longitude = random.uniform(-170, 170) if turn % 3 else random.uniform(-0.01, 0.01)
-        circle = Circle((longitude, latitude + random.uniform(-1, 1)), 10 ** random.uniform(1, 5.5))
-        places = [near_the_edge(random, circle.place, circle.reach, spread) for _ in range(200)]
+        middle, radius = (longitude, latitude + random.uniform(-1, 1)), 10 ** random.uniform(1, 5.5)
+        places = [near_the_edge(random, middle, radius, spread) for _ in range(200)]
         scores_of = {b"%f %f" % place: float(encode(*place)) for place in places if abs(place[1]) <= LATITUDE}
         zset = SortedSet.of(scores_of, Encodings())
-        ranges = circle.window.ranges(circle.cells)
-        _, scores = zset.gather(ranges)
-        disc = circle.disc()
-        if disc is None or not scores:
+        circle = flat_circle(middle, radius)
+        if circle is None or not (scores := zset.gather(circle.ranges())[1]):
             continue
-        verdicts = disc.sift(scores, min(ranges)[0], max(ranges)[1])
+        verdicts = circle.sift(scores)
         assert len(verdicts) == len(scores)
         for place, verdict in zip(decode(map(int, scores)), verdicts, strict=True):
-            assert verdict == PERHAPS or verdict == (SURELY if distance(circle.place, place) <= circle.reach else NOT)
+            assert verdict == PERHAPS or verdict == (SURELY if distance(middle, place) <= radius else NOT)
         sifted += len(scores)
         left += verdicts.count(PERHAPS)
     assert sifted > 4000
@@ -53,21 +62,44 @@ def test_only_what_is_near_the_edge_must_be_measured(latitude: float, spread: fl
 def test_what_is_far_from_the_circle_in_its_cells_is_not_taken_for_something_near(radius: float) -> None:
     random = Random(radius)
     for _ in range(40):
-        circle = Circle((random.uniform(-170, 170), random.uniform(-60, 60)), radius)
-        disc = circle.disc()
-        assert disc is not None
-        ranges = circle.window.ranges(circle.cells)
+        middle = random.uniform(-170, 170), random.uniform(-60, 60)
+        circle = flat_circle(middle, radius)
+        assert circle is not None
+        ranges = circle.ranges()
         numbers = sorted({random.randrange(int(low), int(high)) for low, high in ranges for _ in range(50)})
         zset = SortedSet.of({b"%d" % number: float(number) for number in numbers}, Encodings())
         _, scores = zset.gather(sorted(ranges))
-        verdicts = disc.sift(scores, min(ranges)[0], max(ranges)[1])
-        for place, verdict in zip(decode(map(int, scores)), verdicts, strict=True):
-            assert verdict == PERHAPS or verdict == (SURELY if distance(circle.place, place) <= circle.reach else NOT)
+        for place, verdict in zip(decode(map(int, scores)), circle.sift(scores), strict=True):
+            assert verdict == PERHAPS or verdict == (SURELY if distance(middle, place) <= radius else NOT)
 
 
 def test_what_is_not_flat_or_hardly_wider_than_a_cell_is_not_sifted() -> None:
-    for place in ((0.1, 85.0), (0.1, -85.04), (179.99, 1.0), (-179.99, 1.0)):
-        assert Circle(place, 20_000.0).disc() is None
-    assert Circle((10.0, 10.0), 1_000_000.0).disc() is None
-    assert Circle((10.0, 10.0), 2.0).disc() is None
-    assert Circle((10.0, 10.0), 0.0).disc() is None
+    for place in ((0.1, 85.0), (0.1, -85.04), (179.99, 1.0), (-179.99, 1.0), (-179.0, 1.0)):
+        assert flat_circle(place, 150_000.0) is None
+    assert flat_circle((10.0, 10.0), 1_000_000.0) is None
+    assert flat_circle((10.0, 10.0), inf) is None
+    assert flat_circle((10.0, 10.0), 2.0) is None
+    assert flat_circle((10.0, 10.0), 0.0) is None
+
+
+def test_on_flat_ground_the_cells_are_those_of_any_circle_in_the_same_order() -> None:
+    """The general way leaves out the cells that Redis leaves out; some of them, in which nothing can be within, the
+    other one looks at, too."""
+    random = Random(5)
+    found = 0
+    for turn in range(3000):
+        cell = 1 << random.randrange(4, 22)
+        near = random.randrange(0, SIDE, cell) + random.choice((-1, 0, 1)), random.randrange(0, SIDE, cell)
+        grid = near[0] * CELL_WIDTH - LONGITUDE, near[1] * CELL_HEIGHT - LATITUDE
+        place = grid if turn % 2 else (random.uniform(-180, 180), random.uniform(-85, 85))
+        if not (-180 <= place[0] <= 180 and abs(place[1]) <= LATITUDE):
+            continue
+        radius = 10 ** random.uniform(1, 5.8)
+        circle = flat_circle(place, radius)
+        if circle is None:
+            continue
+        found += 1
+        expected = Circle(place, radius).ranges()
+        ranges = [each for each in circle.ranges() if each in expected]
+        assert ranges == expected, (place, radius)
+    assert found > 1000
