@@ -67,7 +67,9 @@ class Argument:
         return self.kind == "oneof" and len({part.least_words() for part in self.parts}) > 1
 
 
-KEY_FLAGS = frozenset("RO RW OW RM ACCESS INSERT UPDATE DELETE NOT_KEY INCOMPLETE VARIABLE_FLAGS".split())
+KEY_FLAGS = frozenset(
+    ("RO", "RW", "OW", "RM", "ACCESS", "INSERT", "UPDATE", "DELETE", "NOT_KEY", "INCOMPLETE", "VARIABLE_FLAGS")
+)
 """What a key specification may say of its keys."""
 
 

@@ -17,6 +17,7 @@ from pycache_server import REDIS_VERSION, __version__
 from pycache_server.acl.selector import DENIED_AUTH, DENIED_CHANNEL, DENIED_COMMAND, DENIED_KEY
 from pycache_server.evict.base import NO_EVICTION
 from pycache_server.server.group.report import info_of
+from pycache_server.store.expiry import mean_time_left
 from pycache_server.store.limits import LimitedDatabase
 
 if TYPE_CHECKING:
@@ -378,7 +379,8 @@ def _keyspace(app: App) -> Fields:
     for database in app.core.keyspace.databases:
         keys = database.shown_size()
         if keys:
-            times = f"expires={database.volatile()},avg_ttl={database.mean_ttl()},subexpiry={database.fields.size}"
+            mean = mean_time_left(database.wheel, database.clock.now())
+            times = f"expires={database.volatile()},avg_ttl={mean},subexpiry={database.fields.size}"
             yield f"db{database.index}", f"keys={keys},{times}"
 
 

@@ -33,7 +33,7 @@ from pycache_server.evict.base import Engine, Marker
 from pycache_server.store.buckets import Bucket, Unmade
 from pycache_server.store.candidates import Candidates
 from pycache_server.store.events import DEL, EXPIRED_KEY, FIELDS_EXPIRED, UNHEARD, Event
-from pycache_server.store.expiry import Wheel, mean_time_left
+from pycache_server.store.expiry import Wheel
 from pycache_server.store.field_expiry import dead_hashes, drop_due_fields, leave, retime
 from pycache_server.store.hash import VolatileHash
 from pycache_server.store.memory import HEAVY, Remains, no_engine
@@ -425,19 +425,11 @@ class Database(Untold):
 
     def shown_size(self) -> int:
         """How many keys clients are told that there are; where what has expired stays until it is read, that too."""
-        return self.live_size() if self._sweeps() else self.size
+        return self.live_size() if self.keyspace.sweeps else self.size
 
     def volatile(self) -> int:
         """How many keys there are that will expire; where what has expired stays until it is read, that too."""
-        return self.wheel.size - self.wheel.overdue(self.clock.now()) if self._sweeps() else self.wheel.size
-
-    def _sweeps(self) -> bool:
-        """Whether what has expired is removed without anybody who reads it."""
-        return self.keyspace.expires_actively and not self.keyspace.follows
-
-    def mean_ttl(self) -> int:
-        """The mean time to live of keys that will expire, in ms: of a sample of them."""
-        return mean_time_left(self.wheel, self.clock.now())
+        return self.wheel.size - self.wheel.overdue(self.clock.now()) if self.keyspace.sweeps else self.wheel.size
 
     def keys(self) -> Iterator[bytes]:
         """All keys that have not expired."""

@@ -87,6 +87,11 @@ class Keyspace:
         """The same by engine."""
         self.databases = [Database(index, self) for index in range(databases)]
 
+    @property
+    def sweeps(self) -> bool:
+        """Whether what has expired is removed without anybody who reads it."""
+        return self.expires_actively and not self.follows
+
     def wake(self) -> None:
         """Maintenance has something to do."""
         self.on_wake()
