@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from pycache_server.election.position import NOWHERE, Position, Table
 from pycache_server.repl.entries import Entry, Kind
-from pycache_server.repl.epochs import Epochs
+from pycache_server.repl.epochs import Epochs, common_end
 
 
 class GroupLog:
@@ -77,14 +77,16 @@ class GroupLog:
         return self._entries[bisect_left(self._ends, offset + 1) :]
 
     def adopt(self, table: Table, end: int, voters: tuple[str, ...]) -> None:
-        """The data set was exchanged for one with another history, without its entries."""
+        """The data set was exchanged for one with another history, without its entries. What was committed is so still
+        as far as both agree: an operator's word (GROUP FORCE) may have dropped the rest, and what now stands at those
+        offsets is something else."""
+        self.commit = min(self.commit, common_end(self.epochs.table, self.end, table, end))
         self.epochs = Epochs(table)
         self._entries, self._ends = [], []
         self._changes = [(0, voters)]
         self.voters = voters
         self.base = self.applied = end
         self.position = Position(self.epochs.last, end)
-        self.commit = min(self.commit, end)
 
     def learn_commit(self, offset: int) -> Sequence[Entry]:
         """The leader has committed up to here: what may be executed now that could not before."""

@@ -65,6 +65,20 @@ def test_what_was_loaded_beyond_the_commit_may_not_be_read_until_the_commit_pass
     assert log.readable
 
 
+def test_what_was_committed_is_so_in_another_history_as_far_as_both_agree() -> None:
+    log = log_of((1, b"ab"), (1, b"cd"), (2, b"ef"))
+    log.learn_commit(6)
+    log.adopt(((1, 0), (3, 4)), 10, VOTERS)  # epoch 2 is gone, by an operator's word
+    assert log.commit == 4
+    assert not log.readable
+    log.adopt(((1, 0), (3, 4), (4, 12)), 20, VOTERS)
+    assert log.commit == 4
+    log.learn_commit(12)
+    log.adopt(((1, 0), (3, 4), (4, 12)), 20, VOTERS)
+    assert log.commit == 12
+    log._check()
+
+
 def test_trimming_keeps_what_is_not_committed() -> None:
     log = log_of(*((1, b"xx") for _ in range(10)))
     log.learn_commit(8)
