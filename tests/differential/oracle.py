@@ -203,7 +203,8 @@ class Pair:
 
 
 def _writes(argv: Command) -> bool:
-    return Flag.WRITE in REGISTRY[argv[0].decode().lower()].flags
+    name = argv[0].decode().lower()
+    return Flag.WRITE in REGISTRY[name].flags or name in ("eval", "eval_ro")
 
 
 def _cut(value: Any, raw: bytes = b"") -> str:
