@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from pycache_server.testing.inprocess import World
 from tests.peers import client, our_client, ours, peer  # noqa: F401  (fixtures)
@@ -28,6 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.register_profile("here", max_examples=more_in_ci(30, 100))
+    settings.load_profile("here")
+    _may_keep_compiled(config)
+
+
+def _may_keep_compiled(config: pytest.Config) -> None:
     """Where Python may not keep compiled code beside the source, it is kept with what pytest keeps: to rewrite the
     assertions of all files takes 7 s in each worker, and to compile a server half of its start."""
     cache = getattr(config, "cache", None)  # there is none with -p no:cacheprovider
@@ -47,10 +54,12 @@ def _is_interop(path: Path) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --slow the slow ones are not even skipped: there are thousands, and to skip and report each costs more
+    than to run a fast one."""
     if not config.getoption("--slow"):
-        for item in items:
-            if "slow" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="needs --slow"))
+        slow = [item for item in items if "slow" in item.keywords]
+        items[:] = [item for item in items if "slow" not in item.keywords]
+        config.hook.pytest_deselected(items=slow)
 
 
 def pytest_collection_finish() -> None:

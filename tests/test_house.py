@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent / "pycache_server"
 LAYERS = {
     "errors": 0,
@@ -81,37 +79,46 @@ def _running(tree: ast.AST) -> Iterator[ast.AST]:
         yield from _running(child)
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_a_module_imports_only_from_lower_layers_or_its_own_folder(path: Path) -> None:
+def test_a_module_imports_only_from_lower_layers_or_its_own_folder() -> None:
+    assert not [f"{name_of(path)} imports {module}" for path in modules() for module in _imports_from_above(path)]
+
+
+def _imports_from_above(path: Path) -> Iterator[str]:
     own = path.relative_to(ROOT).parts[0]
     for module in imports(path):
         package, _, rest = module.partition(".")
         if package == "pycache_server" and rest:
             part = rest.split(".")[0]
             same_folder = part == own or LAYERS[part] == layer_of(path) == 0  # layer 0 is the package's own folder
-            assert same_folder or LAYERS[part] < layer_of(path), f"{name_of(path)} imports {module}"
+            if not same_folder and LAYERS[part] >= layer_of(path):
+                yield module
 
 
-@pytest.mark.parametrize("path", [path for path in modules() if layer_of(path) < IO_FROM], ids=name_of)
-def test_no_clock_random_socket_or_thread_below_the_server(path: Path) -> None:
-    used = {module.split(".")[0] for module in imports(path)}
-    assert not used & IO_MODULES
+def test_no_clock_random_socket_or_thread_below_the_server() -> None:
+    below = [path for path in modules() if layer_of(path) < IO_FROM]
+    used = {name_of(path): {module.split(".")[0] for module in imports(path)} & IO_MODULES for path in below}
+    assert not {name: found for name, found in used.items() if found}
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_a_file_is_not_too_long_and_opens_with_its_theory(path: Path) -> None:
-    text = path.read_text()
-    assert text.count("\n") <= LONGEST_FILE
-    assert ast.get_docstring(tree_of(path)), f"{name_of(path)} does not say what it is"
+def test_a_file_is_not_too_long() -> None:
+    lines = {name_of(path): path.read_text().count("\n") for path in modules()}
+    assert not {name: count for name, count in lines.items() if count > LONGEST_FILE}
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_public_functions_and_classes_have_docstrings(path: Path) -> None:
-    tree = tree_of(path)
+def test_a_file_opens_with_its_theory() -> None:
+    assert not [name_of(path) for path in modules() if not ast.get_docstring(tree_of(path))]
+
+
+def test_public_functions_and_classes_have_docstrings() -> None:
+    assert not [f"{name_of(path)}: {name}" for path in modules() for name in _without_docstring(tree_of(path))]
+
+
+def _without_docstring(tree: ast.Module) -> Iterator[str]:
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and not _is_error(node)]
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    missing = [node.name for node in (*classes, *functions) if node.name[0] != "_" and not ast.get_docstring(node)]
-    assert not missing
+    for node in (*classes, *functions):
+        if node.name[0] != "_" and not ast.get_docstring(node):
+            yield node.name
 
 
 def _is_error(node: ast.ClassDef) -> bool:

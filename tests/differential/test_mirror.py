@@ -148,7 +148,7 @@ def test_lifetimes_that_are_configured_are_told(default: int, longest: int, requ
 @pytest.mark.parametrize("late", [False, True])
 def test_what_waiting_clients_get_is_told(module: object, late: bool, request: pytest.FixtureRequest) -> None:
     """Also where the first listener comes when they wait already."""
-    for seed in range(600 if request.config.getoption("--slow") else more_in_ci(8, 30)):
+    for seed in range(600 if request.config.getoption("--slow") else more_in_ci(5, 30)):
         chance = random.Random(seed)
         stage = OurStage()
         mirror = None if late else Mirror(stage.world)

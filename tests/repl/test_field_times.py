@@ -21,12 +21,12 @@ def read(data: bytes) -> list[list[bytes]]:
     return found
 
 
-@pytest.mark.parametrize("size", range(40, 1200))
-def test_pings_have_any_length(size: int) -> None:
-    data = ping(size)
-    assert len(data) == size
-    assert {command[0] for command in read(data)} == {b"PING"}
-    assert all(len(command) <= 2 for command in read(data))
+def test_pings_have_any_length() -> None:
+    for size in range(40, 1200):
+        data = ping(size)
+        assert len(data) == size
+        assert {command[0] for command in read(data)} == {b"PING"}, size
+        assert all(len(command) <= 2 for command in read(data)), size
 
 
 @pytest.mark.parametrize("size", [100_000, 100_023, 100_024, 100_025, 1_000_025])

@@ -13,7 +13,7 @@ from pycache_server.store.events import DEL, EXPIRED_KEY, FIELDS_EXPIRED, Event
 from pycache_server.store.field_expiry import drop_some_due, make_volatile, retime
 from pycache_server.store.hash import Hash, VolatileHash
 from pycache_server.store.memory import free_slice
-from tests.conftest import some_slow
+from tests.conftest import more_in_ci, some_slow
 from tests.store.test_keyspace import Actor, Recorder, make
 
 
@@ -156,7 +156,7 @@ class HashActor(Actor):
 @pytest.mark.parametrize("seed", some_slow(range(4), 1))
 def test_random_operations_end_as_in_the_model(seed: int) -> None:
     actor = HashActor(seed)
-    for number in range(4000):
+    for number in range(more_in_ci(1500, 4000)):
         actor.step()
         if number % 100 == 0:
             actor.check()

@@ -13,6 +13,7 @@ from pycache_server.store.geoflat import circle_around, flat_circle
 from pycache_server.store.geohash import LATITUDE, Place, decode, distance, encode
 from pycache_server.store.geosearch import Box, Circle, Region
 from pycache_server.store.zset import SortedSet
+from tests.conftest import more_in_ci
 
 
 def set_of(places: list[Place]) -> SortedSet:
@@ -30,7 +31,7 @@ def test_a_circle_holds_what_is_near_enough_measured_or_not(around: Place, count
     random = Random(f"{around}{count}")
     zset = set_of([place_near(random, around, random.choice((0.001, 0.1, 2))) for _ in range(count)])
     places = dict(zip(zset, decode(map(int, (score for _, score in zset.items()))), strict=True))
-    for _ in range(30):
+    for _ in range(more_in_ci(10, 30)):
         middle = place_near(random, around, 0.1)
         radius = 10 ** random.uniform(0, 5)
         expected = {member for member, place in places.items() if distance(middle, place) <= radius}

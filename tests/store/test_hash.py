@@ -14,7 +14,7 @@ from pycache_server.store.encodings import Encodings
 from pycache_server.store.field_times import FEW, FieldTimes
 from pycache_server.store.hash import FIELD_EXPIRES, Hash, VolatileHash
 from pycache_server.store.table import SMALL
-from tests.conftest import some_slow
+from tests.conftest import more_in_ci, some_slow
 
 
 class Actor:
@@ -133,7 +133,7 @@ class Actor:
 @pytest.mark.parametrize(("seed", "fields"), [(1, 5), (2, 40), (3, 40), (4, 300), (5, 4000)])
 def test_random_operations_end_as_in_a_plain_dict(seed: int, fields: int) -> None:
     actor = Actor(seed, fields)
-    for number in range(5000):
+    for number in range(more_in_ci(2000, 5000)):
         actor.step()
         if number % 200 == 0:
             actor.check()

@@ -22,7 +22,7 @@ from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.memory import free_slice
 from pycache_server.store.scan import SLOTS
 from pycache_server.store.shape import Shape
-from tests.conftest import some_slow
+from tests.conftest import more_in_ci, some_slow
 
 
 class Recorder:
@@ -184,7 +184,7 @@ class Actor:
 @pytest.mark.parametrize("seed", some_slow(range(4), 2))
 def test_random_operations_end_as_in_a_plain_dict(seed: int) -> None:
     actor = Actor(seed)
-    for number in range(4000):
+    for number in range(more_in_ci(1500, 4000)):
         actor.step()
         if number % 100 == 0:
             actor.check()

@@ -12,7 +12,7 @@ from pycache_server.store.encodings import Encodings
 from pycache_server.store.numbers import parse_int
 from pycache_server.store.set import HASHTABLE, INTSET, LISTPACK, Set, form_of, is_integer
 from pycache_server.store.table import SMALL, Bag
-from tests.conftest import some_slow
+from tests.conftest import more_in_ci, some_slow
 
 LIMITS = Encodings()
 
@@ -166,7 +166,7 @@ def test_popping_almost_everything_makes_a_new_form() -> None:
 def test_a_big_set_is_a_set(seed: int) -> None:
     chance = random.Random(seed)
     value, model = Set(), set[bytes]()
-    for _ in range(300):
+    for _ in range(more_in_ci(100, 300)):
         action = chance.randrange(7)
         some = [b"%d" % chance.randrange(20_000) for _ in range(chance.choice([1, 3, 100, 2000]))]
         if action < 3:

@@ -11,7 +11,7 @@ import pytest
 
 from pycache_server.store.encodings import Encodings
 from pycache_server.store.zset import FEW, LargeSortedSet, SortedSet
-from tests.conftest import some_slow
+from tests.conftest import more_in_ci, some_slow
 
 LIMITS = Encodings()
 
@@ -111,7 +111,7 @@ DRAWS: dict[str, Callable[[random.Random], float]] = {
 @pytest.mark.parametrize("kind", DRAWS)
 def test_a_sorted_set_is_a_dict_that_is_sorted(kind: str, size: int, seed: int) -> None:
     actor = Actor(seed, DRAWS[kind], size)
-    for number in range(4 * size + 500):
+    for number in range(more_in_ci(2, 4) * size + 500):
         actor.step()
         if number % 200 == 0:
             actor.check()
