@@ -57,8 +57,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Without --slow the slow ones are not even skipped: there are thousands, and to skip and report each costs more
     than to run a fast one."""
     if not config.getoption("--slow"):
-        slow = [item for item in items if "slow" in item.keywords]
-        items[:] = [item for item in items if "slow" not in item.keywords]
+        slow = [item for item in items if item.get_closest_marker("slow")]  # its keywords hold names of folders, too
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -30,6 +31,12 @@ _SHORT = st.sampled_from([b"a", b"b", b"list", b"hash", b"set", b"zset", b"s"]).
     lambda key: [b"PEXPIRE", key, b"50"]
 )
 _FRAMES = st.sampled_from([[b"MULTI"], [b"EXEC"], [b"EXEC"], [b"SELECT", b"1"], [b"SELECT", b"0"]])
+
+
+@cache
+def all_commands() -> st.SearchStrategy[Command]:
+    """Commands of all families. There is one such strategy: hypothesis looks through each it is given, for seconds."""
+    return st.one_of([newer.commands(), *map(strategy_of, FAMILIES)])
 
 
 def timed(commands: st.SearchStrategy[Command]) -> st.SearchStrategy[Command]:
@@ -71,7 +78,7 @@ class Course:
 
 def many(request: pytest.FixtureRequest, quick: int, slow: int) -> settings:
     return settings(
-        max_examples=slow if request.config.getoption("--slow") else more_in_ci(quick // 8, quick),
+        max_examples=slow if request.config.getoption("--slow") else more_in_ci(quick // 12, quick),
         deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
@@ -94,7 +101,7 @@ def test_what_is_told_makes_the_same_elsewhere(family: str, request: pytest.Fixt
 
 def test_what_all_families_tell_makes_the_same_elsewhere(request: pytest.FixtureRequest) -> None:
     course = Course()
-    every = st.one_of([newer.commands(), *map(strategy_of, FAMILIES)])
+    every = all_commands()
 
     @many(request, 150, 8000)
     @given(programs(timed(every)))
@@ -106,7 +113,7 @@ def test_what_all_families_tell_makes_the_same_elsewhere(request: pytest.Fixture
 
 @pytest.mark.parametrize("name", ["allkeys-lru", "volatile-ttl"])
 def test_what_is_evicted_is_told(name: str, request: pytest.FixtureRequest) -> None:
-    every = st.one_of([newer.commands(), *map(strategy_of, FAMILIES)])
+    every = all_commands()
     policy = load_policy(name)
 
     def prepare(world: World) -> None:
@@ -129,7 +136,7 @@ def test_what_is_evicted_is_told(name: str, request: pytest.FixtureRequest) -> N
 
 @pytest.mark.parametrize(("default", "longest"), [(70, 0), (0, 60), (1000, 500), (0, 100_000)])
 def test_lifetimes_that_are_configured_are_told(default: int, longest: int, request: pytest.FixtureRequest) -> None:
-    every = st.one_of([newer.commands(), *map(strategy_of, FAMILIES)])
+    every = all_commands()
 
     def prepare(world: World) -> None:
         world.core.shape.use_lifetimes(Lifetimes(*(Scoped([(Scope(), time)]) for time in (default, longest))))

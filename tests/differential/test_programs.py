@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -23,6 +24,7 @@ AT_ONCE = 100
 """So many programs are drawn in one go of hypothesis."""
 
 
+@cache
 def strategy_of(family: str) -> st.SearchStrategy[Command]:
     found: Callable[[], st.SearchStrategy[Command]] = import_module(f"tests.differential.family_{family}").commands
     return found()

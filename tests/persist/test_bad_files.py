@@ -122,7 +122,7 @@ def test_broken_files_with_the_right_checksum_are_refused_or_loaded_and_nothing_
     world.connect().call("SET", "old", "v")
     tracemalloc.start()
     try:
-        for _ in range(30):
+        for _ in range(more_in_ci(12, 30)):
             broken = bytearray(data)
             for _ in range(chooser.choice((1, 1, 2, 5))):
                 broken[chooser.randrange(9, len(data))] = chooser.randrange(256)
