@@ -39,7 +39,7 @@ _COMPLEXITY = "Depends on the function that is executed."
 
 def _call(session: Session, argv: list[bytes], read_only: bool) -> Any:
     scripts = session.core.scripts or scripts_of(session.core)
-    function = scripts.functions.get(argv[1])
+    function = scripts.functions.get(argv[1]) or scripts.functions.get(argv[1].lower())
     if function is None:
         raise RedisError(b"ERR Function not found")
     keys = frequent_integer(argv[2])
@@ -138,9 +138,9 @@ def link(scripts: Scripts, libraries: dict[bytes, Library], replace: bool) -> No
     }
     for library in libraries.values():
         for name in library.functions:
-            if name in functions:
+            if name.lower() in functions:
                 raise RedisError(b"ERR Function " + name + b" already exists")
-        functions.update(library.functions)
+        functions.update((name.lower(), function) for name, function in library.functions.items())
     scripts.libraries |= libraries
     scripts.functions = functions
 
@@ -159,7 +159,7 @@ def function_delete(session: Session, argv: list[bytes]) -> Any:
     if library is None:
         raise RedisError(b"ERR Library not found")
     for name in library.functions:
-        del scripts.functions[name]
+        scripts.functions.pop(name.lower(), None)
     session.db.dirty += 1
     return OK
 
