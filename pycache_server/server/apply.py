@@ -16,6 +16,7 @@ from pycache_server.evict.noeviction import NoEviction
 from pycache_server.server.appenddir import CannotAppend
 from pycache_server.session.core import OutputLimit
 from pycache_server.session.room import seconds_of
+from pycache_server.settings import title
 from pycache_server.settings.table import OF_GROUPS
 from pycache_server.store.events import parse_flags
 from pycache_server.store.limits import Limit
@@ -274,17 +275,18 @@ def _title(app: App) -> None:
         from setproctitle import setproctitle
     except ImportError:
         return
-    where = f"{app.settings['bind'][0].lstrip('-') if app.settings['bind'] else '*'}:{app.settings['port']}"
-    fields = {
-        "{title}": "pycache-server",
-        "{listen-addr}": where,
-        "{server-mode}": "",
-        "{port}": str(app.settings["port"]),
+    addresses, port, unix = app.settings["bind"], app.settings["port"], app.settings["unixsocket"]
+    where = f"{addresses[0].lstrip('-') if addresses else '*'}:{port}" if port else f"unixsocket:{unix}"
+    values = {
+        "title": "pycache-server",
+        "listen-addr": where,
+        "server-mode": "",
+        "config-file": app.config_file or "-",
+        "port": str(port),
+        "tls-port": str(app.settings["tls-port"]),
+        "unixsocket": unix,
     }
-    title = app.settings["proc-title-template"]
-    for field, value in fields.items():
-        title = title.replace(field, value)
-    setproctitle(title.strip())
+    setproctitle(title.expand(app.settings["proc-title-template"], values) or values["title"])
 
 
 def _following(app: App) -> None:

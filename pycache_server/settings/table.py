@@ -12,11 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pycache_server.settings import title
 from pycache_server.settings.kinds import (
     INT_MAX,
     Checked,
     Choice,
     Kind,
+    Letters,
     Limits,
     Master,
     Memory,
@@ -31,8 +33,6 @@ from pycache_server.settings.kinds import (
     Words,
     YesNo,
 )
-
-_LETTERS = "Ag$lshzxeKEtmdn"
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,6 @@ class Directive:
     repeated: bool = False
     """Whether several lines of the directive add up."""
     refuses: Callable[[Any], str | None] | None = None
-
-
-def _check_letters(word: str) -> str | None:
-    if all(letter in _LETTERS for letter in word):
-        return None
-    return f"Invalid event class character. Use '{_LETTERS}'."
 
 
 def _check_file_name(word: str) -> str | None:
@@ -140,7 +134,7 @@ def _acting() -> list[Directive]:
             fixed=True,
         ),
         Directive("set-proc-title", YES_NO, True, acts=True, fixed=True),
-        Directive("proc-title-template", TEXT, "{title} {listen-addr} {server-mode}", acts=True),
+        Directive("proc-title-template", Checked(title.check), "{title} {listen-addr} {server-mode}", acts=True),
         Directive("dir", TEXT, "", acts=True, protected=True),
         Directive("databases", Number(1, 2**31 - 1), 16, acts=True, fixed=True),
         Directive("hz", INT, 10, acts=True),
@@ -188,7 +182,7 @@ def _acting() -> list[Directive]:
         Directive("latency-monitor-threshold", ANY, 0, acts=True),
         Directive("latency-tracking", YES_NO, True, acts=True),
         Directive("latency-tracking-info-percentiles", Percentiles(), (50.0, 99.0, 99.9), acts=True),
-        Directive("notify-keyspace-events", Checked(_check_letters), "", acts=True),
+        Directive("notify-keyspace-events", Letters("Ag$lshzxeKEtmdn", "g$lshzxetdKEmn", "g$lshzxetd"), "", acts=True),
         Directive("notify-value-max-bytes", Memory(), 0, acts=True),
         Directive("tracking-table-max-keys", ANY, 1_000_000, acts=True),
         # encodings
