@@ -20,7 +20,7 @@ from pycache_server.rdb.reader import BadData
 from pycache_server.scripting.functions import link
 from pycache_server.scripting.library import Library
 from pycache_server.scripting.payload import make_libraries
-from pycache_server.scripting.running import scripts_of
+from pycache_server.scripting.running import Scripts, scripts_of
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
@@ -154,6 +154,8 @@ class Loads:
             while loading.step():
                 pass
             libraries = self._libraries(loading)
+            if merge is False:
+                self._refuse_twice(libraries)
             if merge is None:
                 self._install(loading, libraries)
                 return
@@ -165,6 +167,12 @@ class Loads:
             self._report(loading)
         finally:
             self.current = None
+
+    def _refuse_twice(self, libraries: dict[bytes, Library]) -> None:
+        scripts: Scripts | None = self._app.core.scripts
+        for name in libraries:
+            if scripts is not None and name in scripts.libraries:
+                raise BadData(f"Library {name.decode('utf-8', 'backslashreplace')} already exists", 0)
 
     def _begin(self, data: Any, keep_expired: bool, start: int) -> Loading:
         app = self._app

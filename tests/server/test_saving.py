@@ -290,6 +290,12 @@ def test_debug_reload_saves_and_loads(tmp_path: Path) -> None:
         assert wire.call("MGET", "string", "mine") == ["text", "v"]
         assert wire.call("DEBUG", "RELOAD", "NOSAVE") == "OK"
         assert wire.call("GET", "mine") is None
+        function = "redis.register_function('my_own', function() return 1 end)"
+        assert wire.call("FUNCTION", "LOAD", f"#!lua name=mine\n{function}") == "mine"
+        assert wire.call("FLUSHALL") == "OK"
+        assert "check server logs" in str(wire.call("DEBUG", "RELOAD", "NOFLUSH"))
+        assert wire.call("DEBUG", "RELOAD", "NOFLUSH", "MERGE") == "OK"
+        assert wire.call("FCALL", "my_own", 0) == 1
         assert "RELOAD only supports" in str(wire.call("DEBUG", "RELOAD", "NONSENSE"))
 
 

@@ -1,7 +1,8 @@
 """DEBUG, where enable-debug-command allows it: what tests of servers need.
 
 Contents: CHANGE-REPL-ID DICT-RESIZING DIGEST DIGEST-VALUE ERROR HELP HTSTATS HTSTATS-KEY LISTPACK LOADAOF LOG OBJECT
-PAUSE-CRON POPULATE PROTOCOL QUICKLIST QUICKLIST-PACKED-THRESHOLD RELOAD SDSLEN SET-ACTIVE-EXPIRE SLEEP STRINGMATCH-LEN.
+PAUSE-CRON POPULATE PROTOCOL QUICKLIST QUICKLIST-PACKED-THRESHOLD RELOAD SDSLEN SET-ACTIVE-EXPIRE
+SET-DISABLE-DENY-SCRIPTS SLEEP STRINGMATCH-LEN.
 Everything else is an error. Those that look into Redis's own structures tell of what is here in their place.
 """
 
@@ -18,6 +19,7 @@ from pycache_server.commands.types import encoding_of
 from pycache_server.errors import NoSuchKey, RedisError, bad_subcommand
 from pycache_server.rdb.reader import BadData
 from pycache_server.resp.encode import OK, Pairs, Push, SetReply, Verbatim, Wire, status
+from pycache_server.scripting.running import scripts_of
 from pycache_server.server.commands.config import is_allowed
 from pycache_server.server.digest import dataset_digest, key_digest
 from pycache_server.server.loads import CannotLoad, read_file
@@ -74,6 +76,12 @@ def _set_active_expire(session: Session, words: list[bytes]) -> Any:
     """SET-ACTIVE-EXPIRE <0|1>: whether keys are removed when they are due, or only when they are asked for."""
     session.core.keyspace.expires_actively = words[0] != b"0"
     session.core.keyspace.wake()
+    return OK
+
+
+def _set_disable_deny_scripts(session: Session, words: list[bytes]) -> Any:
+    """SET-DISABLE-DENY-SCRIPTS <0|1>: whether scripts may call commands that are not for scripts."""
+    scripts_of(session.core).calls.denies_nothing = words[0] != b"0"
     return OK
 
 
@@ -340,6 +348,7 @@ _SUBCOMMANDS: dict[bytes, tuple[int, int, Callable[[Session, list[bytes]], Any]]
     b"RELOAD": (0, 3, _reload),
     b"SDSLEN": (1, 1, _sdslen),
     b"SET-ACTIVE-EXPIRE": (1, 1, _set_active_expire),
+    b"SET-DISABLE-DENY-SCRIPTS": (1, 1, _set_disable_deny_scripts),
     b"SLEEP": (1, 1, _sleep),
     b"STRINGMATCH-LEN": (2, 2, _stringmatch_len),
     b"HELP": (0, 0, _help),
