@@ -118,7 +118,7 @@ class App:
         """The group of which this server is a voter, if there is one; made when the port is known."""
         self.window: App | None = None
         """What answers the clients of sentinels for the group."""
-        self.relisten_values: dict[str, object] = {name: settings.values[name] for name in apply.RELISTEN}
+        self.relisten_values: dict[str, Any] = {name: settings.values[name] for name in apply.RELISTEN}
         """``bind`` and ``port`` as they are in force."""
         self._listeners: list[asyncio.Server | Acceptor] = []
         self._unix_listener: asyncio.Server | None = None
@@ -290,18 +290,33 @@ class App:
 
         Raises CannotListen; then everything is as it was.
         """
-        opened: list[asyncio.Server | Acceptor] = []
-        port = self.settings["port"]
-        if port or self.embedded:
-            try:
-                for address in self.settings["bind"]:
-                    opened += await self._listen_at(address, opened[0].sockets[0].getsockname()[1] if opened else port)
-            except CannotListen:
-                for listener in opened:
-                    listener.close()
-                raise
+        present = self.relisten_values
+        in_the_way = bool(self._listeners) and self.settings["port"] == present["port"]
+        if in_the_way:
+            await self.close_listeners()
+        try:
+            opened = await self._open_listeners(self.settings["bind"], self.settings["port"])
+        except CannotListen:
+            if in_the_way:
+                self._listeners = await self._open_listeners(present["bind"], present["port"])
+            raise
         await self.close_listeners()
         self._listeners = opened
+
+    async def _open_listeners(self, addresses: list[str], port: int) -> list[asyncio.Server | Acceptor]:
+        """Listeners for all addresses, or for none.
+
+        Raises CannotListen.
+        """
+        opened: list[asyncio.Server | Acceptor] = []
+        try:
+            for address in addresses if port or self.embedded else ():
+                opened += await self._listen_at(address, opened[0].sockets[0].getsockname()[1] if opened else port)
+        except CannotListen:
+            for listener in opened:
+                listener.close()
+            raise
+        return opened
 
     async def _listen_at(self, address: str, port: int) -> list[asyncio.Server | Acceptor]:
         """The listeners for one address of ``bind``: ``*`` is all of IPv4, ``-`` in front means that it may fail."""

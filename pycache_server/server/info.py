@@ -92,7 +92,7 @@ def _clients(app: App) -> Fields:
     yield "maxclients", app.settings["maxclients"]
     yield "client_recent_max_input_buffer", max((each.parser.held() for each in sessions), default=0)
     yield "client_recent_max_output_buffer", max((each.link.buffered() for each in sessions), default=0)
-    yield "blocked_clients", core.blocking.count
+    yield "blocked_clients", core.blocking.count + core.pause.postponed
     yield "tracking_clients", len(core.tracking.trackers)
     yield "pubsub_clients", sum(each.kind() == "pubsub" for each in sessions)
     yield "watching_clients", sum(bool(each.watched) for each in sessions)

@@ -69,7 +69,7 @@ def flags_of(session: Session) -> str:
         letters += "P"
     if session.transaction is not None:
         letters += "x"
-    if session.waiter is not None:
+    if session.waiter is not None or session.core.pause.postpones(session):
         letters += "b"
     if session.tracker is not None:
         letters += "t"

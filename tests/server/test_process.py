@@ -247,6 +247,35 @@ def test_renaming_onto_another_command_is_fatal_and_an_unknown_one_is_told(tmp_p
     assert "rename-command set GET: Target command name already exists" in result.stdout
 
 
+def test_addresses_change_at_the_same_port(tmp_path: Path) -> None:
+    with Running(tmp_path) as server, server.connect() as wire:
+        port = int(wire.call("CONFIG", "GET", "port")[1])
+        present = wire.call("CONFIG", "GET", "bind")[1]
+        assert wire.call("CONFIG", "SET", "bind", present) == "OK"
+        for addresses in ("127.0.0.1", "127.0.0.1 127.0.0.2", "*", "127.0.0.2"):
+            assert wire.call("CONFIG", "SET", "bind", addresses) == "OK"
+            with Wire((addresses.split()[-1].replace("*", "127.0.0.3"), port)) as other:
+                assert other.call("PING") == "PONG"
+        with pytest.raises(OSError):
+            Wire(("127.0.0.1", port))
+        assert "Failed to bind" in str(wire.call("CONFIG", "SET", "bind", "127.0.0.1 192.0.2.1"))
+        assert wire.call("CONFIG", "GET", "bind")[1] == "127.0.0.2"
+        with Wire(("127.0.0.2", port)) as other:
+            assert other.call("PING") == "PONG"
+
+
+def test_what_is_set_with_a_port_that_cannot_be_had_is_not_set(tmp_path: Path) -> None:
+    with Running(tmp_path) as server, server.connect() as wire, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        before = wire.call("CONFIG", "GET", "maxmemory*", "port")
+        error = wire.call("CONFIG", "SET", "maxmemory", "1", "port", port, "maxmemory-policy", "allkeys-lfu")
+        assert "Unable to listen on this port" in str(error)
+        assert wire.call("CONFIG", "GET", "maxmemory*", "port") == before
+        assert wire.call("SET", "k", "v") == "OK"
+
+
 def test_the_listeners_move_by_config_set(tmp_path: Path) -> None:
     from tests.conftest import free_port
 

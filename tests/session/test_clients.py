@@ -365,6 +365,18 @@ def test_a_pause_of_writes_holds_back_what_may_change_something(peer: Peer) -> N
         assert paused.after().endswith(b"+PONG\r\n")
 
 
+def test_who_waits_for_the_end_of_a_pause_is_blocked(peer: Peer) -> None:
+    waits, other = peer.connect(), peer.connect()
+    other.call("CLIENT", "PAUSE", 100_000, "WRITE")
+    waits.send(pipeline("SET k v"))
+    while not (waiting := [line for line in other.call("CLIENT", "LIST").splitlines() if " flags=b " in line]):
+        pass
+    assert len(waiting) == 1
+    other.call("CLIENT", "UNPAUSE")
+    while " flags=b " in other.call("CLIENT", "LIST"):
+        pass
+
+
 def test_exec_waits_where_it_would_write(peer: Peer) -> None:
     paused = Paused(peer, "WRITE", "MULTI", "SET k v")
     assert paused.during("EXEC", "PING") == b""

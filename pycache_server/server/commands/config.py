@@ -67,11 +67,11 @@ def config_set(session: Session, argv: list[bytes]) -> Any:
     pairs = list(zip(words[::2], words[1::2], strict=True))
     try:
         wanted = app.settings.checked(pairs, allow_protected=is_allowed(session, "enable-protected-configs"))
-        _change(app, wanted)
+        before = _change(app, wanted)
     except SetError as error:
         raise _set_error(error) from None
-    if apply.RELISTEN & wanted.keys():
-        return _relisten(session, app, wanted)
+    if any(wanted[name] != before[name] for name in apply.RELISTEN & wanted.keys()):
+        return _relisten(session, app, before)
     return OK
 
 
@@ -88,8 +88,8 @@ def is_allowed(session: Session, directive: str) -> bool:
     return mode == "yes" or (mode == "local" and (session.unix or session.address.startswith(("127.", "[::1]"))))
 
 
-def _change(app: App, wanted: dict[str, Any]) -> None:
-    """Set values and apply them; put everything back where one cannot be had.
+def _change(app: App, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Set values and apply them; put everything back where one cannot be had. Returns what they were before.
 
     Raises SetError.
     """
@@ -100,24 +100,30 @@ def _change(app: App, wanted: dict[str, Any]) -> None:
         try:
             function(app)
         except apply.CannotApply as error:
-            app.settings.values.update(before)
-            for undo in functions:
-                undo(app)
+            _put_back(app, before)
             name = next(name for name in wanted if apply.APPLY.get(name) is function)
             raise SetError(str(error), name) from None
+    return before
 
 
-def _relisten(session: Session, app: App, changed: dict[str, Any]) -> Any:
-    """Open the listeners anew; the client waits for the outcome."""
+def _put_back(app: App, before: dict[str, Any]) -> None:
+    """Set values to what they were, and apply them."""
+    app.settings.values.update(before)
+    for function in dict.fromkeys(apply.APPLY[name] for name in before if name in apply.APPLY):
+        function(app)
+
+
+def _relisten(session: Session, app: App, before: dict[str, Any]) -> Any:
+    """Open the listeners anew; the client waits for the outcome. Where they cannot be had, all that was changed with
+    them becomes what it was ``before``."""
     loop = asyncio.get_running_loop()
-    before = {name: app.relisten_values[name] for name in apply.RELISTEN}
 
     async def listen() -> None:
         try:
             await app.listen()
         except CannotListen as error:
-            app.settings.values.update(before)
-            name = next(name for name in changed if name in apply.RELISTEN)
+            _put_back(app, before)
+            name = next(name for name in before if name in apply.RELISTEN)
             problem = "Unable to listen on this port. Check server logs."
             app.log.write("warning", str(error))
             session.reply(
