@@ -52,6 +52,14 @@ from pycache_server.store.memory import weigh_all
 DRAIN_TIMEOUT = 2.0
 """Seconds that clients get at the end to read what was written to them."""
 
+LOGO = (
+    r"   .-------.  ",
+    r"  / k -> v /| ",
+    r" /-------/ |  ",
+    r" |_______|/   ",
+)
+"""What always-show-logo draws, beside as many facts."""
+
 
 class App:
     """A server on a running event loop. ``commands`` are those that it has where these are not all.
@@ -403,6 +411,12 @@ class App:
             write("notice", "Configuration loaded")
         else:
             write("warning", "Warning: no config file specified, using the default config.")
+        facts = [f"Pycache {__version__}", "Running in standalone mode", f"Port: {self.settings['port']}"]
+        if self.settings["always-show-logo"]:
+            for picture, fact in zip(LOGO, [*facts, f"PID: {os.getpid()}"], strict=True):
+                write("notice", f"{picture} {fact}")
+        else:
+            write("notice", f"Running mode=standalone, port={self.settings['port']}.")
         for name in self.settings.idle:
             write("warning", f"The directive '{name}' is known but has no effect here; it is kept for CONFIG GET")
 

@@ -21,6 +21,7 @@ from pycache_server.scripting.functions import link
 from pycache_server.scripting.library import Library
 from pycache_server.scripting.payload import make_libraries
 from pycache_server.scripting.running import Scripts, scripts_of
+from pycache_server.settings.kinds import delay_of
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
@@ -151,7 +152,7 @@ class Loads:
         """
         loading = self._begin(data, False, 0)
         try:
-            while loading.step():
+            while self._step(loading):
                 pass
             libraries = self._libraries(loading)
             if merge is False:
@@ -182,6 +183,17 @@ class Loads:
         )
         return loading
 
+    def _step(self, loading: Loading) -> bool:
+        """Read some keys, or one that takes its time (key-load-delay). Whether there are more.
+
+        Raises BadData.
+        """
+        delay = self._app.settings["key-load-delay"]
+        if not delay:
+            return loading.step()
+        time.sleep(delay_of(delay))
+        return loading.step(1)
+
     def _slice(self, loading: Loading, seconds: float) -> bool:
         """Read for some time. Whether there is more.
 
@@ -191,7 +203,7 @@ class Loads:
         known, until = bool(loading.aux), host.ticks() + seconds
         more = True
         while more and host.ticks() < until:
-            more = loading.step()
+            more = self._step(loading)
         if loading.aux and not known:
             self._tell_origin(loading.aux)
         now = host.time()

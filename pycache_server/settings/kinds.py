@@ -376,6 +376,11 @@ class Letters(Kind):
         return told + "".join(each for each in self.order if each in letters and not (short and each in self.all_of))
 
 
+def delay_of(value: int) -> float:
+    """Seconds for each key of a delay as rdb-key-save-delay has it: microseconds, or keys to a microsecond below 0."""
+    return value / 1e6 if value >= 0 else 1e-6 / -value
+
+
 def quoted(word: str) -> str:
     """A word as it must stand in a configuration file."""
     if word and re.fullmatch(r"[!-&(-~]+", word) and '"' not in word and "\\" not in word and not word.startswith("#"):

@@ -48,6 +48,8 @@ class Directive:
     """Whether CONFIG SET may not change it."""
     protected: bool = False
     """Whether CONFIG SET may change it only with enable-protected-configs."""
+    hidden: bool = False
+    """Whether CONFIG GET tells it only to who asks for it by name: it is for tests of servers."""
     repeated: bool = False
     """Whether several lines of the directive add up."""
     refuses: Callable[[Any], str | None] | None = None
@@ -133,6 +135,7 @@ def _acting() -> list[Directive]:
             acts=True,
             fixed=True,
         ),
+        Directive("always-show-logo", YES_NO, False, acts=True, fixed=True),
         Directive("set-proc-title", YES_NO, True, acts=True, fixed=True),
         Directive("proc-title-template", Checked(title.check), "{title} {listen-addr} {server-mode}", acts=True),
         Directive("dir", TEXT, "", acts=True, protected=True),
@@ -255,6 +258,8 @@ def _acting() -> list[Directive]:
         Directive("dbfilename", Checked(_check_file_name), "dump.rdb", acts=True, protected=True),
         Directive("rdbchecksum", YES_NO, True, acts=True, fixed=True),
         Directive("rdb-save-incremental-fsync", YES_NO, True, acts=True),
+        Directive("rdb-key-save-delay", SIGNED, 0, acts=True, hidden=True),
+        Directive("key-load-delay", SIGNED, 0, acts=True, hidden=True),
         Directive("stop-writes-on-bgsave-error", YES_NO, True, acts=True),
         Directive("snapshot-method", Choice(("auto", "slices")), "auto", acts=True),
         Directive("shutdown-on-sigterm", SHUTDOWN, "default", acts=True),
@@ -292,7 +297,7 @@ def _idle() -> list[Directive]:
     add(YES_NO, False, "lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del")
     add(YES_NO, False, "lazyfree-lazy-user-del", "lazyfree-lazy-user-flush", "replica-lazy-flush/slave-lazy-flush")
     add(YES_NO, False, "tls-prefer-server-ciphers")
-    add(YES_NO, False, "always-show-logo", "io-threads-do-reads", fixed=True)
+    add(YES_NO, False, "io-threads-do-reads", fixed=True)
     add(YES_NO, True, "activerehashing")
     add(YES_NO, True, "cluster-allow-pubsubshard-when-down", "cluster-allow-replica-migration")
     add(YES_NO, True, "cluster-require-full-coverage", "crash-log-enabled", "crash-memcheck-enabled", "dynamic-hz")

@@ -256,7 +256,7 @@ def test_addresses_change_at_the_same_port(tmp_path: Path) -> None:
             assert wire.call("CONFIG", "SET", "bind", addresses) == "OK"
             with Wire((addresses.split()[-1].replace("*", "127.0.0.3"), port)) as other:
                 assert other.call("PING") == "PONG"
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionRefusedError):
             Wire(("127.0.0.1", port))
         assert "Failed to bind" in str(wire.call("CONFIG", "SET", "bind", "127.0.0.1 192.0.2.1"))
         assert wire.call("CONFIG", "GET", "bind")[1] == "127.0.0.2"

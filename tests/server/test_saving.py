@@ -370,3 +370,21 @@ def test_clients_are_closed_while_a_child_runs(tmp_path: Path) -> None:
         other.socket.settimeout(5)
         assert other.read_bytes() == b""
         assert server.info("persistence")["rdb_bgsave_in_progress"] == "1"
+
+
+def test_keys_may_be_slow_to_save_and_to_load(tmp_path: Path) -> None:
+    with Running(tmp_path, "--always-show-logo", "yes", *DEBUG) as server, server.connect() as wire:
+        assert f" PID: {server.process.pid}" in server.log()
+        names = ("rdb-key-save-delay", "key-load-delay")
+        shown = wire.call("CONFIG", "GET", "*")
+        assert not set(names) & set(shown)
+        assert wire.call("CONFIG", "GET", *names) == ["rdb-key-save-delay", "0", "key-load-delay", "0"]
+        populate(server, 30)
+        assert wire.call("CONFIG", "SET", "rdb-key-save-delay", 10_000_000, "key-load-delay", 1000) == "OK"
+        assert "started" in str(wire.call("BGSAVE"))
+        assert server.info("persistence")["rdb_bgsave_in_progress"] == "1"  # and for minutes
+        assert wire.call("CONFIG", "SET", "rdb-key-save-delay", -1000) == "OK"
+        begin = time.monotonic()
+        assert wire.call("DEBUG", "RELOAD") == "OK"
+        assert time.monotonic() - begin > 0.03
+        assert wire.call("DBSIZE") == 30

@@ -43,6 +43,8 @@ def config_get(session: Session, argv: list[bytes]) -> dict[bytes, bytes]:
     for row in DIRECTIVES.values():
         for name in (row.name, row.alias):
             encoded = name.encode()
+            if row.hidden and encoded not in argv:
+                continue
             if name and (everything or any(matches(encoded) for matches in patterns)):
                 found[encoded] = settings.get(row.name).encode("utf-8", "surrogateescape")
     return found
