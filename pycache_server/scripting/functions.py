@@ -54,6 +54,12 @@ def _call(session: Session, argv: list[bytes], read_only: bool) -> Any:
     return scripts.call(session, function, argv, keys, read_only)
 
 
+def _function_promises(scripts: Scripts | None, argv: list[bytes]) -> bool:
+    """Whether a call of a function says that it writes nothing."""
+    function = scripts.functions.get(argv[1].lower()) if scripts is not None else None
+    return function is not None and "no-writes" in function.flags
+
+
 @command(
     "FCALL function numkeys [key ...] [arg ...]",
     NOSCRIPT,
@@ -64,6 +70,7 @@ def _call(session: Session, argv: list[bytes], read_only: bool) -> Any:
     since="7.0.0",
     complexity=_COMPLEXITY,
     keys="RW ACCESS UPDATE",
+    promises=_function_promises,
 )
 def fcall(session: Session, argv: list[bytes]) -> Any:
     """Call a function."""
