@@ -247,6 +247,25 @@ def test_renaming_onto_another_command_is_fatal_and_an_unknown_one_is_told(tmp_p
     assert "rename-command set GET: Target command name already exists" in result.stdout
 
 
+def settings_of(wire: Wire) -> dict[str, str]:
+    """All settings but the port, which is another at each start."""
+    words = wire.call("CONFIG", "GET", "*")
+    return {name: value for name, value in zip(words[::2], words[1::2], strict=True) if name != "port"}
+
+
+def test_debug_writes_all_settings_into_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "all.conf"
+    path.write_text("# mine\nmaxmemory 1mb\n")
+    options = ("--enable-debug-command", "yes")
+    with Running(tmp_path, *options, config=str(path)) as server, server.connect() as wire:
+        assert wire.call("DEBUG", "CONFIG-REWRITE-FORCE-ALL") == "OK"
+        before = settings_of(wire)
+    names = [line.split()[0] for line in path.read_text().splitlines() if not line.startswith("#")]
+    assert {"maxmemory", "maxmemory-samples", "hash-max-listpack-entries", "appendonly"} <= set(names)
+    with Running(tmp_path, config=str(path)) as server, server.connect() as wire:
+        assert settings_of(wire) == before
+
+
 def test_addresses_change_at_the_same_port(tmp_path: Path) -> None:
     with Running(tmp_path) as server, server.connect() as wire:
         port = int(wire.call("CONFIG", "GET", "port")[1])

@@ -155,6 +155,15 @@ def test_within_exec_a_client_is_in_multi(client: AnyClient) -> None:
         assert field in info
 
 
+def test_the_command_that_asks_is_in_the_query_buffer_of_who_asks(ours: Ours) -> None:
+    client, other = ours.connect(), ours.connect()
+    for words, size in ((["CLIENT", "INFO"], 26), (["CLIENT", "LIST"], 26), (["CLIENT", "LIST", "ID", "1"], 41)):
+        line = client.call(*words).splitlines()[0]
+        assert f" qbuf={size} " in line
+        assert f" argv-mem={sum(map(len, words))} " in line
+    assert " qbuf=0 " in other.call("CLIENT", "LIST", "ID", id_of(client))
+
+
 def test_watched_keys_and_silent_states_are_shown(ours: Ours) -> None:
     client, other = ours.connect(), ours.connect()
     client.call("WATCH", "a", "b")

@@ -175,11 +175,18 @@ def config_resetstat(session: Session, argv: list[bytes]) -> Any:
 )
 def config_rewrite(session: Session, argv: list[bytes]) -> Any:
     """Write the present values into the configuration file, which keeps its comments."""
-    app: App = session.core.owner
+    return rewrite(session.core.owner)
+
+
+def rewrite(app: App, everything: bool = False) -> Any:
+    """CONFIG REWRITE; ``everything`` writes what has its default value, too.
+
+    Raises RedisError.
+    """
     if not app.config_file:
         raise RedisError(b"ERR The server is running without a config file")
     try:
-        rewrite_file(Path(app.config_file), app)
+        rewrite_file(Path(app.config_file), app, everything)
     except OSError as error:
         app.log.write("warning", f"CONFIG REWRITE failed: {error.strerror or error}")
         raise RedisError(f"ERR Rewriting config file: {error.strerror or error}".encode()) from None
@@ -187,16 +194,16 @@ def config_rewrite(session: Session, argv: list[bytes]) -> Any:
     return OK
 
 
-def rewrite_file(path: Path, app: App) -> None:
+def rewrite_file(path: Path, app: App, everything: bool = False) -> None:
     """Write the present settings into a file.
 
     Raises OSError.
     """
     text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
-    replace_file(path, rewritten(app, text).encode("utf-8", "surrogateescape"))
+    replace_file(path, rewritten(app, text, everything).encode("utf-8", "surrogateescape"))
 
 
-def rewritten(app: App, text: str) -> str:
+def rewritten(app: App, text: str, everything: bool = False) -> str:
     """A configuration text with the present settings, and the users unless they have a file of their own."""
     users = [] if app.settings["aclfile"] else app.core.access.users.describe()
-    return app.settings.rewrite(text, [line.decode("utf-8", "surrogateescape") for line in users])
+    return app.settings.rewrite(text, [line.decode("utf-8", "surrogateescape") for line in users], everything)
