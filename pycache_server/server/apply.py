@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pycache_server.evict.base import ALL_KEYS, VOLATILE, UnknownPolicy, keeps_account, load_policy, policy_names
 from pycache_server.evict.noeviction import NoEviction
 from pycache_server.server.appenddir import CannotAppend
+from pycache_server.server.memory import EMPTY
 from pycache_server.session.core import OutputLimit
 from pycache_server.session.room import seconds_of
 from pycache_server.settings import title
@@ -151,7 +152,7 @@ def _memory(app: App) -> None:
     until = app.core.host.ticks() + CHANGED_AT_ONCE
     while app.core.shape.step() and app.core.host.ticks() < until:
         pass  # a keyspace that is small has the engine before the reply
-    app.core.room.limit(size)
+    app.core.room.limit(max(size - EMPTY, 1) if size else 0)
     if before != (bool(size), app.core.shape.limited):
         app.core.tables.refresh()
 
