@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pycache_server.settings import title
 from pycache_server.settings.config import ConfigError, SetError, Settings, arguments_to_text
 from pycache_server.settings.table import DIRECTIVES, directive
 
@@ -36,6 +37,33 @@ def test_our_own_file_documents_every_directive_that_acts() -> None:
     text = CONF.read_text()
     words = {line.lstrip("# ").split(" ")[0] for line in text.splitlines() if line.strip()}
     assert {name for name, row in DIRECTIVES.items() if row.acts} - words == set()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("KA", "AK"), ("gKE", "gKE"), ("$lshzxeKE", "$lshzxeKE"), ("EKtdg$lshzxe", "AKE"), ("nmAE", "AEmn"), ("", "")],
+)
+def test_letters_of_events_are_told_in_one_order(given: str, told: str) -> None:
+    settings = loaded(f'notify-keyspace-events "{given}"')
+    assert settings.get("notify-keyspace-events") == told
+
+
+@pytest.mark.parametrize(
+    ("template", "result"),
+    [
+        ("{title} {listen-addr} {server-mode}", "server *:1"),
+        ("a{{b} {port} {tls-port} {unixsocket} {config-file}", "a{b} 1 0 /s -"),
+        ("{nothing}", None),
+        ("{title", None),
+        ("x {", None),
+        ("plain", "plain"),
+        (" ", ""),
+    ],
+)
+def test_titles_are_made_of_variables(template: str, result: str | None) -> None:
+    values = dict(zip(title.VARIABLES, ("server", "*:1", "", "-", "1", "0", "/s"), strict=True))
+    assert title.expand(template, values) == result
+    assert (title.check(template) is None) is bool(result)
 
 
 def test_units_quotes_comments_and_case() -> None:

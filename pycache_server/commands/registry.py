@@ -31,6 +31,8 @@ KeyFinder = Callable[[list[bytes]], list[int]]
 Effect = Callable[[Any, list[bytes], Any], Iterable[list[bytes]] | None]
 """``(session, argv, value)``: the commands that repeat what a call has done, which had this value; None where its own
 words do."""
+Promise = Callable[[Any, list[bytes]], bool]
+"""``(scripts of the server, argv)``: whether a call says that it changes nothing."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -134,7 +136,13 @@ class Command:
     effect: Effect | None = None
     """What the append-only file and replicas are told of a call that has changed something; where it is None, what the
     client has sent."""
+    promises: Promise | None = None
+    """For a command that may change something, whether a call of it says that it will not."""
     subcommands: dict[str, Command] = field(default_factory=dict)
+
+    def may_change(self, scripts: Any, argv: list[bytes]) -> bool:
+        """Whether a call may change the data set, or what others hear. ``scripts`` are those of the server."""
+        return may_change(self) and (self.promises is None or not self.promises(scripts, argv))
 
     @property
     def is_free(self) -> bool:
@@ -180,6 +188,12 @@ REGISTRY: dict[str, Command] = {}
 """Every command that has been registered, by name; subcommands are in their container's ``subcommands``."""
 
 
+def may_change(command: Command) -> bool:
+    """Whether a command may change the data set, or what others hear: PFCOUNT, too, which may keep what it has
+    counted."""
+    return Flag.WRITE in command.flags or Flag.MAY_REPLICATE in command.flags or command.name == "pfcount"
+
+
 class Family:
     """Commands of one of Redis's groups; ``registry`` is where they are registered, by name."""
 
@@ -202,6 +216,7 @@ class Family:
         key_flags: KeyFlags | None = None,
         finder: KeyFinder | None = None,
         effect: Effect | None = None,
+        promises: Promise | None = None,
     ) -> Callable[[F], F]:
         """Register a function as the command that ``syntax`` describes.
 
@@ -209,7 +224,8 @@ class Family:
         several. ``key_specs`` replaces what the syntax implies, ``categories`` what the group does, ``arity`` what the
         syntax line says, ``kinds`` the types of arguments that their names suggest, and ``key_flags`` the flags of keys
         where they depend on the arguments. ``finder`` finds the keys where the specifications are not enough.
-        ``effect`` tells replicas what a call has done where its words would not do the same again.
+        ``effect`` tells replicas what a call has done where its words would not do the same again; ``promises`` whether
+        a call says that it changes nothing.
         """
         name, arguments = parse_syntax(syntax)
         arguments = with_kinds(arguments, kinds) if kinds else arguments
@@ -242,6 +258,7 @@ class Family:
                 key_flags=key_flags,
                 finder=finder,
                 effect=effect,
+                promises=promises,
             )
             add(command, self.registry)
             return function

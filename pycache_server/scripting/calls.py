@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pycache_server.commands.registry import Flag
+from pycache_server.commands.registry import Flag, may_change
 from pycache_server.errors import NoReplicas, OutOfMemory, ReadOnlyReplica, RedisError
 from pycache_server.resp.encode import NULL_ARRAY, OK, Texts, Wire
 from pycache_server.scripting.replies import from_wire
@@ -63,6 +63,8 @@ class Calls:
         self.normal = _rows(core)
         """The table for a script that may do everything."""
         self.rows = self._state = self.normal
+        self.denies_nothing = False
+        """DEBUG SET-DISABLE-DENY-SCRIPTS: whether scripts may call what is not for them."""
         self._caller: Session | None = None
         """Whose script it is, where that is somebody who may not do everything."""
         self.wrote = False
@@ -73,7 +75,7 @@ class Calls:
     @cached_property
     def read_only(self) -> Rows:
         """The table for a script that may not write."""
-        return _without(self.normal, {Flag.WRITE, Flag.MAY_REPLICATE})
+        return {spelling: found for spelling, found in self.normal.items() if not may_change(found[0].command)}
 
     @cached_property
     def full(self) -> Rows:
@@ -192,11 +194,11 @@ class Calls:
         if not row.accepts(len(argv)):
             raise self._refused(row, WRONG_ARITY)
         flags = row.command.flags
-        if Flag.NOSCRIPT in flags:
+        if Flag.NOSCRIPT in flags and not self.denies_nothing:
             raise self._refused(row, NOT_ALLOWED)
         if self._caller is not None:
             self._core.access.demand_in_script(self._caller, row.command, argv)
-        if self._state is self.read_only and flags & {Flag.WRITE, Flag.MAY_REPLICATE}:
+        if self._state is self.read_only and may_change(row.command):
             raise self._refused(row, READ_ONLY)
         if self._state is self.follower and Flag.WRITE in flags:
             raise self._refused(row, self._refusal())

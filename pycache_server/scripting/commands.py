@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.args import frequent_integer, integer, option_of
@@ -17,7 +18,8 @@ from pycache_server.commands.registry import (
 )
 from pycache_server.errors import NoScript, RedisError
 from pycache_server.resp.encode import OK
-from pycache_server.scripting.running import NOT_BUSY, Script, scripts_of
+from pycache_server.scripting.running import NOT_BUSY, Script, Scripts, scripts_of
+from pycache_server.scripting.shebang import script_flags
 
 if TYPE_CHECKING:
     from pycache_server.session.session import Session
@@ -44,6 +46,17 @@ def key_count(argv: list[bytes]) -> int:
     return count
 
 
+def _script_promises(scripts: Scripts | None, argv: list[bytes]) -> bool:
+    """Whether a call of a script says that it writes nothing. One without a first line of its own says nothing."""
+    flags: frozenset[str] | None = None
+    if option_of(argv[0]) == b"EVAL":
+        with suppress(RedisError):
+            flags = script_flags(argv[1])[0]
+    elif scripts is not None and (script := scripts.names.get(argv[1].lower())) is not None:
+        flags = script.flags
+    return flags is not None and "no-writes" in flags
+
+
 @command(
     "EVAL script numkeys [key ...] [arg ...]",
     NOSCRIPT,
@@ -54,6 +67,7 @@ def key_count(argv: list[bytes]) -> int:
     since="2.6.0",
     complexity=_COMPLEXITY,
     keys="RW ACCESS UPDATE",
+    promises=_script_promises,
 )
 def eval_(session: Session, argv: list[bytes]) -> Any:
     """Run a script in Lua."""
@@ -75,6 +89,7 @@ def eval_(session: Session, argv: list[bytes]) -> Any:
     since="2.6.0",
     complexity=_COMPLEXITY,
     keys="RW ACCESS UPDATE",
+    promises=_script_promises,
 )
 def evalsha(session: Session, argv: list[bytes]) -> Any:
     """Run a script of the cache, by its SHA-1."""

@@ -39,7 +39,7 @@ _COMPLEXITY = "Depends on the function that is executed."
 
 def _call(session: Session, argv: list[bytes], read_only: bool) -> Any:
     scripts = session.core.scripts or scripts_of(session.core)
-    function = scripts.functions.get(argv[1])
+    function = scripts.functions.get(argv[1]) or scripts.functions.get(argv[1].lower())
     if function is None:
         raise RedisError(b"ERR Function not found")
     keys = frequent_integer(argv[2])
@@ -54,6 +54,12 @@ def _call(session: Session, argv: list[bytes], read_only: bool) -> Any:
     return scripts.call(session, function, argv, keys, read_only)
 
 
+def _function_promises(scripts: Scripts | None, argv: list[bytes]) -> bool:
+    """Whether a call of a function says that it writes nothing."""
+    function = scripts.functions.get(argv[1].lower()) if scripts is not None else None
+    return function is not None and "no-writes" in function.flags
+
+
 @command(
     "FCALL function numkeys [key ...] [arg ...]",
     NOSCRIPT,
@@ -64,6 +70,7 @@ def _call(session: Session, argv: list[bytes], read_only: bool) -> Any:
     since="7.0.0",
     complexity=_COMPLEXITY,
     keys="RW ACCESS UPDATE",
+    promises=_function_promises,
 )
 def fcall(session: Session, argv: list[bytes]) -> Any:
     """Call a function."""
@@ -138,9 +145,9 @@ def link(scripts: Scripts, libraries: dict[bytes, Library], replace: bool) -> No
     }
     for library in libraries.values():
         for name in library.functions:
-            if name in functions:
+            if name.lower() in functions:
                 raise RedisError(b"ERR Function " + name + b" already exists")
-        functions.update(library.functions)
+        functions.update((name.lower(), function) for name, function in library.functions.items())
     scripts.libraries |= libraries
     scripts.functions = functions
 
@@ -159,7 +166,7 @@ def function_delete(session: Session, argv: list[bytes]) -> Any:
     if library is None:
         raise RedisError(b"ERR Library not found")
     for name in library.functions:
-        del scripts.functions[name]
+        scripts.functions.pop(name.lower(), None)
     session.db.dirty += 1
     return OK
 

@@ -83,6 +83,7 @@ class Scripts:
         self._runs = 0
         self.libraries: dict[bytes, Library] = {}
         self.functions: dict[bytes, Function] = {}
+        """By name in lower case: it may be called in any."""
         self._registration: Registration | None = None
         # of what runs now
         self.session: Session | None = None

@@ -52,6 +52,14 @@ from pycache_server.store.memory import weigh_all
 DRAIN_TIMEOUT = 2.0
 """Seconds that clients get at the end to read what was written to them."""
 
+LOGO = (
+    r"   .-------.  ",
+    r"  / k -> v /| ",
+    r" /-------/ |  ",
+    r" |_______|/   ",
+)
+"""What always-show-logo draws, beside as many facts."""
+
 
 class App:
     """A server on a running event loop. ``commands`` are those that it has where these are not all.
@@ -118,7 +126,7 @@ class App:
         """The group of which this server is a voter, if there is one; made when the port is known."""
         self.window: App | None = None
         """What answers the clients of sentinels for the group."""
-        self.relisten_values: dict[str, object] = {name: settings.values[name] for name in apply.RELISTEN}
+        self.relisten_values: dict[str, Any] = {name: settings.values[name] for name in apply.RELISTEN}
         """``bind`` and ``port`` as they are in force."""
         self._listeners: list[asyncio.Server | Acceptor] = []
         self._unix_listener: asyncio.Server | None = None
@@ -290,18 +298,33 @@ class App:
 
         Raises CannotListen; then everything is as it was.
         """
-        opened: list[asyncio.Server | Acceptor] = []
-        port = self.settings["port"]
-        if port or self.embedded:
-            try:
-                for address in self.settings["bind"]:
-                    opened += await self._listen_at(address, opened[0].sockets[0].getsockname()[1] if opened else port)
-            except CannotListen:
-                for listener in opened:
-                    listener.close()
-                raise
+        present = self.relisten_values
+        in_the_way = bool(self._listeners) and self.settings["port"] == present["port"]
+        if in_the_way:
+            await self.close_listeners()
+        try:
+            opened = await self._open_listeners(self.settings["bind"], self.settings["port"])
+        except CannotListen:
+            if in_the_way:
+                self._listeners = await self._open_listeners(present["bind"], present["port"])
+            raise
         await self.close_listeners()
         self._listeners = opened
+
+    async def _open_listeners(self, addresses: list[str], port: int) -> list[asyncio.Server | Acceptor]:
+        """Listeners for all addresses, or for none.
+
+        Raises CannotListen.
+        """
+        opened: list[asyncio.Server | Acceptor] = []
+        try:
+            for address in addresses if port or self.embedded else ():
+                opened += await self._listen_at(address, opened[0].sockets[0].getsockname()[1] if opened else port)
+        except CannotListen:
+            for listener in opened:
+                listener.close()
+            raise
+        return opened
 
     async def _listen_at(self, address: str, port: int) -> list[asyncio.Server | Acceptor]:
         """The listeners for one address of ``bind``: ``*`` is all of IPv4, ``-`` in front means that it may fail."""
@@ -388,6 +411,12 @@ class App:
             write("notice", "Configuration loaded")
         else:
             write("warning", "Warning: no config file specified, using the default config.")
+        facts = [f"Pycache {__version__}", "Running in standalone mode", f"Port: {self.settings['port']}"]
+        if self.settings["always-show-logo"]:
+            for picture, fact in zip(LOGO, [*facts, f"PID: {os.getpid()}"], strict=True):
+                write("notice", f"{picture} {fact}")
+        else:
+            write("notice", f"Running mode=standalone, port={self.settings['port']}.")
         for name in self.settings.idle:
             write("warning", f"The directive '{name}' is known but has no effect here; it is kept for CONFIG GET")
 

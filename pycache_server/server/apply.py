@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 from pycache_server.evict.base import ALL_KEYS, VOLATILE, UnknownPolicy, keeps_account, load_policy, policy_names
 from pycache_server.evict.noeviction import NoEviction
 from pycache_server.server.appenddir import CannotAppend
+from pycache_server.server.memory import EMPTY
 from pycache_server.session.core import OutputLimit
 from pycache_server.session.room import seconds_of
+from pycache_server.settings import title
 from pycache_server.settings.table import OF_GROUPS
 from pycache_server.store.events import parse_flags
 from pycache_server.store.limits import Limit
@@ -150,7 +152,7 @@ def _memory(app: App) -> None:
     until = app.core.host.ticks() + CHANGED_AT_ONCE
     while app.core.shape.step() and app.core.host.ticks() < until:
         pass  # a keyspace that is small has the engine before the reply
-    app.core.room.limit(size)
+    app.core.room.limit(max(size - EMPTY, 1) if size else 0)
     if before != (bool(size), app.core.shape.limited):
         app.core.tables.refresh()
 
@@ -274,17 +276,18 @@ def _title(app: App) -> None:
         from setproctitle import setproctitle
     except ImportError:
         return
-    where = f"{app.settings['bind'][0].lstrip('-') if app.settings['bind'] else '*'}:{app.settings['port']}"
-    fields = {
-        "{title}": "pycache-server",
-        "{listen-addr}": where,
-        "{server-mode}": "",
-        "{port}": str(app.settings["port"]),
+    addresses, port, unix = app.settings["bind"], app.settings["port"], app.settings["unixsocket"]
+    where = f"{addresses[0].lstrip('-') if addresses else '*'}:{port}" if port else f"unixsocket:{unix}"
+    values = {
+        "title": "pycache-server",
+        "listen-addr": where,
+        "server-mode": "",
+        "config-file": app.config_file or "-",
+        "port": str(port),
+        "tls-port": str(app.settings["tls-port"]),
+        "unixsocket": unix,
     }
-    title = app.settings["proc-title-template"]
-    for field, value in fields.items():
-        title = title.replace(field, value)
-    setproctitle(title.strip())
+    setproctitle(title.expand(app.settings["proc-title-template"], values) or values["title"])
 
 
 def _following(app: App) -> None:

@@ -17,6 +17,7 @@ from pycache_server import REDIS_VERSION, __version__
 from pycache_server.acl.selector import DENIED_AUTH, DENIED_CHANNEL, DENIED_COMMAND, DENIED_KEY
 from pycache_server.evict.base import NO_EVICTION
 from pycache_server.server.group.report import info_of
+from pycache_server.server.memory import EMPTY
 from pycache_server.store.expiry import mean_time_left
 from pycache_server.store.limits import LimitedDatabase
 
@@ -92,7 +93,7 @@ def _clients(app: App) -> Fields:
     yield "maxclients", app.settings["maxclients"]
     yield "client_recent_max_input_buffer", max((each.parser.held() for each in sessions), default=0)
     yield "client_recent_max_output_buffer", max((each.link.buffered() for each in sessions), default=0)
-    yield "blocked_clients", core.blocking.count
+    yield "blocked_clients", core.blocking.count + core.pause.postponed
     yield "tracking_clients", len(core.tracking.trackers)
     yield "pubsub_clients", sum(each.kind() == "pubsub" for each in sessions)
     yield "watching_clients", sum(bool(each.watched) for each in sessions)
@@ -121,9 +122,9 @@ def _memory(app: App) -> Fields:
     yield from _sizes("used_memory_rss", resident)
     yield from _sizes("used_memory_peak", peak)
     yield "used_memory_peak_perc", f"{100 * used / peak if peak else 100:.2f}%"
-    yield "used_memory_overhead", 0
-    yield "used_memory_startup", 0
-    yield "used_memory_dataset", used
+    yield "used_memory_overhead", EMPTY
+    yield "used_memory_startup", EMPTY
+    yield "used_memory_dataset", used - EMPTY
     yield "used_memory_dataset_perc", "100.00%"
     for name in ("allocator_allocated", "allocator_active", "allocator_resident", "allocator_muzzy"):
         yield name, 0

@@ -20,7 +20,8 @@ from pycache_server.rdb.reader import BadData
 from pycache_server.scripting.functions import link
 from pycache_server.scripting.library import Library
 from pycache_server.scripting.payload import make_libraries
-from pycache_server.scripting.running import scripts_of
+from pycache_server.scripting.running import Scripts, scripts_of
+from pycache_server.settings.kinds import delay_of
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
@@ -151,9 +152,11 @@ class Loads:
         """
         loading = self._begin(data, False, 0)
         try:
-            while loading.step():
+            while self._step(loading):
                 pass
             libraries = self._libraries(loading)
+            if merge is False:
+                self._refuse_twice(libraries)
             if merge is None:
                 self._install(loading, libraries)
                 return
@@ -166,6 +169,12 @@ class Loads:
         finally:
             self.current = None
 
+    def _refuse_twice(self, libraries: dict[bytes, Library]) -> None:
+        scripts: Scripts | None = self._app.core.scripts
+        for name in libraries:
+            if scripts is not None and name in scripts.libraries:
+                raise BadData(f"Library {name.decode('utf-8', 'backslashreplace')} already exists", 0)
+
     def _begin(self, data: Any, keep_expired: bool, start: int) -> Loading:
         app = self._app
         app.core.clock.time = self.started = self._told = app.host.time()
@@ -173,6 +182,17 @@ class Loads:
             data, app.core.keyspace, app.core.shape, start, keep_expired, app.settings["rdbchecksum"]
         )
         return loading
+
+    def _step(self, loading: Loading) -> bool:
+        """Read some keys, or one that takes its time (key-load-delay). Whether there are more.
+
+        Raises BadData.
+        """
+        delay = self._app.settings["key-load-delay"]
+        if not delay:
+            return loading.step()
+        time.sleep(delay_of(delay))
+        return loading.step(1)
 
     def _slice(self, loading: Loading, seconds: float) -> bool:
         """Read for some time. Whether there is more.
@@ -183,7 +203,7 @@ class Loads:
         known, until = bool(loading.aux), host.ticks() + seconds
         more = True
         while more and host.ticks() < until:
-            more = loading.step()
+            more = self._step(loading)
         if loading.aux and not known:
             self._tell_origin(loading.aux)
         now = host.time()

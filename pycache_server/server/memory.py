@@ -27,6 +27,9 @@ from pycache_server.store.shape import Shape
 
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _FRESH = 0.1
+EMPTY = 1024
+"""What a server without keys tells that it uses, in bytes, and what of maxmemory is not for keys: with 0, who divides
+by it or looks for twice as much would fall over."""
 SAMPLE = 2000
 """So many keys are measured, in half a millisecond, where no count is of use."""
 _ROOM = 16 << 20
@@ -96,6 +99,9 @@ class MemoryGauge:
 
     def used(self, buffers: int = 0) -> int:
         """The memory in use, as INFO used_memory gives it. ``buffers`` is what clients' buffers take."""
+        return EMPTY + self._used(buffers)
+
+    def _used(self, buffers: int) -> int:
         if self._shape.counting:
             return self._keyspace.used()
         keys = sum(database.size for database in self._keyspace.databases)

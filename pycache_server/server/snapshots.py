@@ -34,6 +34,7 @@ from pycache_server.persist.slices import Slices
 from pycache_server.server.files import sync_directory
 from pycache_server.server.forked import Write, can_fork, fork, private_bytes, write_all, written
 from pycache_server.session.latency import watch_latency
+from pycache_server.settings.kinds import delay_of
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
@@ -427,6 +428,8 @@ def _write_as_child(app: App, order: Order, data: int, report: Write) -> None:
 
     try:
         chunks = app.snapshots.chunks(saving, order)
+        if app.settings["rdb-key-save-delay"]:
+            chunks = _delayed(chunks, saving, delay_of(app.settings["rdb-key-save-delay"]))
         if isinstance(order.sink, Path):
             file = SnapshotFile(order.sink, app.settings["dir"], app.snapshots.syncs(order))
             try:
@@ -443,6 +446,15 @@ def _write_as_child(app: App, order: Order, data: int, report: Write) -> None:
         text = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
         report(b"error " + str(text).replace("\n", " ").encode("utf-8", "surrogateescape") + b"\n")
         raise
+
+
+def _delayed(chunks: Iterator[bytes], saving: Saving | Recreating, seconds: float) -> Iterator[bytes]:
+    """The same, but each key takes so long."""
+    told = 0
+    for chunk in chunks:
+        time.sleep(seconds * (saving.keys - told))
+        told = saving.keys
+        yield chunk
 
 
 class _Sliced(Snapshot):

@@ -22,6 +22,7 @@ from pycache_server.store.events import KEY_MISS, LIST, NEW_KEY, QUIET, ZSET, Ev
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
     from pycache_server.session.host import Timer
+    from pycache_server.session.rows import Row
     from pycache_server.session.session import Session
 
 
@@ -34,7 +35,7 @@ _WAKES_NOBODY = LIST | ZSET | KEY_MISS | QUIET  # the kinds of events that do no
 class Waiter:
     """A client that waits for keys."""
 
-    __slots__ = ("grows", "on_timeout", "places", "serve", "session", "timer", "wants")
+    __slots__ = ("call", "grows", "on_timeout", "places", "serve", "session", "timer", "wants")
 
     def __init__(
         self,
@@ -52,6 +53,8 @@ class Waiter:
         self.wants = wants
         self.grows = grows
         self.timer: Timer | None = None
+        self.call: tuple[Row, list[bytes]] | None = None
+        """The command, where it is timed."""
 
     def names(self) -> list[bytes]:
         """The keys by their names."""
@@ -132,7 +135,7 @@ class Blocking:
     def _serve_queue(self, queue: OrderedDict[Waiter, None], index: int, key: bytes) -> None:
         """Serve those who wait for a key, until it holds nothing any more."""
         database = self._core.keyspace.databases[index]
-        database.drop_expired(key)
+        database.expires_at(key)  # where the key has expired it goes, which is told before anybody is served
         while queue and self._serve(next(iter(queue)), key, database.peek(key)):
             pass
         if database.peek(key) is None and not self._curious:
@@ -145,6 +148,7 @@ class Blocking:
         if waiter.wants is not None and not isinstance(value, waiter.wants):
             return False
         session, feed = waiter.session, self._core.feed
+        begin = self._core.host.ticks() if waiter.call is not None else 0.0
         session.answering = True  # what it hears of its own doing follows the reply
         try:
             answer = feed.served(waiter, key) if feed.active else waiter.serve(key)
@@ -156,9 +160,15 @@ class Blocking:
         session.answering = False
         if answer is not NOT_READY:
             self.release(waiter)
+            if waiter.call is not None:
+                self._note(waiter.call, session, self._core.host.ticks() - begin)
             session.reply(answer)
         session.push_late()
         return answer is not NOT_READY
+
+    def _note(self, call: tuple[Row, list[bytes]], session: Session, seconds: float) -> None:
+        if seconds >= self._core.note_from:
+            self._core.note_slow(session, *call, seconds)
 
     def _time_out(self, waiter: Waiter) -> None:
         if waiter.session.waiter is waiter:

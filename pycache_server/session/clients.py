@@ -82,7 +82,7 @@ def client_id(session: Session, argv: list[bytes]) -> int:
 @command("CLIENT INFO", NOSCRIPT, LOADING, STALE, since="6.2.0", tips=("nondeterministic_output",))
 def client_info(session: Session, argv: list[bytes]) -> Any:
     """Return what CLIENT LIST tells of this connection."""
-    return Verbatim(describe(session).encode() + b"\n")
+    return Verbatim(describe(session, argv).encode() + b"\n")
 
 
 @command(
@@ -108,7 +108,8 @@ def client_list(session: Session, argv: list[bytes]) -> Any:
         sessions = [known[number] for number in ids if number in known]
     elif len(argv) != 2:
         raise BadSyntax
-    return Verbatim("".join(describe(each) + "\n" for each in sessions).encode())
+    lines = (describe(each, argv if each is session else None) + "\n" for each in sessions)
+    return Verbatim("".join(lines).encode())
 
 
 def _client_type(word: bytes) -> str:

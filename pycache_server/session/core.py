@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import REGISTRY, Command, Handler
 from pycache_server.errors import RedisError, Rejection
+from pycache_server.resp.encode import HALT
 from pycache_server.resp.exact import InputLimits
 from pycache_server.session.access import Access
 from pycache_server.session.blocking import Blocking
@@ -178,7 +179,10 @@ class Core:
         def run(session: Session, argv: list[bytes]) -> Any:
             begin = ticks()
             try:
-                return call(session, argv)
+                answer = call(session, argv)
+                if answer is HALT and session.waiter is not None:
+                    session.waiter.call = row, argv
+                return answer
             finally:
                 seconds = ticks() - begin
                 record(seconds)
@@ -193,7 +197,9 @@ class Core:
         return min(self.slowlog.threshold, self.latency.threshold)
 
     def note_slow(self, session: Session, row: Row, argv: list[bytes], seconds: float) -> None:
-        """Write down a call that was slow."""
+        """Write down a call that was slow, unless its client waits now: then it is when it has been served."""
+        if session.waiter is not None:
+            return
         if seconds >= self.slowlog.threshold:
             self.slowlog.add(session, row, argv, seconds, self.clock.seconds())
         if seconds >= self.latency.threshold:

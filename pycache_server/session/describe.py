@@ -8,19 +8,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pycache_server.session.redact import redacted
+from pycache_server.session.stream import encode_command
 
 if TYPE_CHECKING:
     from pycache_server.session.session import Session
 
 
-def describe(session: Session) -> str:
-    """The line, without a newline."""
+def describe(session: Session, argv: list[bytes] | None = None) -> str:
+    """The line, without a newline. ``argv`` is the command that the client executes: Redis still has it in the query
+    buffer, as it was sent."""
     core = session.core
     now = core.host.time()
     transaction = session.transaction
     queued = len(transaction.queued) if transaction is not None else -1
     kept = session.unread()
-    held = session.parser.held()
+    held = session.parser.held() + (len(encode_command(argv)) if argv else 0)
+    words = sum(map(len, argv or ()))
     row = session.row
     fields = {
         "id": session.id,
@@ -39,14 +42,14 @@ def describe(session: Session) -> str:
         "watch": len(session.watched),
         "qbuf": held,
         "qbuf-free": 0,
-        "argv-mem": 0,
+        "argv-mem": words,
         "multi-mem": transaction.size if transaction is not None else 0,
         "rbs": 0,
         "rbp": 0,
         "obl": 0,
         "oll": 1 if kept else 0,
         "omem": kept,
-        "tot-mem": held + kept,
+        "tot-mem": held + kept + words,
         "events": "rw" if kept else "r",
         "cmd": row.name.decode() if row is not None else "NULL",
         "user": session.user.name.decode("utf-8", "replace") if session.kind() != "master" else "(superuser)",
@@ -69,7 +72,7 @@ def flags_of(session: Session) -> str:
         letters += "P"
     if session.transaction is not None:
         letters += "x"
-    if session.waiter is not None:
+    if session.waiter is not None or session.core.pause.postpones(session):
         letters += "b"
     if session.tracker is not None:
         letters += "t"

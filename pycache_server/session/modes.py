@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pycache_server.commands.registry import Command, Flag, Handler
+from pycache_server.commands.registry import Command, Flag, Handler, may_change
 from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection
 from pycache_server.evict.base import Marker
 from pycache_server.resp.encode import HALT, NO_REPLY
@@ -230,7 +230,7 @@ class Tables:
         gates += core.gates.of(command)
         if (
             core.pause.mode == "all"
-            or (core.pause.mode == "write" and command.flags & _MAY_CHANGE)
+            or (core.pause.mode == "write" and may_change(command))
             or (core.pause.mode and command.name == "exec")
         ):
             gates.append(pause_gate)

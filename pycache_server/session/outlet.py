@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 UNAUTHENTICATED_OUTPUT = 1024 * 1024
 """Most bytes that are kept for a client that has not authenticated and does not read."""
+UNCOUNTED_OUTPUT = 16 * 1024
+"""So many bytes of replies Redis does not count: its buffers that are no list."""
 
 
 class Outlet(Context):
@@ -134,11 +136,21 @@ class Outlet(Context):
         return len(self._out) if self._out is not None else 0
 
     def _write(self, data: bytes) -> None:
+        if len(data) > UNCOUNTED_OUTPUT and self._is_too_much(len(data)):
+            self.on_overflow()
+            return
         self._stats.output_bytes += len(data)
         self._stats.writes += 1
         self.link.write(data)
         if self.congested:
             self.check_output(self.core.host.ticks())
+
+    def _is_too_much(self, size: int) -> bool:
+        """Whether so many bytes at once are more than the class of the client may be kept, however fast it reads: they
+        are all kept before the first one leaves."""
+        kind = self.kind()
+        hard = self.core.output_limits[kind].hard if kind in ("normal", "pubsub") else 0
+        return bool(hard) and size - UNCOUNTED_OUTPUT + self.unread() >= hard
 
     def make_way(self) -> bool:
         """Send what the batch has collected, so that it does not pile up. False where the client does not read:

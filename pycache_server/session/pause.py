@@ -79,6 +79,10 @@ class Pause:
         """A client has gone."""
         self._waiting.pop(session, None)
 
+    def postpones(self, session: Session) -> bool:
+        """Whether a client waits for the end of the pause."""
+        return session in self._waiting
+
     @property
     def held(self) -> bool:
         """Whether changes are held back for other reasons than that clients have asked for it: the server hands over,

@@ -59,7 +59,10 @@ def pause_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
     if "monitor" in session.flags:
         return None
     transaction = session.transaction
-    changes = transaction is not None and transaction.may_change()
-    if row.command.name == "exec" and session.core.pause.mode == "write" and not changes:
-        return None
+    scripts = session.core.scripts
+    if session.core.pause.mode == "write":
+        if row.command.name == "exec" and not (transaction is not None and transaction.may_change(scripts)):
+            return None
+        if row.command.promises is not None and row.command.promises(scripts, argv):
+            return None
     return session.core.pause.postpone(session, argv)

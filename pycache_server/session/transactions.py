@@ -60,9 +60,9 @@ class Transaction:
         self.size += sum(map(len, argv))
         return QUEUED
 
-    def may_change(self) -> bool:
+    def may_change(self, scripts: Any) -> bool:
         """Whether a command is queued that may change something."""
-        return any(row.command.flags & {Flag.WRITE, Flag.MAY_REPLICATE} for row, _ in self.queued)
+        return any(row.command.may_change(scripts, argv) for row, argv in self.queued)
 
 
 @command("MULTI", NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY, since="1.2.0")

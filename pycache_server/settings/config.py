@@ -131,10 +131,11 @@ class Settings:
             wanted[row.name] = {**self.values[row.name], **value} if isinstance(value, dict) else value
         return wanted
 
-    def rewrite(self, text: str, users: Sequence[str] = ()) -> str:
+    def rewrite(self, text: str, users: Sequence[str] = (), everything: bool = False) -> str:
         """A configuration text with the present values: lines that are right stay as they are, with all comments and
         blank lines; changed ones are replaced in place, missing ones appended, superfluous ones removed. ``users`` are
-        the lines that declare users: they take the places of those that are there."""
+        the lines that declare users: they take the places of those that are there. ``everything`` appends what has its
+        default value, too."""
         written: set[str] = set()
         left = list(users)
         lines: list[str] = []
@@ -151,7 +152,9 @@ class Settings:
                 lines += self._present_lines(row, words or [])
         while lines and not lines[-1].strip():
             lines.pop()
-        missing = [row for name, row in DIRECTIVES.items() if name not in written and self._differs(row)]
+        missing = [
+            row for name, row in DIRECTIVES.items() if name not in written and (everything or self._differs(row))
+        ]
         if (missing or left) and GENERATED not in lines:
             lines.append(GENERATED)
         for row in missing:

@@ -356,6 +356,31 @@ class Checked(Kind):
         return word
 
 
+@dataclass(frozen=True)
+class Letters(Kind):
+    """A set of letters of ``known``, told in the order of ``order``; A stands for those of ``all_of``."""
+
+    known: str
+    order: str
+    all_of: str
+
+    def parse_word(self, word: str) -> str:
+        if not set(word) <= set(self.known):
+            raise Invalid(f"Invalid event class character. Use '{self.known}'.")
+        return word
+
+    def text(self, value: Any) -> str:
+        letters = set(value) | set(self.all_of if "A" in value else "")
+        short = letters.issuperset(self.all_of)
+        told = "A" if short else ""
+        return told + "".join(each for each in self.order if each in letters and not (short and each in self.all_of))
+
+
+def delay_of(value: int) -> float:
+    """Seconds for each key of a delay as rdb-key-save-delay has it: microseconds, or keys to a microsecond below 0."""
+    return value / 1e6 if value >= 0 else 1e-6 / -value
+
+
 def quoted(word: str) -> str:
     """A word as it must stand in a configuration file."""
     if word and re.fullmatch(r"[!-&(-~]+", word) and '"' not in word and "\\" not in word and not word.startswith("#"):

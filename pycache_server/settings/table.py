@@ -12,11 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pycache_server.settings import title
 from pycache_server.settings.kinds import (
     INT_MAX,
     Checked,
     Choice,
     Kind,
+    Letters,
     Limits,
     Master,
     Memory,
@@ -32,8 +34,6 @@ from pycache_server.settings.kinds import (
     YesNo,
 )
 
-_LETTERS = "Ag$lshzxeKEtmdn"
-
 
 @dataclass(frozen=True)
 class Directive:
@@ -48,15 +48,11 @@ class Directive:
     """Whether CONFIG SET may not change it."""
     protected: bool = False
     """Whether CONFIG SET may change it only with enable-protected-configs."""
+    hidden: bool = False
+    """Whether CONFIG GET tells it only to who asks for it by name: it is for tests of servers."""
     repeated: bool = False
     """Whether several lines of the directive add up."""
     refuses: Callable[[Any], str | None] | None = None
-
-
-def _check_letters(word: str) -> str | None:
-    if all(letter in _LETTERS for letter in word):
-        return None
-    return f"Invalid event class character. Use '{_LETTERS}'."
 
 
 def _check_file_name(word: str) -> str | None:
@@ -139,8 +135,9 @@ def _acting() -> list[Directive]:
             acts=True,
             fixed=True,
         ),
+        Directive("always-show-logo", YES_NO, False, acts=True, fixed=True),
         Directive("set-proc-title", YES_NO, True, acts=True, fixed=True),
-        Directive("proc-title-template", TEXT, "{title} {listen-addr} {server-mode}", acts=True),
+        Directive("proc-title-template", Checked(title.check), "{title} {listen-addr} {server-mode}", acts=True),
         Directive("dir", TEXT, "", acts=True, protected=True),
         Directive("databases", Number(1, 2**31 - 1), 16, acts=True, fixed=True),
         Directive("hz", INT, 10, acts=True),
@@ -188,7 +185,7 @@ def _acting() -> list[Directive]:
         Directive("latency-monitor-threshold", ANY, 0, acts=True),
         Directive("latency-tracking", YES_NO, True, acts=True),
         Directive("latency-tracking-info-percentiles", Percentiles(), (50.0, 99.0, 99.9), acts=True),
-        Directive("notify-keyspace-events", Checked(_check_letters), "", acts=True),
+        Directive("notify-keyspace-events", Letters("Ag$lshzxeKEtmdn", "g$lshzxetdKEmn", "g$lshzxetd"), "", acts=True),
         Directive("notify-value-max-bytes", Memory(), 0, acts=True),
         Directive("tracking-table-max-keys", ANY, 1_000_000, acts=True),
         # encodings
@@ -261,6 +258,8 @@ def _acting() -> list[Directive]:
         Directive("dbfilename", Checked(_check_file_name), "dump.rdb", acts=True, protected=True),
         Directive("rdbchecksum", YES_NO, True, acts=True, fixed=True),
         Directive("rdb-save-incremental-fsync", YES_NO, True, acts=True),
+        Directive("rdb-key-save-delay", SIGNED, 0, acts=True, hidden=True),
+        Directive("key-load-delay", SIGNED, 0, acts=True, hidden=True),
         Directive("stop-writes-on-bgsave-error", YES_NO, True, acts=True),
         Directive("snapshot-method", Choice(("auto", "slices")), "auto", acts=True),
         Directive("shutdown-on-sigterm", SHUTDOWN, "default", acts=True),
@@ -298,7 +297,7 @@ def _idle() -> list[Directive]:
     add(YES_NO, False, "lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del")
     add(YES_NO, False, "lazyfree-lazy-user-del", "lazyfree-lazy-user-flush", "replica-lazy-flush/slave-lazy-flush")
     add(YES_NO, False, "tls-prefer-server-ciphers")
-    add(YES_NO, False, "always-show-logo", "io-threads-do-reads", fixed=True)
+    add(YES_NO, False, "io-threads-do-reads", fixed=True)
     add(YES_NO, True, "activerehashing")
     add(YES_NO, True, "cluster-allow-pubsubshard-when-down", "cluster-allow-replica-migration")
     add(YES_NO, True, "cluster-require-full-coverage", "crash-log-enabled", "crash-memcheck-enabled", "dynamic-hz")

@@ -179,12 +179,6 @@ class Database(Untold):
             return value.value if value.expires > self.clock.now() else None
         return value
 
-    def drop_expired(self, key: bytes) -> None:
-        """Remove a key that has expired, as whoever reads it would. Counts as no read."""
-        value = self.buckets[hash(key) & SLOT_MASK].get(key)
-        if isinstance(value, Entry):
-            self._seen_value(value)
-
     def entry(self, key: bytes) -> Entry | None:
         """The entry of ``key`` where it has one and has not expired; for OBJECT and DEBUG."""
         value = self.buckets[hash(key) & SLOT_MASK].get(key)

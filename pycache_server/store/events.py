@@ -62,16 +62,6 @@ def parse_flags(letters: str) -> int | None:
     return flags
 
 
-def format_flags(flags: int) -> str:
-    """The letters of ``flags``, in the order in which Redis prints them."""
-    text = ""
-    if flags & ALL == ALL:
-        text = "A"
-    else:
-        text = "".join(letter for letter in "g$lshzxetd" if flags & LETTERS[letter])
-    return text + "".join(letter for letter in "KEmn" if flags & LETTERS[letter])
-
-
 class Event:
     """A name and the class of events that it belongs to."""
 

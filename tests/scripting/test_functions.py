@@ -31,6 +31,17 @@ def test_functions_are_called_with_keys_and_arguments(loaded: Client) -> None:
     assert loaded.call("FCALL", "echo", 2, "k", "l") == [["k", "l"], []]
 
 
+def test_a_function_is_found_in_whatever_case(loaded: Client) -> None:
+    assert loaded.call("FCALL", "ECHO", 1, "k", "a") == [["k"], ["a"]]
+    assert "write flag" in str(loaded.call("FCALL_RO", "Echo", 0))
+    other = "#!lua name=other\nredis.register_function('ECHO', function() end)"
+    assert str(loaded.call("FUNCTION", "LOAD", other)) == "ERR Function ECHO already exists"
+    assert loaded.call("FUNCTION", "DELETE", "lib") == "OK"
+    assert str(loaded.call("FCALL", "ECHO", 0)) == "ERR Function not found"
+    assert loaded.call("FUNCTION", "LOAD", other) == "other"
+    assert loaded.call("FCALL", "echo", 0) is None
+
+
 def test_flags_hold(loaded: Client) -> None:
     assert str(loaded.call("FCALL_RO", "echo", 0)) == (
         "ERR Can not execute a script with write flag using *_ro command."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +85,13 @@ def test_figures_are_true(server: Running) -> None:
     assert "latency_percentiles_usec_set" in found
     assert int(found["used_memory_rss"]) > int(found["used_memory"])
     assert found["rdb_changes_since_last_save"] != "0"
+
+
+def test_a_server_without_keys_tells_that_it_uses_a_little(tmp_path: Path) -> None:
+    with Running(tmp_path) as server:
+        found = server.info("memory")
+        assert 0 < int(found["used_memory"]) == int(found["used_memory_startup"]) < 4096
+        assert found["used_memory_dataset"] == "0"
 
 
 def test_used_memory_follows_the_data(server: Running) -> None:

@@ -199,3 +199,12 @@ def test_statistics_of_memory_have_every_field_of_redis(real_redis: RealRedis, w
     mine = wire.call("MEMORY", "STATS")[::2]
     assert {name.decode() for name in theirs} <= {*mine}
     assert {"overhead.db.hashtable.lut", "db.dict.rehashing.count", "allocator.muzzy", "db.0"} <= {*mine}
+
+
+def test_scripts_may_be_let_call_what_is_not_for_them(wire: Wire) -> None:
+    code = "return redis.call('client', 'id')"
+    assert "not allowed from script" in str(wire.call("EVAL", code, 0))
+    assert wire.call("DEBUG", "SET-DISABLE-DENY-SCRIPTS", 1) == "OK"
+    assert isinstance(wire.call("EVAL", code, 0), int)
+    assert wire.call("DEBUG", "SET-DISABLE-DENY-SCRIPTS", 0) == "OK"
+    assert "not allowed from script" in str(wire.call("EVAL", code, 0))

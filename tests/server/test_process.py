@@ -247,6 +247,54 @@ def test_renaming_onto_another_command_is_fatal_and_an_unknown_one_is_told(tmp_p
     assert "rename-command set GET: Target command name already exists" in result.stdout
 
 
+def settings_of(wire: Wire) -> dict[str, str]:
+    """All settings but the port, which is another at each start."""
+    words = wire.call("CONFIG", "GET", "*")
+    return {name: value for name, value in zip(words[::2], words[1::2], strict=True) if name != "port"}
+
+
+def test_debug_writes_all_settings_into_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "all.conf"
+    path.write_text("# mine\nmaxmemory 1mb\n")
+    options = ("--enable-debug-command", "yes")
+    with Running(tmp_path, *options, config=str(path)) as server, server.connect() as wire:
+        assert wire.call("DEBUG", "CONFIG-REWRITE-FORCE-ALL") == "OK"
+        before = settings_of(wire)
+    names = [line.split()[0] for line in path.read_text().splitlines() if not line.startswith("#")]
+    assert {"maxmemory", "maxmemory-samples", "hash-max-listpack-entries", "appendonly"} <= set(names)
+    with Running(tmp_path, config=str(path)) as server, server.connect() as wire:
+        assert settings_of(wire) == before
+
+
+def test_addresses_change_at_the_same_port(tmp_path: Path) -> None:
+    with Running(tmp_path) as server, server.connect() as wire:
+        port = int(wire.call("CONFIG", "GET", "port")[1])
+        present = wire.call("CONFIG", "GET", "bind")[1]
+        assert wire.call("CONFIG", "SET", "bind", present) == "OK"
+        for addresses in ("127.0.0.1", "127.0.0.1 127.0.0.2", "*", "127.0.0.2"):
+            assert wire.call("CONFIG", "SET", "bind", addresses) == "OK"
+            with Wire((addresses.split()[-1].replace("*", "127.0.0.3"), port)) as other:
+                assert other.call("PING") == "PONG"
+        with pytest.raises(ConnectionRefusedError):
+            Wire(("127.0.0.1", port))
+        assert "Failed to bind" in str(wire.call("CONFIG", "SET", "bind", "127.0.0.1 192.0.2.1"))
+        assert wire.call("CONFIG", "GET", "bind")[1] == "127.0.0.2"
+        with Wire(("127.0.0.2", port)) as other:
+            assert other.call("PING") == "PONG"
+
+
+def test_what_is_set_with_a_port_that_cannot_be_had_is_not_set(tmp_path: Path) -> None:
+    with Running(tmp_path) as server, server.connect() as wire, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        before = wire.call("CONFIG", "GET", "maxmemory*", "port")
+        error = wire.call("CONFIG", "SET", "maxmemory", "1", "port", port, "maxmemory-policy", "allkeys-lfu")
+        assert "Unable to listen on this port" in str(error)
+        assert wire.call("CONFIG", "GET", "maxmemory*", "port") == before
+        assert wire.call("SET", "k", "v") == "OK"
+
+
 def test_the_listeners_move_by_config_set(tmp_path: Path) -> None:
     from tests.conftest import free_port
 

@@ -290,6 +290,12 @@ def test_debug_reload_saves_and_loads(tmp_path: Path) -> None:
         assert wire.call("MGET", "string", "mine") == ["text", "v"]
         assert wire.call("DEBUG", "RELOAD", "NOSAVE") == "OK"
         assert wire.call("GET", "mine") is None
+        function = "redis.register_function('my_own', function() return 1 end)"
+        assert wire.call("FUNCTION", "LOAD", f"#!lua name=mine\n{function}") == "mine"
+        assert wire.call("FLUSHALL") == "OK"
+        assert "check server logs" in str(wire.call("DEBUG", "RELOAD", "NOFLUSH"))
+        assert wire.call("DEBUG", "RELOAD", "NOFLUSH", "MERGE") == "OK"
+        assert wire.call("FCALL", "my_own", 0) == 1
         assert "RELOAD only supports" in str(wire.call("DEBUG", "RELOAD", "NONSENSE"))
 
 
@@ -364,3 +370,21 @@ def test_clients_are_closed_while_a_child_runs(tmp_path: Path) -> None:
         other.socket.settimeout(5)
         assert other.read_bytes() == b""
         assert server.info("persistence")["rdb_bgsave_in_progress"] == "1"
+
+
+def test_keys_may_be_slow_to_save_and_to_load(tmp_path: Path) -> None:
+    with Running(tmp_path, "--always-show-logo", "yes", *DEBUG) as server, server.connect() as wire:
+        assert f" PID: {server.process.pid}" in server.log()
+        names = ("rdb-key-save-delay", "key-load-delay")
+        shown = wire.call("CONFIG", "GET", "*")
+        assert not set(names) & set(shown)
+        assert wire.call("CONFIG", "GET", *names) == ["rdb-key-save-delay", "0", "key-load-delay", "0"]
+        populate(server, 30)
+        assert wire.call("CONFIG", "SET", "rdb-key-save-delay", 10_000_000, "key-load-delay", 1000) == "OK"
+        assert "started" in str(wire.call("BGSAVE"))
+        assert server.info("persistence")["rdb_bgsave_in_progress"] == "1"  # and for minutes
+        assert wire.call("CONFIG", "SET", "rdb-key-save-delay", -1000) == "OK"
+        begin = time.monotonic()
+        assert wire.call("DEBUG", "RELOAD") == "OK"
+        assert time.monotonic() - begin > 0.03
+        assert wire.call("DBSIZE") == 30

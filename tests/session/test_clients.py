@@ -155,6 +155,15 @@ def test_within_exec_a_client_is_in_multi(client: AnyClient) -> None:
         assert field in info
 
 
+def test_the_command_that_asks_is_in_the_query_buffer_of_who_asks(ours: Ours) -> None:
+    client, other = ours.connect(), ours.connect()
+    for words, size in ((["CLIENT", "INFO"], 26), (["CLIENT", "LIST"], 26), (["CLIENT", "LIST", "ID", "1"], 41)):
+        line = client.call(*words).splitlines()[0]
+        assert f" qbuf={size} " in line
+        assert f" argv-mem={sum(map(len, words))} " in line
+    assert " qbuf=0 " in other.call("CLIENT", "LIST", "ID", id_of(client))
+
+
 def test_watched_keys_and_silent_states_are_shown(ours: Ours) -> None:
     client, other = ours.connect(), ours.connect()
     client.call("WATCH", "a", "b")
@@ -328,15 +337,15 @@ class Paused:
     """A client while another pauses the server. Redis can be paused for writes only: else it would not tell us that
     it has nothing to say."""
 
-    def __init__(self, peer: Peer, mode: str, *before: str) -> None:
+    def __init__(self, peer: Peer, mode: str, *before: str | tuple[str, ...]) -> None:
         self.master, self.client = peer.connect(), peer.connect()
         for command in before:
-            self.client.start(*command.split())
+            self.client.start(*(command.split() if isinstance(command, str) else command))
         self.client.raw = b""
         self.master.call("CLIENT", "PAUSE", 100_000, mode)
         self._peer = peer
 
-    def during(self, *commands: str) -> bytes:
+    def during(self, *commands: str | tuple[str, ...]) -> bytes:
         """What comes back while the pause lasts."""
         self.client.raw = b""
         self.client.send(pipeline(*commands))
@@ -363,6 +372,54 @@ def test_a_pause_of_writes_holds_back_what_may_change_something(peer: Peer) -> N
         paused = Paused(peer, "WRITE")
         assert paused.during("GET none", command, "PING") == b"$-1\r\n"
         assert paused.after().endswith(b"+PONG\r\n")
+
+
+def test_who_waits_for_the_end_of_a_pause_is_blocked(peer: Peer) -> None:
+    waits, other = peer.connect(), peer.connect()
+    other.call("CLIENT", "PAUSE", 100_000, "WRITE")
+    waits.send(pipeline("SET k v"))
+    while not (waiting := [line for line in other.call("CLIENT", "LIST").splitlines() if " flags=b " in line]):
+        pass
+    assert len(waiting) == 1
+    other.call("CLIENT", "UNPAUSE")
+    while " flags=b " in other.call("CLIENT", "LIST"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("command", "waits"),
+    [
+        ("PFCOUNT h", True),
+        (("EVAL", "return 1", "0"), True),
+        (("EVAL", "#!lua\nreturn 1", "0"), True),
+        (("EVAL", "#!lua flags=no-writes\nreturn 1", "0"), False),
+        (("EVAL_RO", "return 1", "0"), False),
+        (("EVALSHA", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "0"), True),
+        (("EVALSHA", "ffffffffffffffffffffffffffffffffffffffff", "0"), True),
+        (("EVALSHA", "ae33f9227913b24d053a555637f98260b23bd3a3", "0"), False),
+        (("FCALL", "reads", "0"), False),
+        (("FCALL", "writes", "0"), True),
+        (("FCALL_RO", "reads", "0"), False),
+    ],
+)
+@pytest.mark.parametrize("within", [False, True])
+def test_scripts_that_say_that_they_only_read_do_not_wait(
+    peer: Peer, command: str | tuple[str, ...], waits: bool, within: bool
+) -> None:
+    client = peer.connect()
+    code = (
+        "#!lua name=l\nredis.register_function{function_name='reads', callback=function() return 1 end, "
+        "flags={'no-writes'}}\nredis.register_function('writes', function() return 1 end)"
+    )
+    client.call("FUNCTION", "LOAD", "REPLACE", code)
+    client.call("SCRIPT", "LOAD", "return 1")
+    client.call("SCRIPT", "LOAD", "#!lua flags=no-writes\nreturn 2")
+    client.call("PFADD", "h", "a")
+    paused = Paused(peer, "WRITE", "MULTI", command) if within else Paused(peer, "WRITE")
+    answer = paused.during("EXEC" if within else command)
+    assert (answer == b"") is waits
+    paused.after()
+    client.call("DEL", "h")
 
 
 def test_exec_waits_where_it_would_write(peer: Peer) -> None:

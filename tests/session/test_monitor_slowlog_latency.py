@@ -179,6 +179,21 @@ def test_what_is_logged(peer: Peer, commands: list[Any], words: list[list[str]])
     assert logged(peer, *commands) == words
 
 
+def test_who_has_waited_is_logged_when_he_is_served(peer: Peer) -> None:
+    other = peer.connect()
+    peer.log_slow_calls(0)
+    for words in (["BLPOP", "l", "0"], ["XREAD", "BLOCK", "0", "STREAMS", "s", "$"]):
+        waits = peer.connect()
+        waits.send(pipeline(tuple(words)))
+        while "flags=b" not in other.call("CLIENT", "LIST"):
+            pass
+        assert words not in [entry[3] for entry in other.call("SLOWLOG", "GET")]
+        other.call("RPUSH", "l", "x") if words[1] == "l" else other.call("XADD", "s", "*", "a", "b")
+        waits.read_all()
+        assert [entry[3] for entry in other.call("SLOWLOG", "GET")].count(words) == 1
+    other.call("DEL", "l", "s")
+
+
 def test_len_get_and_reset(peer: Peer) -> None:
     client = peer.connect()
     peer.log_slow_calls(0)

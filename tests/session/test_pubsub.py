@@ -230,6 +230,37 @@ def test_a_listener_that_does_not_read_is_cut_at_the_hard_limit_at_once(
     assert "overcoming of output buffer limits" in world.host.messages[-1][1]
 
 
+@pytest.mark.parametrize(
+    ("kind", "size", "cut"),
+    [("normal", 116_000, False), ("normal", 117_000, True), ("pubsub", 116_000, False), ("pubsub", 117_000, True)],
+)
+def test_more_at_once_than_the_hard_limit_is_not_sent_at_all(
+    world: World, client: Client, other: Client, kind: str, size: int, cut: bool
+) -> None:
+    other.call("SET", "k", "v" * size)
+    world.core.output_limits[kind] = OutputLimit(100_000, 0, 0)
+    if kind == "pubsub":
+        client.call("SUBSCRIBE", "x")
+        other.call("PUBLISH", "x", "v" * size)
+    else:
+        client.start("GET", "k")
+    assert client.closed == cut
+    assert bool(client.read_all()) == (not cut)
+    assert other.call("PING") == "PONG"
+
+
+def test_a_transaction_is_executed_before_its_replies_are_found_to_be_too_many(
+    world: World, client: Client, other: Client
+) -> None:
+    other.call("SET", "k", "v" * 60_000)
+    world.core.output_limits["normal"] = OutputLimit(100_000, 0, 0)
+    for words in (["MULTI"], ["GET", "k"], ["GET", "k"], ["SET", "done", "1"]):
+        client.call(*words)
+    client.start("EXEC")
+    assert client.closed
+    assert other.call("GET", "done") == "1"
+
+
 def test_a_listener_that_reads_again_is_not_cut(world: World, client: Client, other: Client) -> None:
     world.core.output_limits["pubsub"] = OutputLimit(200_000, 65537, 10)
     client.call("SUBSCRIBE", "x")

@@ -43,6 +43,8 @@ def config_get(session: Session, argv: list[bytes]) -> dict[bytes, bytes]:
     for row in DIRECTIVES.values():
         for name in (row.name, row.alias):
             encoded = name.encode()
+            if row.hidden and encoded not in argv:
+                continue
             if name and (everything or any(matches(encoded) for matches in patterns)):
                 found[encoded] = settings.get(row.name).encode("utf-8", "surrogateescape")
     return found
@@ -67,11 +69,11 @@ def config_set(session: Session, argv: list[bytes]) -> Any:
     pairs = list(zip(words[::2], words[1::2], strict=True))
     try:
         wanted = app.settings.checked(pairs, allow_protected=is_allowed(session, "enable-protected-configs"))
-        _change(app, wanted)
+        before = _change(app, wanted)
     except SetError as error:
         raise _set_error(error) from None
-    if apply.RELISTEN & wanted.keys():
-        return _relisten(session, app, wanted)
+    if any(wanted[name] != before[name] for name in apply.RELISTEN & wanted.keys()):
+        return _relisten(session, app, before)
     return OK
 
 
@@ -88,8 +90,8 @@ def is_allowed(session: Session, directive: str) -> bool:
     return mode == "yes" or (mode == "local" and (session.unix or session.address.startswith(("127.", "[::1]"))))
 
 
-def _change(app: App, wanted: dict[str, Any]) -> None:
-    """Set values and apply them; put everything back where one cannot be had.
+def _change(app: App, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Set values and apply them; put everything back where one cannot be had. Returns what they were before.
 
     Raises SetError.
     """
@@ -100,24 +102,30 @@ def _change(app: App, wanted: dict[str, Any]) -> None:
         try:
             function(app)
         except apply.CannotApply as error:
-            app.settings.values.update(before)
-            for undo in functions:
-                undo(app)
+            _put_back(app, before)
             name = next(name for name in wanted if apply.APPLY.get(name) is function)
             raise SetError(str(error), name) from None
+    return before
 
 
-def _relisten(session: Session, app: App, changed: dict[str, Any]) -> Any:
-    """Open the listeners anew; the client waits for the outcome."""
+def _put_back(app: App, before: dict[str, Any]) -> None:
+    """Set values to what they were, and apply them."""
+    app.settings.values.update(before)
+    for function in dict.fromkeys(apply.APPLY[name] for name in before if name in apply.APPLY):
+        function(app)
+
+
+def _relisten(session: Session, app: App, before: dict[str, Any]) -> Any:
+    """Open the listeners anew; the client waits for the outcome. Where they cannot be had, all that was changed with
+    them becomes what it was ``before``."""
     loop = asyncio.get_running_loop()
-    before = {name: app.relisten_values[name] for name in apply.RELISTEN}
 
     async def listen() -> None:
         try:
             await app.listen()
         except CannotListen as error:
-            app.settings.values.update(before)
-            name = next(name for name in changed if name in apply.RELISTEN)
+            _put_back(app, before)
+            name = next(name for name in before if name in apply.RELISTEN)
             problem = "Unable to listen on this port. Check server logs."
             app.log.write("warning", str(error))
             session.reply(
@@ -167,11 +175,18 @@ def config_resetstat(session: Session, argv: list[bytes]) -> Any:
 )
 def config_rewrite(session: Session, argv: list[bytes]) -> Any:
     """Write the present values into the configuration file, which keeps its comments."""
-    app: App = session.core.owner
+    return rewrite(session.core.owner)
+
+
+def rewrite(app: App, everything: bool = False) -> Any:
+    """CONFIG REWRITE; ``everything`` writes what has its default value, too.
+
+    Raises RedisError.
+    """
     if not app.config_file:
         raise RedisError(b"ERR The server is running without a config file")
     try:
-        rewrite_file(Path(app.config_file), app)
+        rewrite_file(Path(app.config_file), app, everything)
     except OSError as error:
         app.log.write("warning", f"CONFIG REWRITE failed: {error.strerror or error}")
         raise RedisError(f"ERR Rewriting config file: {error.strerror or error}".encode()) from None
@@ -179,16 +194,16 @@ def config_rewrite(session: Session, argv: list[bytes]) -> Any:
     return OK
 
 
-def rewrite_file(path: Path, app: App) -> None:
+def rewrite_file(path: Path, app: App, everything: bool = False) -> None:
     """Write the present settings into a file.
 
     Raises OSError.
     """
     text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
-    replace_file(path, rewritten(app, text).encode("utf-8", "surrogateescape"))
+    replace_file(path, rewritten(app, text, everything).encode("utf-8", "surrogateescape"))
 
 
-def rewritten(app: App, text: str) -> str:
+def rewritten(app: App, text: str, everything: bool = False) -> str:
     """A configuration text with the present settings, and the users unless they have a file of their own."""
     users = [] if app.settings["aclfile"] else app.core.access.users.describe()
-    return app.settings.rewrite(text, [line.decode("utf-8", "surrogateescape") for line in users])
+    return app.settings.rewrite(text, [line.decode("utf-8", "surrogateescape") for line in users], everything)

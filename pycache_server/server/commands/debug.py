@@ -1,7 +1,8 @@
 """DEBUG, where enable-debug-command allows it: what tests of servers need.
 
-Contents: CHANGE-REPL-ID DICT-RESIZING DIGEST DIGEST-VALUE ERROR HELP HTSTATS HTSTATS-KEY LISTPACK LOADAOF LOG OBJECT
-PAUSE-CRON POPULATE PROTOCOL QUICKLIST QUICKLIST-PACKED-THRESHOLD RELOAD SDSLEN SET-ACTIVE-EXPIRE SLEEP STRINGMATCH-LEN.
+Contents: CHANGE-REPL-ID CONFIG-REWRITE-FORCE-ALL DICT-RESIZING DIGEST DIGEST-VALUE ERROR HELP HTSTATS HTSTATS-KEY
+LISTPACK LOADAOF LOG OBJECT PAUSE-CRON POPULATE PROTOCOL QUICKLIST QUICKLIST-PACKED-THRESHOLD RELOAD REPLICATE SDSLEN
+SET-ACTIVE-EXPIRE SET-DISABLE-DENY-SCRIPTS SLEEP STRINGMATCH-LEN.
 Everything else is an error. Those that look into Redis's own structures tell of what is here in their place.
 """
 
@@ -18,7 +19,8 @@ from pycache_server.commands.types import encoding_of
 from pycache_server.errors import NoSuchKey, RedisError, bad_subcommand
 from pycache_server.rdb.reader import BadData
 from pycache_server.resp.encode import OK, Pairs, Push, SetReply, Verbatim, Wire, status
-from pycache_server.server.commands.config import is_allowed
+from pycache_server.scripting.running import scripts_of
+from pycache_server.server.commands.config import is_allowed, rewrite
 from pycache_server.server.digest import dataset_digest, key_digest
 from pycache_server.server.loads import CannotLoad, read_file
 from pycache_server.session.stream import encode_command
@@ -77,6 +79,12 @@ def _set_active_expire(session: Session, words: list[bytes]) -> Any:
     return OK
 
 
+def _set_disable_deny_scripts(session: Session, words: list[bytes]) -> Any:
+    """SET-DISABLE-DENY-SCRIPTS <0|1>: whether scripts may call commands that are not for scripts."""
+    scripts_of(session.core).calls.denies_nothing = words[0] != b"0"
+    return OK
+
+
 def _pause_cron(session: Session, words: list[bytes]) -> Any:
     """PAUSE-CRON <0|1>: whether periodic work stands still."""
     session.core.owner.cron.paused = words[0] != b"0"
@@ -131,6 +139,11 @@ def _packed_threshold(session: Session, words: list[bytes]) -> Any:
     if not 0 <= size < 1 << 32:
         raise RedisError(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb")
     return OK
+
+
+def _config_rewrite_force_all(session: Session, words: list[bytes]) -> Any:
+    """CONFIG-REWRITE-FORCE-ALL: write all settings into the configuration file, those with their defaults, too."""
+    return rewrite(session.core.owner, everything=True)
 
 
 def _dict_resizing(session: Session, words: list[bytes]) -> Any:
@@ -321,6 +334,7 @@ def _help(session: Session, words: list[bytes]) -> Any:
 
 _SUBCOMMANDS: dict[bytes, tuple[int, int, Callable[[Session, list[bytes]], Any]]] = {
     b"CHANGE-REPL-ID": (0, 0, _change_repl_id),
+    b"CONFIG-REWRITE-FORCE-ALL": (0, 0, _config_rewrite_force_all),
     b"REPLICATE": (1, 1 << 20, _replicate),
     b"DICT-RESIZING": (1, 1, _dict_resizing),
     b"DIGEST": (0, 0, _digest),
@@ -340,6 +354,7 @@ _SUBCOMMANDS: dict[bytes, tuple[int, int, Callable[[Session, list[bytes]], Any]]
     b"RELOAD": (0, 3, _reload),
     b"SDSLEN": (1, 1, _sdslen),
     b"SET-ACTIVE-EXPIRE": (1, 1, _set_active_expire),
+    b"SET-DISABLE-DENY-SCRIPTS": (1, 1, _set_disable_deny_scripts),
     b"SLEEP": (1, 1, _sleep),
     b"STRINGMATCH-LEN": (2, 2, _stringmatch_len),
     b"HELP": (0, 0, _help),

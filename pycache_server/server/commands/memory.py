@@ -10,6 +10,7 @@ from pycache_server.commands.args import Options, integer
 from pycache_server.commands.registry import READONLY, Family
 from pycache_server.errors import BadSyntax
 from pycache_server.resp.encode import OK, Verbatim
+from pycache_server.server.memory import EMPTY
 from pycache_server.store.memory import BUCKET_SHARE, size_of_key
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def memory_stats(session: Session, argv: list[bytes]) -> dict[bytes, Any]:
     stats: dict[bytes, Any] = {
         b"peak.allocated": peak,
         b"total.allocated": used,
-        b"startup.allocated": 0,
+        b"startup.allocated": EMPTY,
         b"replication.backlog": 0,
         b"clients.slaves": 0,
         b"clients.normal": sum(client.link.buffered() + client.parser.held() for client in core.sessions.values()),
@@ -57,7 +58,7 @@ def memory_stats(session: Session, argv: list[bytes]) -> dict[bytes, Any]:
         b"lua.caches": 0,
         b"functions.caches": 0,
     }
-    overhead = 0
+    overhead = EMPTY
     for database in core.keyspace.databases:
         if database.size:
             main = database.size * BUCKET_SHARE
@@ -69,7 +70,7 @@ def memory_stats(session: Session, argv: list[bytes]) -> dict[bytes, Any]:
             }
     data = max(0, used - overhead)
     stats |= {
-        b"overhead.db.hashtable.lut": overhead,
+        b"overhead.db.hashtable.lut": overhead - EMPTY,
         b"overhead.db.hashtable.rehashing": 0,
         b"db.dict.rehashing.count": 0,
         b"overhead.total": overhead,
