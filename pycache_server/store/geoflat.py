@@ -41,6 +41,8 @@ from pycache_server.store.geowindow import Range
 _FLAT = 0.1
 """The greatest error of a square on the plane that is worth the while."""
 _WIDEST = 1_000_000.0
+_SLACK = 1e-8
+"""What rounding may make of a square on the plane, of the smallest circle that is flat ground: ten times of that."""
 
 _LINE_BITS = (4**STEP - 1) // 3
 _OTHER_BITS = _LINE_BITS << 1
@@ -157,6 +159,7 @@ def flat_circle(place: Place, reach: float) -> FlatCircle | None:
     ranges, low, high = _ranges(
         *_lines(first_column, last_column, column, size), *_lines(first_row, last_row, row, size)
     )
+    error += _SLACK
     ellipse = extent * RADIANS, angle, 1 - error, 1 / (1 - error)
     return FlatCircle(place, reach, ranges, (low, high, columns, rows, verdicts), ellipse)
 
