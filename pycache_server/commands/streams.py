@@ -20,7 +20,17 @@ from pycache_server.store.events import QUIET, STREAM, Event
 from pycache_server.store.references import REFS, Refs
 from pycache_server.store.references import trim as trim_referenced
 from pycache_server.store.stream import NoIdLeft, Stream
-from pycache_server.store.stream_id import LARGEST_ID, LARGEST_SEQ, SEQ_BITS, format_id, parse_id
+from pycache_server.store.stream_id import (
+    FEW,
+    LARGEST_ID,
+    LARGEST_SEQ,
+    SEQ_BITS,
+    SMALL,
+    begin_moment,
+    format_id,
+    latest,
+    parse_id,
+)
 
 family = Family("stream")
 command = family.command
@@ -141,9 +151,14 @@ def xadd(session: Context, argv: list[bytes]) -> bytes | None:
     if type(stream) is not Stream or len(words) & 1:
         return _add(session, argv, _BY_TIME, words)
     keyspace = session.keyspace
-    number = stream.append(keyspace.clock.today() << SEQ_BITS, words, keyspace.encodings, True)
+    moment, seconds = latest.moment, keyspace.clock.seconds()
+    if moment[0] != seconds:
+        moment = begin_moment(seconds)
+    _, first, text = moment  # all of a batch see one: that spares 0.2 us of 1.6
+    number = stream.append(first, words, keyspace.encodings, True)
     db.touched(key, XADD)
-    return format_id(number)
+    seq = number - first
+    return text + SMALL[seq] if 0 <= seq < FEW else format_id(number)
 
 
 def _add(session: Context, argv: list[bytes], addition: _Addition, words: list[bytes]) -> bytes | None:

@@ -18,7 +18,8 @@ from pycache_server.commands.registry import (
 )
 from pycache_server.errors import NoScript, RedisError
 from pycache_server.resp.encode import OK
-from pycache_server.scripting.running import NOT_BUSY, Script, Scripts, scripts_of
+from pycache_server.scripting.code import Script
+from pycache_server.scripting.running import NOT_BUSY, Scripts, scripts_of
 from pycache_server.scripting.shebang import script_flags
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def eval_(session: Session, argv: list[bytes]) -> Any:
         keys = key_count(argv)
     scripts = session.core.scripts or scripts_of(session.core)
     script = scripts.bodies.get(argv[1]) or scripts.add(argv[1])
-    return scripts.evaluate(session, script, argv, keys, False)
+    return scripts.run(session, script, argv, keys, False)
 
 
 @command(
@@ -101,7 +102,7 @@ def evalsha(session: Session, argv: list[bytes]) -> Any:
     keys = frequent_integer(argv[2])
     if keys is None or not 0 <= keys <= len(argv) - 3:
         keys = key_count(argv)
-    return scripts.evaluate(session, script, argv, keys, False)
+    return scripts.run(session, script, argv, keys, False)
 
 
 @command(
@@ -119,7 +120,7 @@ def eval_ro(session: Session, argv: list[bytes]) -> Any:
     """Run a script that may not write."""
     keys = key_count(argv)
     scripts = scripts_of(session.core)
-    return scripts.evaluate(session, scripts.add(argv[1]), argv, keys, True)
+    return scripts.run(session, scripts.add(argv[1]), argv, keys, True)
 
 
 @command(
@@ -136,7 +137,7 @@ def eval_ro(session: Session, argv: list[bytes]) -> Any:
 def evalsha_ro(session: Session, argv: list[bytes]) -> Any:
     """Run a script of the cache that may not write, by its SHA-1."""
     script = _script_of(session, argv[1])
-    return session.core.scripts.evaluate(session, script, argv, key_count(argv), True)
+    return session.core.scripts.run(session, script, argv, key_count(argv), True)
 
 
 def _script_of(session: Session, name: bytes) -> Script:

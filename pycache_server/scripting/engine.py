@@ -80,6 +80,8 @@ class Engine:
         """How many bytes Lua holds."""
         self.make_table: Callable[..., Any] = self._runtime.table_from
         self._hard = limit or _NO_LIMIT
+        self.roomy = self._hard - MARGIN // 2
+        """Up to so many bytes, with what is to come, Lua has room."""
         self._host: Any = None
 
     def open(self, scripts: Scripts) -> None:
@@ -105,9 +107,12 @@ class Engine:
         load = self._runtime.execute(b"return loadstring")
         for code in _own_code():
             load(code, b"=redis")(host)
-        self.run0, self.run1, self.run = host[b"run0"], host[b"run1"], host[b"run"]
-        self.run_function0, self.run_function1 = host[b"run_function0"], host[b"run_function1"]
-        self.run_function, self._load_library = host[b"run_function"], host[b"load_library"]
+        self.runners = (
+            (host[b"run0"], host[b"run1"], host[b"run"]),
+            (host[b"run_function0"], host[b"run_function1"], host[b"run_function"]),
+        )
+        """What runs a script, and what a function: without keys, with one, with any number."""
+        self._load_library = host[b"load_library"]
         self._compile_script, self._compile_library = host[b"compile_script"], host[b"compile_library"]
 
     # Memory
@@ -118,16 +123,17 @@ class Engine:
     def limit(self, size: int) -> None:
         """Set lua-max-memory; 0 for none."""
         self._hard = size or _NO_LIMIT
+        self.roomy = self._hard - MARGIN // 2
         self._runtime.set_max_memory(self._hard)
         self._host[b"set_soft"](self._soft() // 1024)
 
     def has_room(self, size: int) -> bool:
         """Whether Lua can be given ``size`` bytes; it throws away what it need not keep where that helps."""
         used = self.used
-        if used() + size + MARGIN // 2 < self._hard:
+        if used() + size < self.roomy:
             return True
         self._runtime.gccollect()
-        return bool(self.used() + size + MARGIN // 2 < self._hard)
+        return used() + size < self.roomy
 
     # Code
 

@@ -37,21 +37,31 @@ _BLANK_LINES = bytes.maketrans(b"\r\n", b"  ")  # else the ends of lines at its 
 _COMPLEXITY = "Depends on the function that is executed."
 
 
-def _call(session: Session, argv: list[bytes], read_only: bool) -> Any:
+def _function_of(session: Session, name: bytes) -> Function:
+    """The function of a name.
+
+    Raises RedisError.
+    """
     scripts = session.core.scripts or scripts_of(session.core)
-    function = scripts.functions.get(argv[1]) or scripts.functions.get(argv[1].lower())
+    function: Function | None = scripts.functions.get(name) or scripts.functions.get(name.lower())
     if function is None:
         raise RedisError(b"ERR Function not found")
-    keys = frequent_integer(argv[2])
-    if keys is None:
-        keys = parse_int(argv[2])
+    return function
+
+
+def _key_count(argv: list[bytes]) -> int:
+    """The number of keys that is the third word of a command.
+
+    Raises RedisError.
+    """
+    keys = parse_int(argv[2])
     if keys is None:
         raise RedisError(b"ERR Bad number of keys provided")
     if keys > len(argv) - 3:
         raise RedisError(TOO_MANY_KEYS)
     if keys < 0:
         raise RedisError(NEGATIVE_KEYS)
-    return scripts.call(session, function, argv, keys, read_only)
+    return keys
 
 
 def _function_promises(scripts: Scripts | None, argv: list[bytes]) -> bool:
@@ -74,7 +84,11 @@ def _function_promises(scripts: Scripts | None, argv: list[bytes]) -> bool:
 )
 def fcall(session: Session, argv: list[bytes]) -> Any:
     """Call a function."""
-    return _call(session, argv, False)
+    function = _function_of(session, argv[1])
+    keys = frequent_integer(argv[2])
+    if keys is None or not 0 <= keys <= len(argv) - 3:
+        keys = _key_count(argv)
+    return session.core.scripts.run(session, function, argv, keys, False)
 
 
 @command(
@@ -90,7 +104,8 @@ def fcall(session: Session, argv: list[bytes]) -> Any:
 )
 def fcall_ro(session: Session, argv: list[bytes]) -> Any:
     """Call a function that does not write."""
-    return _call(session, argv, True)
+    function = _function_of(session, argv[1])
+    return session.core.scripts.run(session, function, argv, _key_count(argv), True)
 
 
 family.container("FUNCTION", since="7.0.0", help_since="7.0.0", summary="Commands for libraries of functions.")
@@ -248,9 +263,9 @@ def function_stats(session: Session, argv: list[bytes]) -> dict[bytes, Any]:
     scripts = session.core.scripts
     running: dict[bytes, Any] | None = None
     if scripts is not None and scripts.session is not None:
-        if not scripts.is_function:
+        if not scripts.running.is_function:
             scripts.refuse_other_kind(function=True)
-        running = {b"name": scripts.name, b"command": scripts.argv, b"duration_ms": scripts.milliseconds()}
+        running = {b"name": scripts.running.name, b"command": scripts.argv, b"duration_ms": scripts.milliseconds()}
     counts = {
         b"libraries_count": len(scripts.libraries) if scripts is not None else 0,
         b"functions_count": len(scripts.functions) if scripts is not None else 0,

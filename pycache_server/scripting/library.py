@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pycache_server.scripting.code import Code
 from pycache_server.scripting.shebang import BAD_NAME, FLAGS, is_name
 
 _LIBRARY_BYTES, _FUNCTION_BYTES = 500, 300
 
 
-class Function:
-    """A function of a library. ``chunk`` is Lua's."""
+class Function(Code):
+    """A function of a library, which always has flags, even if those are none."""
 
-    __slots__ = ("chunk", "description", "flags", "library", "name")
+    __slots__ = ("description", "library")
+
+    is_function = True
+    flags: frozenset[str]
 
     def __init__(
         self, name: bytes, library: Library, chunk: Any, description: bytes | None, flags: frozenset[str]
     ) -> None:
-        self.name = name
+        super().__init__(name, flags, chunk)
         self.library = library
-        self.chunk = chunk
         self.description = description
-        self.flags = flags
 
     def flag_names(self) -> list[str]:
         """The flags in Redis's order."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pycache_server.errors import RedisError, Rejection, c_string
 from pycache_server.resp.encode import Wire
 from pycache_server.scripting.calls import Calls
+from pycache_server.scripting.code import Code, Script
 from pycache_server.scripting.engine import Engine, LuaFailure
 from pycache_server.scripting.library import Function, Library, Registration
 from pycache_server.scripting.shebang import script_flags
@@ -48,23 +49,6 @@ NO_ROOM = b"OOM allow-oom flag is not set on the script, can not run it when use
 TOO_LARGE = b"ERR the arguments of the script do not fit into Lua's memory (lua-max-memory)"
 
 
-class Script:
-    """A script in the cache. ``flags`` is None for one that does not say what it does."""
-
-    __slots__ = ("body", "chunk", "flags", "loaded", "name", "used")
-
-    def __init__(self, name: bytes, body: bytes, flags: frozenset[str] | None, chunk: Any) -> None:
-        self.name = name
-        """Its SHA-1 in hex digits."""
-        self.body = body
-        self.flags = flags
-        self.chunk = chunk
-        self.loaded = False
-        """Whether SCRIPT LOAD has brought it."""
-        self.used = 0
-        """When it ran last, in runs of any script."""
-
-
 class Scripts:
     """The scripting of a server."""
 
@@ -89,8 +73,8 @@ class Scripts:
         self.session: Session | None = None
         """The client whose script runs; None where none does."""
         self.argv: list[bytes] = []
-        self.name = b""
-        self.is_function = False
+        self.running = Code(b"", None, None)
+        """The script or function of that client, or that ran last."""
         self._begin = 0.0
         self._kill = _GO_ON
         self._resp = 2
@@ -135,88 +119,67 @@ class Scripts:
 
     # Runs
 
-    def evaluate(self, session: Session, script: Script, argv: list[bytes], keys: int, read_only: bool) -> Any:
-        """Run a script: its reply. ``argv`` is what the client has sent, ``keys`` how many keys are in it.
+    def run(self, session: Session, code: Code, argv: list[bytes], keys: int, read_only: bool) -> Any:
+        """Run a script or a function: its reply. ``argv`` is what the client has sent, with so many ``keys`` in it.
 
         Raises RedisError.
         """
         # hot: EVALSHA of a script that gets and sets costs about 5 us here and in Lua
-        self._runs = script.used = self._runs + 1
-        engine = self.engine
-        self._prepare(session, script.flags, argv, read_only)
-        self.name = script.name
-        self.is_function = False
-        ticks = self._ticks
-        self._begin = ticks()
-        self.session = session
-        try:
-            if len(argv) > FEW or keys > 1:
-                make = engine.make_table
-                value = engine.run(script.chunk, make(argv[3 : 3 + keys]), make(argv[3 + keys :]))
-            else:
-                run = engine.run1 if keys else engine.run0
-                value = run(script.chunk, *argv[3:])
-        except Exception as error:
-            raise self._failed(error) from None
-        finally:
-            self.session = None
-            if self._core.busy is not None:
-                self._end_busy()
-        return value if type(value) is bytes else self._reply(value)
-
-    def call(self, session: Session, function: Function, argv: list[bytes], keys: int, read_only: bool) -> Any:
-        """Run a function: its reply.
-
-        Raises RedisError.
-        """
-        engine = self.engine
-        self._prepare(session, function.flags, argv, read_only)
-        self.name = function.name
-        self.is_function = True
-        ticks = self._ticks
-        self._begin = ticks()
-        self.session = session
-        try:
-            if len(argv) > FEW or keys > 1:
-                make = engine.make_table
-                value = engine.run_function(function.chunk, make(argv[3 : 3 + keys]), make(argv[3 + keys :]))
-            else:
-                run = engine.run_function1 if keys else engine.run_function0
-                value = run(function.chunk, *argv[3:])
-        except Exception as error:
-            raise self._failed(error) from None
-        finally:
-            self.session = None
-            if self._core.busy is not None:
-                self._end_busy()
-        return value if type(value) is bytes else self._reply(value)
-
-    def _prepare(self, session: Session, flags: frozenset[str] | None, argv: list[bytes], read_only: bool) -> None:
-        """Check whether a script may run for a client now, and let redis.call know what it may do."""
-        core = self._core
-        full = core.room.exceeded and not core.room.make()
-        if flags is not None:
-            if "no-writes" in flags:
-                read_only = True
-                full = False
-            elif read_only:
-                raise RedisError(CANNOT_WRITE)
-            elif core.disk_error is not None:
-                raise RedisError(core.disk_error[1])
-            elif full:
-                if "allow-oom" not in flags:
-                    raise RedisError(NO_ROOM)
-                full = False
-        if flags is not None and not read_only and core.replication.refuses_writes and session.kind() != "master":
-            raise RedisError(NOT_ON_REPLICAS)
-        if not self.engine.has_room(sum(map(len, argv))):
+        core, engine, replication = self._core, self.engine, self._core.replication
+        self._runs = code.used = self._runs + 1
+        flags = code.flags
+        full = False
+        if flags or read_only or core.keyspace.maxmemory or core.disk_error is not None or replication.refuses_writes:
+            read_only, full = self._demand(session, flags, read_only)
+        used, size = engine.used, sum(map(len, argv))
+        if used() + size >= engine.roomy and not engine.has_room(size):
             raise RedisError(TOO_LARGE)
         self.calls.begin(session, read_only, full)
+        self.running = code
         self.argv = argv
         self._kill = _GO_ON
         self._resp = session.resp
         if core.monitors:
             core.feed_monitors(session, argv)
+        ticks = self._ticks
+        self._begin = ticks()
+        self.session = session
+        try:
+            if keys > 1 or len(argv) > FEW:
+                make = engine.make_table
+                run = engine.runners[code.is_function][2]
+                value = run(code.chunk, make(argv[3 : 3 + keys]), make(argv[3 + keys :]))
+            else:
+                run = engine.runners[code.is_function][keys]
+                value = run(code.chunk, *argv[3:])
+        except Exception as error:
+            raise self._failed(error) from None
+        finally:
+            self.session = None
+            if core.busy is not None:
+                self._end_busy()
+        return value if type(value) is bytes else self._reply(value)
+
+    def _demand(self, session: Session, flags: frozenset[str] | None, read_only: bool) -> tuple[bool, bool]:
+        """Whether what has these flags may only read, and whether it begins without memory.
+
+        Raises RedisError where it may not run for a client now.
+        """
+        core = self._core
+        full = core.room.exceeded and not core.room.make()
+        if flags is None:
+            return read_only, full
+        if "no-writes" in flags:
+            return True, False
+        if read_only:
+            raise RedisError(CANNOT_WRITE)
+        if core.disk_error is not None:
+            raise RedisError(core.disk_error[1])
+        if full and "allow-oom" not in flags:
+            raise RedisError(NO_ROOM)
+        if core.replication.refuses_writes and session.kind() != "master":
+            raise RedisError(NOT_ON_REPLICAS)
+        return False, False
 
     def _reply(self, value: Any) -> Any:
         """The reply for what Lua gives, where it is no string."""
@@ -242,7 +205,7 @@ class Scripts:
         text = c_string(text)
         if raised:
             where = b", on %b:%d." % (source, line) if source else b"."
-            text = b"%b script: %b%b" % (text, self.name, where)
+            text = b"%b script: %b%b" % (text, self.running.name, where)
         error = RedisError(text)
         if counted:  # when the command failed; the loop is going to count it again
             self._core.stats.uncount_error(error.code)
@@ -251,7 +214,7 @@ class Scripts:
     def _failed(self, error: Exception) -> RedisError:
         """The error for a failure of Lua's that the script could not be told of."""
         text = str(error).encode("utf-8", "replace") or b"Lua has failed"
-        return RedisError(b"ERR %b script: %b." % (text, self.name))
+        return RedisError(b"ERR %b script: %b." % (text, self.running.name))
 
     # What Lua calls
 
@@ -295,10 +258,10 @@ class Scripts:
         core.host.log(
             "warning",
             f"Slow script detected: still in execution after {milliseconds} milliseconds. You can try killing the "
-            f"script using the {'FUNCTION' if self.is_function else 'SCRIPT'} KILL command. Script name is: "
-            f"{self.name.decode('utf-8', 'replace')}.",
+            f"script using the {'FUNCTION' if self.running.is_function else 'SCRIPT'} KILL command. Script name is: "
+            f"{self.running.name.decode('utf-8', 'replace')}.",
         )
-        core.become_busy(Rejection(BUSY_FUNCTION if self.is_function else BUSY_SCRIPT))
+        core.become_busy(Rejection(BUSY_FUNCTION if self.running.is_function else BUSY_SCRIPT))
 
     def _end_busy(self) -> None:
         core = self._core
@@ -323,8 +286,8 @@ class Scripts:
 
         Raises RedisError.
         """
-        if function is not self.is_function:
-            raise RedisError(BUSY_FUNCTION if self.is_function else BUSY_SCRIPT)
+        if function is not self.running.is_function:
+            raise RedisError(BUSY_FUNCTION if self.running.is_function else BUSY_SCRIPT)
 
     def abandon(self) -> None:
         """The server ends: so must a script, whatever it has done."""

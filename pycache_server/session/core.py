@@ -32,7 +32,7 @@ from pycache_server.session.replication import Replication
 from pycache_server.session.room import Room
 from pycache_server.session.rows import Row
 from pycache_server.session.slowlog import SlowLog
-from pycache_server.session.stats import Rate, Stats
+from pycache_server.session.stats import SHORT_BUCKETS, TICKS, Rate, Stats, bucket_of
 from pycache_server.session.syncs import Syncs
 from pycache_server.session.tracking import Tracking
 from pycache_server.store.clock import Clock
@@ -47,6 +47,7 @@ BUSY_RATE = 2000
 """Commands per second above which fast commands are timed in samples only."""
 SAMPLE_EVERY = 32
 """Then one of so many batches is timed; a power of two."""
+_SHORT = len(SHORT_BUCKETS)
 
 
 class OutputLimit:
@@ -173,10 +174,12 @@ class Core:
 
     def timed(self, call: Handler, row: Row) -> Handler:
         """A command that is timed at every call, for statistics, slow log and latency monitor."""
-        ticks, record = self.host.ticks, row.stats.record
+        ticks, stats = self.host.ticks, row.stats
+        buckets, short_buckets = stats.begin_timing(), SHORT_BUCKETS
         slowlog, latency = self.slowlog, self.latency
 
         def run(session: Session, argv: list[bytes]) -> Any:
+            # hot: what stands here takes 0.3 us of most commands; to call ``record`` would take as much once more
             begin = ticks()
             try:
                 answer = call(session, argv)
@@ -185,7 +188,9 @@ class Core:
                 return answer
             finally:
                 seconds = ticks() - begin
-                record(seconds)
+                stats.new_seconds += seconds
+                tick = int(seconds * TICKS)
+                buckets[short_buckets[tick] if tick < _SHORT else bucket_of(seconds)] += 1
                 if seconds >= slowlog.threshold or seconds >= latency.threshold:
                     self.note_slow(session, row, argv, seconds)
 

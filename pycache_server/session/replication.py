@@ -63,6 +63,7 @@ class Replication:
         """repl-backlog-size in bytes."""
         self.following: Following | None = None
         self.refuses_writes = False
+        self.wants_replicas = False
         """Whether clients may only read, because the node follows."""
         self.on_role: list[Callable[[], None]] = []
         """Called when the node has begun to follow, or to lead."""
@@ -238,6 +239,7 @@ class Replication:
         """Refuse writes while there are too few good replicas, where that is wanted."""
         limits = self.leading.leader.limits
         wanted = self.leads and limits.least_good > 0 and limits.max_lag > 0
+        self.wants_replicas = wanted
         self._core.gates.set("noreplicas", good_replicas if wanted else None)
 
     @property

@@ -17,9 +17,11 @@ from collections.abc import Iterable
 class CommandStats:
     """The counts of one command on one server. Times are in seconds."""
 
-    __slots__ = ("_mean", "_new_calls", "_new_seconds", "_settled_calls", "failed", "histogram", "rejected", "seconds")
+    __slots__ = ("_mean", "_settled_calls", "_settled_timed", "buckets", "failed", "new_seconds", "rejected", "seconds")
 
     def __init__(self) -> None:
+        self.buckets: list[int] = []
+        """The timed calls in each bucket; of a command that has not been timed yet, nothing. It stays the same list."""
         self.reset()
 
     def reset(self) -> None:
@@ -30,25 +32,35 @@ class CommandStats:
         """Calls that were refused before they began: arity, authentication, memory."""
         self.seconds = 0.0
         """Time spent in calls, those that were not timed included by extrapolation: as of the last ``settle``."""
-        self.histogram: dict[int, int] = {}
-        """Bucket -> timed calls in it."""
+        self.new_seconds = 0.0
+        """Time of the calls that were timed since the last ``settle``."""
+        self.buckets[:] = [0] * len(self.buckets)
         self._settled_calls = 0
-        self._new_calls = 0  # timed since the last ``settle``
-        self._new_seconds = 0.0
+        self._settled_timed = 0
         self._mean = 0.0
 
+    def begin_timing(self) -> list[int]:
+        """The buckets, of a command that is going to be timed."""
+        if not self.buckets:
+            self.buckets += [0] * _BUCKETS
+        return self.buckets
+
     def record(self, seconds: float) -> None:
-        """A call was timed."""
-        self._new_calls += 1
-        self._new_seconds += seconds
-        bucket = bucket_of(seconds)
-        self.histogram[bucket] = self.histogram.get(bucket, 0) + 1
+        """A call was timed. Core.timed does the same without the call."""
+        self.new_seconds += seconds
+        self.begin_timing()[bucket_of(seconds)] += 1
+
+    @property
+    def histogram(self) -> dict[int, int]:
+        """Bucket -> timed calls in it."""
+        return {bucket: calls for bucket, calls in enumerate(self.buckets) if calls}
 
     def settle(self, calls: int) -> None:
         """Bring ``seconds`` up to ``calls``, the number of all calls so far."""
-        if self._new_calls:
-            self._mean = self._new_seconds / self._new_calls
-            self._new_calls, self._new_seconds = 0, 0.0
+        timed = sum(self.buckets)
+        if timed > self._settled_timed:
+            self._mean = self.new_seconds / (timed - self._settled_timed)
+            self._settled_timed, self.new_seconds = timed, 0.0
         self.seconds += (calls - self._settled_calls) * self._mean
         self._settled_calls = calls
 
@@ -56,17 +68,18 @@ class CommandStats:
         """How many of the timed calls took less than about 1, 2, 4, ... us: the steps at which there are more, under
         the names that a histogram of 2 significant digits has for them."""
         found: dict[int, int] = {}
-        for power in range(10, max(11, max(self.histogram, default=0) // 4 + 1)):
-            count = sum(calls for bucket, calls in self.histogram.items() if bucket >> 2 <= power)
+        histogram = self.histogram
+        for power in range(10, max(11, max(histogram, default=0) // 4 + 1)):
+            count = sum(calls for bucket, calls in histogram.items() if bucket >> 2 <= power)
             if count and count not in found.values():
                 found[((1 << power) + (1 << power - 7) - 1) // 1000] = count
         return found
 
     def percentile(self, percent: float) -> float:
         """The time, in seconds, that ``percent`` of the timed calls did not exceed."""
-        wanted = max(1.0, sum(self.histogram.values()) * percent / 100)
-        for bucket in sorted(self.histogram):
-            wanted -= self.histogram[bucket]
+        wanted = max(1.0, sum(self.buckets) * percent / 100)
+        for bucket, calls in self.histogram.items():
+            wanted -= calls
             if wanted <= 0:
                 return upper_bound(bucket)
         return 0.0
@@ -77,6 +90,14 @@ def bucket_of(seconds: float) -> int:
     nanoseconds = int(seconds * 1e9) or 1
     bits = nanoseconds.bit_length()
     return bits << 2 | (nanoseconds << 3 >> bits) & 3
+
+
+_BUCKETS = 4 * 65
+"""Of all times that a 64-bit number of nanoseconds can be."""
+TICKS = 1e9 / 16
+"""16 ns: what ``SHORT_BUCKETS`` counts in, in parts of a second."""
+SHORT_BUCKETS = [bucket_of(tick / TICKS) for tick in range(1 << 12)]
+"""The buckets of times up to 65 us, to be looked up. No edge of a bucket from 64 ns on lies within 16 ns."""
 
 
 def upper_bound(bucket: int) -> float:

@@ -26,6 +26,8 @@ _PARTS = 8
 """Where the middle is in its strip, and how large the radius is, is counted in parts of a strip."""
 _NARROWEST = 16 * _PARTS
 _HALF = _PARTS / 2 + 0.5
+ERRORS = 1 << 12
+"""By what part of it the square of a distance may be wrong is counted in parts of so many."""
 _FRACTION = 52
 """Bits of the fraction of a double."""
 
@@ -54,14 +56,16 @@ def strips_for(middle: float, radius: float, first: int, end: int) -> Strips:
     return shift, parts, _squares(parts, position % _PARTS)[start : start + 256]
 
 
-def verdicts_of(columns: Strips, rows: Strips, error: float) -> bytes | None:
+@lru_cache(4096)
+def verdicts_of(width: int, height: int, errors: int) -> bytes | None:
     """What the sum of the squares of a strip of columns and of one of rows tells, as ``sift`` takes it; None where
-    not enough is sure. ``error``: by which part of it the square of a distance on this plane may be wrong.
+    not enough is sure. ``width`` and ``height`` are the radius in parts of either kind of strips. The square of a
+    distance on this plane may be wrong by a part of it, which ``errors`` counts.
 
     The middle of a strip is up to half of it from a place, and counting in parts moves it by half of one more; the
     radius is wrong by half of a part. So a vector as long as the radius gets longer or shorter by ``lost`` of that.
     Both squares are rounded."""
-    width, height = columns[1], rows[1]
+    error = errors / ERRORS
     if width < _NARROWEST or height < _NARROWEST:
         return None
     lost = hypot(_HALF / width, _HALF / height) + 0.5 / min(width, height)

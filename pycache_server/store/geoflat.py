@@ -16,7 +16,7 @@ from itertools import compress
 from math import asin, cos, sin, sqrt, tan
 from typing import NamedTuple
 
-from pycache_server.store.geodisc import NOT, PERHAPS, Strips, sift, strips_for, verdicts_of
+from pycache_server.store.geodisc import ERRORS, NOT, PERHAPS, Strips, sift, strips_for, verdicts_of
 from pycache_server.store.geohash import (
     CELL_HEIGHT,
     CELL_WIDTH,
@@ -41,6 +41,8 @@ from pycache_server.store.geowindow import Range
 _FLAT = 0.1
 """The greatest error of a square on the plane that is worth the while."""
 _WIDEST = 1_000_000.0
+_SLACK = 1e-8
+"""What rounding may make of a square on the plane, of the smallest circle that is flat ground: ten times of that."""
 
 _LINE_BITS = (4**STEP - 1) // 3
 _OTHER_BITS = _LINE_BITS << 1
@@ -53,6 +55,9 @@ Line = tuple[int, int]
 Lines = tuple[Line | None, Line, Line | None]
 Plane = tuple[float, float, Strips, Strips, bytes]
 """The least score that is looked for, the one behind the greatest, and the rest of what ``sift`` takes."""
+Ellipse = tuple[float, float, float, float]
+"""What a circle is on the plane of longitudes and latitudes: the radius in either, in radians, and the squares, in
+those of the radius, up to which something is surely within and from which on it surely is not."""
 
 
 class Ring(NamedTuple):
@@ -148,13 +153,15 @@ def flat_circle(place: Place, reach: float) -> FlatCircle | None:
         row - size if first_row < row else row,
         row + size + size if last_row >= row + size else row + size,
     )
-    verdicts = verdicts_of(columns, rows, error)
+    verdicts = verdicts_of(columns[1], rows[1], int(error * ERRORS) + 1)
     if verdicts is None:
         return None
     ranges, low, high = _ranges(
         *_lines(first_column, last_column, column, size), *_lines(first_row, last_row, row, size)
     )
-    return FlatCircle(place, reach, ranges, (low, high, columns, rows, verdicts))
+    error += _SLACK
+    ellipse = extent * RADIANS, angle, 1 - error, 1 / (1 - error)
+    return FlatCircle(place, reach, ranges, (low, high, columns, rows, verdicts), ellipse)
 
 
 def _lines(first: int, last: int, begin: int, size: int) -> Lines:
@@ -224,13 +231,14 @@ def _ranges(
 class FlatCircle(Region):
     """A circle on flat ground."""
 
-    __slots__ = ("_plane", "_ranges", "place", "reach")
+    __slots__ = ("_ellipse", "_plane", "_ranges", "place", "reach")
 
-    def __init__(self, place: Place, reach: float, ranges: list[Range], plane: Plane) -> None:
+    def __init__(self, place: Place, reach: float, ranges: list[Range], plane: Plane, ellipse: Ellipse) -> None:
         self.place = place
         self.reach = reach
         self._ranges = ranges
         self._plane = plane
+        self._ellipse = ellipse
 
     def ranges(self) -> list[Range]:
         return self._ranges
@@ -252,12 +260,16 @@ class FlatCircle(Region):
             hits.scores += compress(scores, chosen)
 
     def _settle(self, scores: array[float], verdicts: bytes) -> bytearray:
-        """Verdicts in which nothing is open any more."""
+        """Verdicts in which nothing is open any more: most of them on the plane, too, without strips."""
         settled = bytearray(verdicts)
-        radius, found = self.reach, self._distances
+        longitude, latitude = self.place[0] * RADIANS, self.place[1] * RADIANS
+        width, height, within, beyond = self._ellipse
         place = verdicts.find(PERHAPS)
         while place >= 0:
-            if found((scores[place],))[0] > radius:
+            there = _angles_of(scores[place])
+            across, up = (there.real - longitude) / width, (there.imag - latitude) / height
+            square = across * across + up * up
+            if square > within and (square > beyond or self._distances((scores[place],))[0] > self.reach):
                 settled[place] = NOT
             place = verdicts.find(PERHAPS, place + 1)
         return settled

@@ -20,10 +20,10 @@ _FLOAT = re.compile(
 )
 _LONGEST_INT = 20
 _LONGEST_FLOAT = 5 * 1024
-_PLAIN = frozenset((b"", b".", b"-", b"-."))
+_PLAIN = (b"", b".", b"-", b"-.")
 """What a number without exponent has besides digits."""
-_WITH_EXPONENT = frozenset(plain + sign for plain in _PLAIN for sign in (b"e", b"e-", b"e+"))
-"""What one has besides digits whose exponent is written as usual."""
+_IS_PLAIN = {plain + sign: not sign for plain in _PLAIN for sign in (b"", b"e", b"e-", b"e+")}
+"""What numbers have besides digits that are written as usual, and whether that is one without exponent."""
 _CANNOT_OVERFLOW = 300
 
 
@@ -38,18 +38,18 @@ def parse_int(text: bytes | bytearray) -> int | None:
     return value if b"%d" % value == text and INT_MIN <= value <= INT_MAX else None
 
 
-def parse_float(text: bytes | bytearray) -> float | None:
+def parse_float(text: bytes) -> float | None:
     """The double that C's ``strtod`` finds in all of ``text``, or None; NaN and what does not fit are None."""
     if len(text) < _CANNOT_OVERFLOW:
         if text.isdigit():
             return int(text) + 0.0  # rounds as float does, in two thirds of the time
-        others = text.translate(None, b"0123456789")
-        if others in _PLAIN or others in _WITH_EXPONENT:
+        is_plain = _IS_PLAIN.get(text.translate(None, b"0123456789"))
+        if is_plain is not None:
             try:  # most other numbers: a quarter of the time that the rest takes
                 value = float(text)
             except ValueError:
                 return None
-            if others in _PLAIN or 0.0 < abs(value) < inf:
+            if is_plain or 0.0 < abs(value) < inf:
                 return value
     if len(text) > _LONGEST_FLOAT or (found := _FLOAT.fullmatch(text)) is None:
         return None

@@ -16,24 +16,34 @@ _DIGITS_OF_ANY = 20
 
 class _Latest:
     """The first part of the id that was written last, and how it is written: the next one nearly always has the same.
-    One tuple, for servers in other threads."""
+    One tuple each, for servers in other threads."""
 
-    __slots__ = ("part",)
+    __slots__ = ("moment", "part")
 
     def __init__(self) -> None:
         self.part = (0, b"0-")
+        self.moment = (0.0, 0, b"0-")
+        """The time at which an id was made last, in seconds, the first id of its ms, and that ms as ids begin."""
 
 
-_latest = _Latest()
-_SMALL = [b"%d" % seq for seq in range(256)]
+latest = _Latest()
+FEW = 256
+SMALL = [b"%d" % seq for seq in range(FEW)]
+
+
+def begin_moment(seconds: float) -> tuple[float, int, bytes]:
+    """The latest moment is another one."""
+    ms = int(seconds * 1000)
+    moment = latest.moment = (seconds, ms << SEQ_BITS, b"%d-" % ms)
+    return moment
 
 
 def format_id(number: int) -> bytes:
     """An id as clients see it."""
-    ms, seq, part = number >> SEQ_BITS, number & LARGEST_SEQ, _latest.part
+    ms, seq, part = number >> SEQ_BITS, number & LARGEST_SEQ, latest.part
     if ms != part[0]:
-        part = _latest.part = (ms, b"%d-" % ms)
-    return part[1] + (_SMALL[seq] if seq < 256 else b"%d" % seq)
+        part = latest.part = (ms, b"%d-" % ms)
+    return part[1] + (SMALL[seq] if seq < FEW else b"%d" % seq)
 
 
 def parse_id(text: bytes, missing: int = 0) -> int | None:

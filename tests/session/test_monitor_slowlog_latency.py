@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pycache_server.session.stats import CommandStats
+from pycache_server.session.stats import SHORT_BUCKETS, TICKS, CommandStats, bucket_of
 from tests.peers import AnyClient, Client, Ours, Peer, error_of, pipeline
 
 REDACTED = '"(redacted)"'
@@ -280,6 +280,12 @@ def test_latency_of_what_never_happened(client: AnyClient) -> None:
     assert client.call("LATENCY", "LATEST") == []
     assert client.call("LATENCY", "HISTORY", "nothing") == []
     assert client.call("LATENCY", "RESET") == 0
+
+
+def test_the_buckets_of_short_times_are_those_of_any() -> None:
+    for nanoseconds in range(64, 16 * len(SHORT_BUCKETS)):
+        seconds = (nanoseconds + 0.5) / 1e9
+        assert SHORT_BUCKETS[int(seconds * TICKS)] == bucket_of(seconds)
 
 
 def test_a_histogram_counts_calls_up_to_powers_of_two(our_client: Client) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import cos, inf, radians, sin
+from math import asin, atan2, cos, degrees, inf, pi, radians, sin
 from random import Random
 
 import pytest
@@ -13,6 +13,7 @@ from pycache_server.store.geoflat import flat_circle
 from pycache_server.store.geohash import (
     CELL_HEIGHT,
     CELL_WIDTH,
+    EARTH_RADIUS,
     LATITUDE,
     LONGITUDE,
     SIDE,
@@ -32,6 +33,14 @@ def near_the_edge(random: Random, middle: Place, radius: float, spread: float) -
     way, far = random.uniform(0, 360), radius * (1 + random.gauss(0, spread))
     east, north = far * sin(radians(way)), far * cos(radians(way))
     return middle[0] + east / METRES / cos(radians(middle[1])), middle[1] + north / METRES
+
+
+def at_a_distance(random: Random, middle: Place, metres: float) -> Place:
+    """A place that is so far away, on the sphere."""
+    way, far, latitude = random.uniform(0, 2 * pi), metres / EARTH_RADIUS, radians(middle[1])
+    there = asin(sin(latitude) * cos(far) + cos(latitude) * sin(far) * cos(way))
+    east = atan2(sin(way) * sin(far) * cos(latitude), cos(far) - sin(latitude) * sin(there))
+    return middle[0] + degrees(east), degrees(there)
 
 
 @pytest.mark.parametrize("latitude", [-79.0, -60.0, -33.0, -1.0, 0.0, 10.0, 40.0, 52.5, 70.0, 79.0])
@@ -80,6 +89,25 @@ def test_what_is_not_flat_or_hardly_wider_than_a_cell_is_not_sifted() -> None:
     assert flat_circle((10.0, 10.0), inf) is None
     assert flat_circle((10.0, 10.0), 2.0) is None
     assert flat_circle((10.0, 10.0), 0.0) is None
+
+
+@pytest.mark.parametrize("spread", [1e-9, 1e-7, 1e-5, 1e-3])
+def test_however_near_the_edge_something_is_the_formula_decides(spread: float) -> None:
+    random = Random(spread)
+    inside = outside = 0
+    for _ in range(60):
+        middle, radius = (random.uniform(-170, 170), random.uniform(-80, 80)), 10 ** random.uniform(1.3, 5)
+        places = [at_a_distance(random, middle, radius * (1 + random.gauss(0, spread))) for _ in range(50)]
+        scores = sorted({float(encode(*place)) for place in places if abs(place[1]) <= LATITUDE})
+        circle = flat_circle(middle, radius)
+        if circle is None or not scores:
+            continue
+        zset = SortedSet.of({b"%d" % score: score for score in scores}, Encodings())
+        expected = {b"%d" % score for score in scores if distance(middle, decode([int(score)])[0]) <= radius}
+        assert set(circle.search(zset, 0, False, False).members) == expected
+        inside += len(expected)
+        outside += len(scores) - len(expected)
+    assert inside > 500 and outside > 500
 
 
 def test_on_flat_ground_the_cells_are_those_of_any_circle_in_the_same_order() -> None:
