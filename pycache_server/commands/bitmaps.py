@@ -338,6 +338,8 @@ def _apply(text: bytearray, field: Field) -> tuple[int | None, int, int | None]:
         wanted = old + operand
     else:
         wanted = operand if signed else operand % 2**64  # a negative number is a huge one to an unsigned field
+        if overflow == b"SAT" and width < 64 and (1 << (width - 1)) - 1 - wanted > INT_MAX:
+            wanted = -wanted  # the room above it is more than 64 bits hold: to Redis, so small a number is too large
     new = _fitted(wanted, signed, width, overflow)
     if new is None:
         return None, old, None

@@ -283,6 +283,23 @@ def test_bitfield_overflows_as_it_is_told(client: AnyClient, overflow: str, answ
     assert client.call("BITFIELD", "n", "GET", "u8", 0) == [stored]
 
 
+@pytest.mark.parametrize(
+    ("width", "number", "stored"),
+    [
+        (5, -(2**63), 15),
+        (5, 14 - 2**63, 15),
+        (5, 16 - 2**63, -16),
+        (63, 1 - 2**63, 2**62 - 1),
+        (64, -(2**63), -(2**63)),
+    ],
+)
+def test_the_smallest_numbers_are_too_large_for_a_small_field_as_in_redis(
+    client: Client, width: int, number: int, stored: int
+) -> None:
+    assert client.call("BITFIELD", "k", "OVERFLOW", "SAT", "SET", f"i{width}", 0, number) == [0]
+    assert client.call("BITFIELD", "k", "GET", f"i{width}", 0) == [stored]
+
+
 def test_bitfield_at_the_limits_of_64_bits(client: AnyClient) -> None:
     largest = 2**63 - 1
     assert client.call("BITFIELD", "k", "SET", "i64", 3, largest, "INCRBY", "i64", 3, 1) == [0, -(2**63)]
