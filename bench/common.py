@@ -7,6 +7,7 @@ resolution of nanoseconds from schedstat where the kernel has it, else from stat
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import platform
@@ -25,11 +26,24 @@ RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parent.parent
 
 
+_FIRST_PORT, _PORTS = 10_000, 22_000
+"""Below the ports that kernels give to connections which go out: one of those may take a port that was just free."""
+_numbers = itertools.count(os.getpid() * 4999)
+"""Each process goes its own way through the ports, so that those who look for one at the same time do not meet."""
+
+
 def free_port() -> int:
-    """A port of the loopback interface that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback interface that was free a moment ago, and that this process has not been given lately."""
+    for number in _numbers:
+        port = _FIRST_PORT + number % _PORTS
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("numbers do not end")
 
 
 class ServerProcess:

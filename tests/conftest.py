@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from bench.common import free_port
 from pycache_server.testing.inprocess import World
 from tests.peers import client, our_client, ours, peer  # noqa: F401  (fixtures)
 
@@ -88,14 +89,6 @@ def require_program(name: str) -> str:
             pytest.fail(f"{name} is not installed, and in CI that is a failure")
         pytest.skip(f"{name} is not installed")
     return path
-
-
-def free_port() -> int:
-    """A port of the loopback interface that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class RealRedis:

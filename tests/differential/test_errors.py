@@ -237,6 +237,5 @@ def are_alike(
 
 def is_its_own(command: Command) -> bool:
     """Whether a reply is about the server itself, or in its own words."""
-    return any(tip.startswith("nondeterministic_output") for tip in command.tips) or command.name.startswith(
-        ABOUT_ITSELF
-    )
+    chance = any(tip.startswith("nondeterministic_output") for tip in command.tips)
+    return chance or command.name.startswith(ABOUT_ITSELF) or command.name.endswith("|help")

@@ -71,6 +71,16 @@ CHANGES = (
         lambda argv, theirs, mine: mine == b"listpack" and theirs in (b"quicklist", b"hashtable"),
     ),
     Change(
+        "acl",
+        "ACL LIST tells sanitize-payload of users of whom nobody has said so",
+        before(7, 2),
+        lambda argv, theirs, mine: (
+            [word.upper() for word in argv[1:]] == [b"LIST"]
+            and isinstance(mine, list)
+            and [line.replace(b" sanitize-payload", b"") for line in mine] == theirs
+        ),
+    ),
+    Change(
         "zrank zrevrank",
         "ZRANK and ZREVRANK have WITHSCORE",
         before(7, 2),
