@@ -69,6 +69,10 @@ class Window(SentinelApp):
 
     def _tick(self) -> None:
         self._timer = self.loop.call_later(EVERY, self._tick)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See SentinelApp: a leader that has just been elected is known at once."""
         try:
             self.look()
         except Exception as error:  # it is in the log and in INFO, and the next tick comes

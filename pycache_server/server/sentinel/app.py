@@ -71,6 +71,9 @@ class SentinelApp(App):
         """Whether this is no sentinel but answers as one (server/group/window.py)."""
         return False
 
+    def refresh(self) -> None:
+        """Somebody asks: be up to date, where this is no sentinel."""
+
     def fail_over(self, master: Master) -> Any:
         """SENTINEL FAILOVER where this is no sentinel."""
         raise NotImplementedError

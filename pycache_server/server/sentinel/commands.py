@@ -54,6 +54,7 @@ def sentinel_commands() -> list[Command]:
 
 def _app(session: Session) -> SentinelApp:
     app: SentinelApp = session.core.owner
+    app.refresh()
     return app
 
 
