@@ -195,6 +195,7 @@ function struct.unpack(...)
         position = tonumber(from)
         if not position then expected(3, 'unpack', 'number', count, from) end
         position = position >= 0 and floor(position) or -floor(-position)
+        if position == 0 then bad_argument(3, 'unpack', 'offset must be 1 or greater') end
         position = position - 1
     end
     local values, found, at, order, alignment, length = {}, 0, 1, '<', 1, #data
