@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import repeat
 from math import ceil, exp, log
-from operator import mul
+from operator import add, mul
 
 # Ages, in ticks, fall into bins: PER_OCTAVE of them while the age doubles.
 
@@ -119,11 +119,7 @@ MEMORY = 10
 RANK_STEP = 128
 """Ranks are multiples of this, so that a place in a short list can be added."""
 _RANKS_A_UNIT, _LOWEST = 1 << 17, -40.0
-
-
-def _rank(density: float) -> int:
-    """A density as an integer below 2**30, which CPython compares fastest."""
-    return int((log(density) - _LOWEST) * _RANKS_A_UNIT) * RANK_STEP
+"""A rank is the logarithm of a density above the lowest, as an integer below 2**30, which CPython compares fastest."""
 
 
 class _Evidence:
@@ -150,7 +146,7 @@ class HitDensity:
     What was added is moved to the evidence of the classes, which fades, whenever their group is learned.
     """
 
-    __slots__ = ("_all", "_classes", "_groups", "_learned_at", "_turn", "hits", "ranks", "seen")
+    __slots__ = ("_all", "_classes", "_groups", "_learned_at", "_turn", "_unranked", "hits", "ranks", "seen")
 
     def __init__(self) -> None:
         self.hits = [0.0] * (STATES * BINS)
@@ -161,36 +157,57 @@ class HitDensity:
         self._classes = [[_Evidence() for _ in group] for group in _GROUPS]
         self._learned_at = [0] * len(_GROUPS)
         self._turn = 0
+        self._unranked: int | None = None  # the group that has evidence which its ranks do not know of yet
 
-    def learn(self, tick: int, entries: int) -> None:
-        """Rebuild the tables of one group: the next that has been seen. Takes about 0.2 ms."""
+    def see(self, cells: list[int], weight: float) -> None:
+        """Keys were found in these cells, each of which stands for so many keys times ticks."""
+        seen = self.seen
+        for cell in cells:
+            seen[cell] += weight
+
+    def learn(self, tick: int, entries: int, halves: bool = False) -> None:
+        """Rebuild the tables of one group: the next that has been seen. Takes about half a millisecond. With
+        ``halves`` one call takes in what was added, and the next one makes the ranks of it."""
+        if self._unranked is not None:
+            self._rank_group(self._unranked)
+            self._unranked = None
+            if halves:
+                return
         for _ in _GROUPS:
             self._turn = turn = (self._turn + 1) % len(_GROUPS)
             first, last = _GROUPS[turn][0][0], _GROUPS[turn][-1][-1] + BINS
             if any(self.seen[first:last]):
                 factor = exp((self._learned_at[turn] - tick) / (MEMORY * (entries + 1)))
                 self._learned_at[turn] = tick
-                self._take_in(turn, factor)
-                self._rank_group(turn)
+                self._take_in(turn, factor, min(BINS, PER_OCTAVE * (tick.bit_length() + 1)))
+                if halves:
+                    self._unranked = turn
+                else:
+                    self._rank_group(turn)
                 return
 
-    def _take_in(self, turn: int, factor: float) -> None:
-        """Move what was added to the evidence of the classes, let the old fade by a factor, and add all up."""
+    def _take_in(self, turn: int, factor: float, bins: int) -> None:
+        """Move what was added to the evidence of the classes, let the old fade by a factor, and add all up. Nothing
+        was ever as old as the bins from ``bins`` on."""
         group, whole = self._groups[turn], self._all
         for name in _Evidence.__slots__:
             table = getattr(self, name)
             sums = []
             for rows, evidence in zip(_GROUPS[turn], self._classes[turn], strict=True):
-                parts = [table[row : row + BINS] for row in rows]
-                faded = map(mul, getattr(evidence, name), repeat(factor))
-                setattr(evidence, name, list(map(sum, zip(faded, *parts, strict=True))))
-                sums.append(getattr(evidence, name))
+                known = getattr(evidence, name)
+                kept: Iterable[float] = map(mul, known[:bins], repeat(factor))
                 for row in rows:
-                    table[row : row + BINS] = _NOTHING
-            total = list(map(sum, zip(*sums, strict=True)))
-            changes = zip(getattr(whole, name), getattr(group, name), total, strict=True)
-            setattr(whole, name, [max(0.0, old - gone + come) for old, gone, come in changes])
-            setattr(group, name, total)
+                    kept = map(add, kept, table[row : row + bins])
+                    table[row : row + bins] = _NOTHING[:bins]
+                known[:bins] = kept
+                sums.append(known[:bins])
+            total = sums[0]
+            for more in sums[1:]:
+                total = list(map(add, total, more))
+            of_all, of_group = getattr(whole, name), getattr(group, name)
+            changes = zip(of_all[:bins], of_group[:bins], total, strict=True)
+            of_all[:bins] = [left if (left := old - gone + come) > 0.0 else 0.0 for old, gone, come in changes]
+            of_group[:bins] = total
 
     def _rank_group(self, turn: int) -> None:
         bins = BINS - PER_OCTAVE
@@ -247,6 +264,6 @@ def _ranks(rates: list[float]) -> list[int]:
             through *= more_through
             later.pop()
         later.append((hits, ticks, through))
-        ranks.append(_rank(hits / ticks))
+        ranks.append(int((log(hits / ticks) - _LOWEST) * _RANKS_A_UNIT) * RANK_STEP)
     ranks.reverse()
     return ranks

@@ -181,6 +181,7 @@ class Lfu(Engine):
         self._levels: dict[int, LevelRing] = {}
         self._lowest: LevelRing | None = None  # the ring of the lowest level, None where there is none
         self._history = MappedHistory()
+        self._recall, self._remember = self._history.recall, self._history.remember
         self._count = 0
         self._gone = _FIRST_GONE  # a number for each that was given up, as it is remembered
         self._void = self._blamed = 0  # differences of those
@@ -201,7 +202,7 @@ class Lfu(Engine):
         if self._until <= 0:
             self._go_on()
         entry.hits = 0
-        note = self._history.recall(entry.key)
+        note = self._recall(entry.key)
         entry.mark = self._welcome(note) if self._gone - note < self._void else self._now
         entry.ring = trial = self._trial
         newest = trial.older
@@ -247,15 +248,23 @@ class Lfu(Engine):
         trial, ring = self._trial, self._lowest
         if ring is None:
             return trial.newer if self._tried else None
+        levels = self._levels
         for _ in range(_MOST_MOVES):
             lowest: Any = ring.newer
             level = lowest.mark & _LEVEL_MASK if lowest.hits <= MANY else self._level_of(lowest)
-            if level >> _STEP_BITS <= ring.number:
+            number = level >> _STEP_BITS
+            if number <= ring.number:
                 break
-            self._take_out(lowest)
-            self._rank(lowest, level)
-            ring = self._lowest
-            assert ring is not None
+            ring.newer = newer = lowest.newer  # _take_out and _rank, which cost as much again to call
+            newer.older = ring
+            lowest.ring = higher = levels.get(number) or self._open(number)
+            lowest.older = newest = higher.older
+            lowest.newer = higher
+            newest.newer = higher.older = lowest
+            if newer is ring:
+                self._close(ring)
+                ring = self._lowest
+                assert ring is not None
         if self._tried > self._longest:
             candidate: Any = trial.newer
             level += _ADVANTAGE
@@ -271,19 +280,21 @@ class Lfu(Engine):
 
     def _give_up(self, entry: Any) -> None:
         """Let an entry go and remember its level, without what was added for bursts."""
-        ring, trial = entry.ring, self._trial
+        ring = entry.ring
         self._gone = gone = self._gone + NUMBERS
         note = entry.mark >> _STEP_BITS & _STEP_MASK | gone
-        self._history.remember(entry.key, note if ring is trial else note | _THROUGH)
         self._count -= 1
         newer, older = entry.newer, entry.older  # _take_out
         newer.older = older
         older.newer = newer
         del entry.newer, entry.older, entry.ring
-        if ring is trial:
+        if ring is self._trial:
             self._tried -= 1
-        elif newer is older:
-            self._close(ring)
+        else:
+            note |= _THROUGH
+            if newer is older:
+                self._close(ring)
+        self._remember(entry.key, note)
         if self._tried > self._longest:
             self._pass_oldest()
 
@@ -370,18 +381,14 @@ class Lfu(Engine):
             trial.newer = newer = oldest.newer
             newer.older = trial
             self._tried = tried = self._tried - 1
-            self._rank(oldest, (oldest.mark & _LEVEL_MASK if oldest.hits <= MANY else self._level_of(oldest)))
+            level = oldest.mark & _LEVEL_MASK if oldest.hits <= MANY else self._level_of(oldest)
+            number = level >> _STEP_BITS
+            oldest.ring = ring = self._levels.get(number) or self._open(number)
+            oldest.older = newest = ring.older
+            oldest.newer = ring
+            newest.newer = ring.older = oldest
             if tried <= self._longest:
                 return
-
-    def _rank(self, entry: Any, level: int) -> None:
-        """Put an entry into the ring of its level."""
-        number = level >> _STEP_BITS
-        ring = self._levels.get(number) or self._open(number)
-        entry.ring = ring
-        entry.older = newest = ring.older
-        entry.newer = ring
-        newest.newer = ring.older = entry
 
     def _open(self, number: int) -> LevelRing:
         """Make the ring of a level."""
