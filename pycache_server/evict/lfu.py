@@ -240,6 +240,9 @@ class Lfu(Engine):
         new.newer.older = new.older.newer = new
         del old.newer, old.older, old.ring
 
+    def remains(self) -> list[Any]:
+        return [self._history] if self._history.size > 1 else []
+
     def evicted(self, entry: Any) -> None:
         self._give_up(entry)
 
