@@ -153,6 +153,9 @@ class Adaptive(Engine):
             if old in chosen:
                 chosen[chosen.index(old)] = new
 
+    def remains(self) -> list[Any]:
+        return [self._history] if self._history.size > 1 else []
+
     def evicted(self, entry: Any) -> None:
         self._note(entry.key, entry.mark << NUMBER_BITS | entry.cells // BINS)
         self.discard(entry)

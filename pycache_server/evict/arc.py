@@ -14,6 +14,8 @@ Source: Megiddo, Modha, "ARC: a self-tuning, low overhead replacement cache", FA
 
 from __future__ import annotations
 
+from typing import Any
+
 from pycache_server.evict.base import Engine, Surroundings
 from pycache_server.evict.ghosts import Ghosts
 from pycache_server.evict.ring import LinkedEntry, Ring
@@ -77,6 +79,9 @@ class Arc(Engine):
 
     def exchange(self, old: ArcEntry, new: ArcEntry) -> None:
         self._recent.replace(old, new)  # or in the other one, which is the same
+
+    def remains(self) -> list[Any]:
+        return [ghosts for ghosts in (self._recent_ghosts, self._frequent_ghosts) if ghosts]
 
     def evicted(self, entry: ArcEntry) -> None:
         self.discard(entry)

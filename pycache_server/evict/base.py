@@ -125,6 +125,12 @@ class Engine(ABC):
         self.discard(old)
         self.admit(new)
 
+    def remains(self) -> list[Any]:
+        """What is left that takes long to free when no entry is admitted any more, and the engine is not used again.
+        Each thing has ``free(budget)``, which takes apart about so many parts and returns how many, until its ``len``
+        is 0."""
+        return []
+
     def look(self) -> None:  # noqa: B027
         """Called some ten times a second, while nothing else happens as well."""
 

@@ -22,6 +22,8 @@ _RECORD = Struct("<III")
 _WIDTH = _RECORD.size
 _PART = 1024
 """Numbers of one part of the order."""
+_FREED = 8
+"""A part takes as long to free as so many elements of a collection."""
 _NUMBERS = 4
 """Most numbers of the order for each ghost that there may be."""
 _MOST_DROPS = 32
@@ -80,6 +82,19 @@ class Ghosts:
         for _ in range(_MOST_DROPS):
             if self.size == size:
                 self._pass_oldest()
+
+    def free(self, budget: int) -> int:
+        """Take parts of the order and shards apart, each of which counts for _FREED of the budget; nobody uses the
+        ghosts any more. Returns what was used of the budget."""
+        order, shards = self._order, self._shards
+        done = 0
+        while done < budget and (order or shards):
+            if order:
+                order.pop()
+            else:
+                self.size -= len(shards.popitem()[1]) // _WIDTH
+            done += _FREED
+        return done
 
     def _pass_oldest(self) -> None:
         """Go on by one number in the order, and forget its ghost if it is still there."""

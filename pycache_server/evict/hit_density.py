@@ -30,6 +30,7 @@ that follow for as long as they are worth more than itself.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import repeat
 from math import ceil, exp, log
 from operator import add, mul
@@ -52,6 +53,7 @@ BIN = b"\0" + b"".join(bytes([index]) * (_edge(index + 1) - _edge(index)) for in
 _WIDTHS = [max(0.5, _edge(index + 1) - _edge(index)) for index in range(BINS)]
 
 
+@cache  # all databases begin with the same
 def bins_from(shift: int) -> bytes:
     """The bins of ages below NEAR << shift, by ``age >> shift``; the last one is for all that are older. Such a table
     is small, so that it stays in the fastest of the processor's caches, and exact enough for ages that are much greater

@@ -14,6 +14,8 @@ so most accesses of a hot key cost one comparison.
 
 *Newcomers are on trial*, in a queue of a tenth of the entries or more, in which a hit that counts puts them back to
 the start. Who comes to its end stands against the entry of lowest level, and has to be better, by ADVANTAGE, or goes.
+That is when a victim is asked for. A database asks for some at once and then for none while as many keys come: the
+queue may grow by so many meanwhile, or nobody would ever be tried.
 The trial gets longer when those come back that have just failed it, and shorter when those do that were given up for
 them, as ARC does it.
 
@@ -64,6 +66,8 @@ BURST = 0.25
 is asked for a thousand times in one burst is not like one who is asked for once."""
 SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 0.5
 """Shares of all entries."""
+_FEWEST_AT_ONCE, _MOST_AT_ONCE, _AT_ONCE = 2, 16, 12
+"""Victims that are asked for together, which a database does for a power of two less of what it holds."""
 BLAME = 0.2
 """One who fails the trial and is back before this share of the entries has been given up should have had longer."""
 _STEP_BITS = 3
@@ -178,6 +182,7 @@ class Lfu(Engine):
         self._trial = LevelRing(0)
         self._tried = 0  # entries on trial
         self._longest = self._least = self._most = 1  # how many may be on trial, and what that may be
+        self._waiting = _FEWEST_AT_ONCE  # how many more may be until a victim is asked for
         self._levels: dict[int, LevelRing] = {}
         self._lowest: LevelRing | None = None  # the ring of the lowest level, None where there is none
         self._history = MappedHistory()
@@ -210,7 +215,7 @@ class Lfu(Engine):
         entry.newer = trial
         newest.newer = trial.older = entry
         self._tried = tried = self._tried + 1
-        if tried > self._longest + 1:
+        if tried > self._longest + self._waiting:
             self._pass_oldest()
 
     def access(self, entry: Any) -> None:
@@ -239,6 +244,9 @@ class Lfu(Engine):
         new.newer, new.older = old.newer, old.older
         new.newer.older = new.older.newer = new
         del old.newer, old.older, old.ring
+
+    def remains(self) -> list[Any]:
+        return [self._history] if self._history.size > 1 else []
 
     def evicted(self, entry: Any) -> None:
         self._give_up(entry)
@@ -294,9 +302,9 @@ class Lfu(Engine):
             note |= _THROUGH
             if newer is older:
                 self._close(ring)
+            if self._tried > self._longest:  # who stood against it was better
+                self._pass_oldest()
         self._remember(entry.key, note)
-        if self._tried > self._longest:
-            self._pass_oldest()
 
     def frequency(self, entry: Any) -> int | None:
         """What Redis's counter is expected to be: it starts at 5, and a hit adds to c with a chance of
@@ -339,6 +347,7 @@ class Lfu(Engine):
         count = self._count
         self._least, self._most = max(1, int(SHORTEST_TRIAL * count)), max(1, int(LONGEST_TRIAL * count))
         self._longest = min(max(self._longest, self._least), self._most)
+        self._waiting = min(_FEWEST_AT_ONCE + (count >> _AT_ONCE), _MOST_AT_ONCE)
         self._void, self._blamed = count << NUMBER_BITS, int(BLAME * count) << NUMBER_BITS
         decay_time = self.surroundings.decay_time
         ageing = 1 / (HALF_LIFE * TICKS * decay_time) if decay_time > 0 else 0.0
@@ -387,7 +396,7 @@ class Lfu(Engine):
             oldest.older = newest = ring.older
             oldest.newer = ring
             newest.newer = ring.older = oldest
-            if tried <= self._longest:
+            if tried <= self._longest + self._waiting:
                 return
 
     def _open(self, number: int) -> LevelRing:

@@ -24,6 +24,8 @@ ROW = 256
 NUMBERS = 256
 NUMBER_BITS = 8
 _SPOTS = (1 << 30) - 35  # a prime
+_FREED = 8
+"""A row takes as long to free as so many elements of a collection."""
 _TAG_SHIFT, _PLACE_SHIFT = 14, 22
 
 
@@ -50,6 +52,15 @@ class MappedHistory:
             self._mask = len(rows) - 1
         rows[size] = rows[size][:]
         self.size = size + 1
+
+    def free(self, budget: int) -> int:
+        """Take rows apart, each of which counts for _FREED of the budget; nobody uses the history any more. Returns
+        what was used of the budget."""
+        rows = self._rows
+        before = len(rows)
+        del rows[-max(1, budget // _FREED) :]
+        self.size = min(self.size, len(rows))
+        return _FREED * (before - len(rows))
 
     def remember(self, key: bytes, note: int) -> None:
         """Put a key's note in its place."""

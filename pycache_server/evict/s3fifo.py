@@ -12,6 +12,8 @@ Source: Yang, Zhang, Qiu, Yue, Rashmi, "FIFO queues are all you need for cache e
 
 from __future__ import annotations
 
+from typing import Any
+
 from pycache_server.evict.base import Engine, Surroundings
 from pycache_server.evict.ghosts import Ghosts
 from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry, Ring
@@ -60,6 +62,9 @@ class S3Fifo(Engine):
 
     def exchange(self, old: S3FifoEntry, new: S3FifoEntry) -> None:
         self._small.replace(old, new)  # or in the other one, which is the same
+
+    def remains(self) -> list[Any]:
+        return [self._ghosts] if self._ghosts else []
 
     def evicted(self, entry: S3FifoEntry) -> None:
         if entry.mark < _MAIN:

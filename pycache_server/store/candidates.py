@@ -101,6 +101,10 @@ class Candidates:
         """Time has passed."""
         self.engine.look()
 
+    def remains(self) -> list[Any]:
+        """What takes long to free, when nobody is a candidate of these any more: see Engine.remains."""
+        return self.engine.remains()
+
     def anew(self) -> Candidates:
         """The same policy for a database that has been emptied."""
         return type(self)(type(self.engine)(self.engine.surroundings))

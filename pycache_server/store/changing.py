@@ -56,6 +56,11 @@ class ChangingDatabase(EvictingDatabase):
             done += len(waiting) + 1
         return done
 
+    def discard_remains(self, old: Candidates) -> None:
+        """Free in slices what an engine leaves behind that knows no entry any more."""
+        for part in old.remains():
+            self.keyspace.discard(part)
+
     def is_left(self, stored: Any) -> bool:
         """Whether what is stored for a key has not changed over."""
         raise NotImplementedError
@@ -165,6 +170,7 @@ class HandingDatabase(ChangingDatabase):
             done += len(waiting) + 1
         if self.changed_over == SLOTS and isinstance(handover, Handover):
             self.begin(handover.new)
+            self.discard_remains(handover.old)
         return done
 
     def _hand_over_one(self, bucket: Bucket, old: SizedEntry, handover: Handover) -> None:

@@ -88,6 +88,9 @@ class LimitedCandidates(DividedCandidates):
         for group in self.groups:
             group.candidates.look()
 
+    def remains(self) -> list[Any]:
+        return self._rest.remains() + [part for group in self.groups for part in group.candidates.remains()]
+
     def anew(self) -> Candidates:
         return self._build()
 

@@ -196,7 +196,10 @@ class Shape:
         if self._present is None:
             for database in self._keyspace.databases:
                 assert isinstance(database, ChangingDatabase)
+                before = database.candidates
                 database.begin(None)
+                if before is not None:
+                    database.discard_remains(before)
         self._apply(Database if self._present is None else EvictingDatabase)
 
     def _apply(self, kind: type[Database] | None = None) -> None:

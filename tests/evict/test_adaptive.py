@@ -11,7 +11,18 @@ import pytest
 from pycache_server.evict import adaptive as adaptive_module
 from pycache_server.evict.adaptive import LEAST_REMEMBERED, PAGE, Adaptive, AdaptiveEntry
 from pycache_server.evict.base import Surroundings
-from pycache_server.evict.hit_density import BIN, BINS, NEAR, NEXT, ROWS, STATES, bins_from, frequency_of, octave_of
+from pycache_server.evict.hit_density import (
+    BIN,
+    BINS,
+    NEAR,
+    NEXT,
+    ROWS,
+    STATES,
+    HitDensity,
+    bins_from,
+    frequency_of,
+    octave_of,
+)
 from pycache_server.evict.mapped_history import NUMBER_BITS, ROW, MappedHistory
 from tests.conftest import some_slow
 
@@ -251,3 +262,35 @@ def test_history_forgets_nothing_when_it_grows() -> None:
     for key in kept:
         assert history.recall(key) == known[key]
         assert history.recall(key) == 0
+
+
+def test_history_is_freed_in_parts() -> None:
+    history = MappedHistory()
+    for _ in range(20):
+        history.grow()
+    sizes = [len(history)]
+    while len(history):
+        assert 0 < history.free(32) <= 32
+        sizes.append(len(history))
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) > 4
+    assert history.free(32) == 0
+
+
+def test_taking_in_and_ranking_are_two_steps_where_asked() -> None:
+    one, two = HitDensity(), HitDensity()
+    cells = [ROWS[3] + index for index in range(20)]
+    for density in (one, two):
+        density.see(cells, 100.0)
+        for cell in cells[:5]:
+            density.hits[cell] += 1.0
+    before = list(one.ranks)
+    one.learn(1000, 100)
+    two.learn(1000, 100, halves=True)
+    assert two.ranks == before != one.ranks
+    two.learn(1000, 100, halves=True)
+    assert two.ranks == one.ranks
+    for density in (one, two):
+        density._check()
+        assert not any(density.seen)
+        assert not any(density.hits)

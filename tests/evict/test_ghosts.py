@@ -63,3 +63,15 @@ def test_a_ghost_is_small() -> None:
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert held < 32 * 60_000
+
+
+def test_ghosts_are_freed_in_parts() -> None:
+    ghosts = Ghosts()
+    for number in range(5000):
+        ghosts.add(number * 0x9E3779B97F4A7C15 % (1 << 62), 5000)
+    calls = 0
+    while len(ghosts):
+        assert 0 < ghosts.free(64) <= 64
+        calls += 1
+    assert calls > 10
+    assert ghosts.free(64) == 0

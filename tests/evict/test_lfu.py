@@ -187,3 +187,26 @@ def test_what_is_asked_for_very_often_at_once_stays_for_a_while() -> None:
     for key in range(1000, 1300):
         cache.ask(key)
     assert all(key in cache.entries for key in range(20))
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_newcomers_are_tried_where_victims_are_asked_for_together(at_once: int) -> None:
+    """As a database does it: without a trial nothing of a loop would be hit."""
+    cache = Cache(Lfu, 500)
+    for _ in range(60):
+        for key in range(1000):
+            cache.requests += 1
+            if key in cache.entries:
+                cache.engine.access(cache.entries[key])
+                cache.hits += 1
+                continue
+            if len(cache.entries) >= cache.room:
+                for _ in range(at_once):
+                    victim = cache.engine.take_victim()
+                    assert victim is not None
+                    del cache.entries[int(victim.key)]
+            cache.entries[key] = entry = LfuEntry(b"%d" % key, None)
+            entry.size = 100
+            cache.engine.admit(entry)
+    cache.engine._check()
+    assert cache.hits > 0.35 * cache.requests

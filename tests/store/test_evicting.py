@@ -230,6 +230,27 @@ def test_the_account_holds_every_key_during_a_change_of_engine() -> None:
     db._check()
 
 
+@pytest.mark.parametrize("successor", ["allkeys-lru", None])
+@pytest.mark.parametrize("name", ["lfu", "adaptive", "arc", "s3fifo"])
+def test_what_an_engine_remembers_of_keys_that_went_is_freed_in_slices(name: str, successor: str | None) -> None:
+    keyspace, shape, _ = make()
+    db = keyspace.databases[0]
+    shape.use_engine(load_policy(f"allkeys-{name}").engine)
+    finish(shape)
+    for number in range(2000):
+        db.put(b"%d" % number, b"x", DEL)
+        if number >= 1000:
+            keyspace.evict()
+    shape.use_engine(load_policy(successor).engine if successor else None)
+    assert not keyspace.discarded
+    finish(shape)
+    assert sum(map(len, keyspace.discarded)) > 0  # arc remembers little of a scan
+    while free_slice(keyspace, 16):
+        pass
+    assert not keyspace.discarded
+    assert db.size == 1000
+
+
 def test_entries_of_a_flushed_database_are_forgotten_by_their_engine_in_slices() -> None:
     keyspace, shape, _ = make()
     db = keyspace.databases[0]
