@@ -27,7 +27,7 @@ NOT_READY: Final = _NotReady()
 class Context:
     """Who runs a command: its database, all databases, and how to wait."""
 
-    __slots__ = ("db", "deny_blocking", "effects", "halted_by", "keyspace", "obeys", "resp", "wrote")
+    __slots__ = ("db", "deny_blocking", "effects", "halted_by", "is_script", "keyspace", "obeys", "resp", "wrote")
 
     def __init__(self, keyspace: Keyspace) -> None:
         self.keyspace = keyspace
@@ -36,6 +36,8 @@ class Context:
         """The version of the protocol."""
         self.deny_blocking = False
         """Whether a blocking command must answer at once, as within MULTI."""
+        self.is_script = False
+        """Whether it is a script that calls, whose outcome shall not depend on how a value is kept."""
         self.effects: list[list[bytes]] | None = None
         """Where a command puts what replicas are to be told in place of its own words; None while nobody listens. For
         commands whose effect cannot be told from words and value alone (``effect`` of registry.py)."""

@@ -163,8 +163,8 @@ def _sort(session: Context, key: bytes, wishes: _Wishes) -> Any:
     if value is not None and not isinstance(value, (List, Set, SortedSet)):
         raise WrongType
     unordered = isinstance(value, Set)
-    if unordered and wishes.destination is not None and not wishes.sorts:
-        wishes.sorts, wishes.alpha, wishes.by = True, True, None  # so that followers store the same
+    if unordered and not wishes.sorts and (wishes.destination is not None or session.is_script):
+        wishes.sorts, wishes.alpha, wishes.by = True, True, None  # so that followers, and scripts anywhere, do the same
     elements: list[Any] = [] if value is None else value.sort_elements()
     if wishes.sorts:
         elements = _in_order(session.db, elements, wishes)

@@ -291,7 +291,7 @@ def _number(value: float) -> bytes:
 
 def _internal_session(core: Core) -> Session:
     session = core.make_session()
-    session.executing = session.deny_blocking = True
+    session.executing = session.deny_blocking = session.is_script = True
     return session
 
 

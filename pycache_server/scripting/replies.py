@@ -45,6 +45,10 @@ class _Reader:
             return None
         if kind == b"#":
             return line == b"t"
+        if kind == b"|":  # an attribute: Lua gets what it belongs to
+            for _ in range(2 * int(line)):
+                self.read()
+            return self.read()
         return self._table_of(kind, line)
 
     def _table_of(self, kind: bytes, line: bytes) -> Any:

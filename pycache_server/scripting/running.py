@@ -13,7 +13,7 @@ from __future__ import annotations
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
-from pycache_server.errors import RedisError, Rejection, c_string
+from pycache_server.errors import NoReplicas, RedisError, Rejection, c_string
 from pycache_server.resp.encode import Wire
 from pycache_server.scripting.calls import Calls
 from pycache_server.scripting.code import Code, Script
@@ -129,7 +129,8 @@ class Scripts:
         self._runs = code.used = self._runs + 1
         flags = code.flags
         full = False
-        if flags or read_only or core.keyspace.maxmemory or core.disk_error is not None or replication.refuses_writes:
+        limited = core.keyspace.maxmemory or core.disk_error is not None
+        if flags or read_only or limited or replication.refuses_writes or replication.wants_replicas:
             read_only, full = self._demand(session, flags, read_only)
         used, size = engine.used, sum(map(len, argv))
         if used() + size >= engine.roomy and not engine.has_room(size):
@@ -171,14 +172,17 @@ class Scripts:
             return read_only, full
         if "no-writes" in flags:
             return True, False
+        obeys = session.kind() == "master"
+        if core.replication.refuses_writes and not obeys:
+            raise RedisError(NOT_ON_REPLICAS)
+        if core.disk_error is not None and not obeys:
+            raise RedisError(core.disk_error[1])
         if read_only:
             raise RedisError(CANNOT_WRITE)
-        if core.disk_error is not None:
-            raise RedisError(core.disk_error[1])
+        if core.replication.lacks_replicas and not obeys:
+            raise NoReplicas
         if full and "allow-oom" not in flags:
             raise RedisError(NO_ROOM)
-        if core.replication.refuses_writes and session.kind() != "master":
-            raise RedisError(NOT_ON_REPLICAS)
         return False, False
 
     def _reply(self, value: Any) -> Any:

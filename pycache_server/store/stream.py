@@ -247,7 +247,10 @@ class Stream:
 
     def first_live_id(self) -> int:
         """The id of the first entry, 0 where there is none."""
-        return next((node.id_at(node.front) for node in self.nodes if node.alive), 0)
+        nodes = self.nodes
+        if nodes and nodes[0].alive:  # nearly always, and each XREADGROUP asks
+            return nodes[0].id_at(nodes[0].front)
+        return next((node.id_at(node.front) for node in nodes if node.alive), 0)
 
     def last_live_id(self) -> int:
         """The id of the last entry, 0 where there is none."""

@@ -298,3 +298,21 @@ def test_the_text_of_an_error_is_sent_as_it_is_but_for_its_lines(world: World, t
     client = world.connect()
     client.start("EVAL", f"return {{err = '{text}'}}", 0)
     assert client.raw == wire
+
+
+def test_sets_come_in_order_from_sort_where_scripts_do_not_sort_by_anything(client: Client) -> None:
+    client.call("SADD", "s", "b", "c", "a", "x" * 100)
+    code = "return redis.call('sort', KEYS[1], 'by', 'nosort')"
+    assert client.call("EVAL", code, 1, "s") == ["a", "b", "c", "x" * 100]
+    code = "return redis.call('sort', KEYS[1], 'by', 'nosort', 'get', '#', 'get', 'none', 'limit', 0, 2, 'desc')"
+    assert client.call("EVAL", code, 1, "s") == ["x" * 100, None, "c", None]
+
+
+def test_a_script_that_may_write_needs_the_replicas_of_a_write(world: World, client: Client) -> None:
+    client.call("SET", "x", "1")
+    replication = world.core.replication
+    replication.leading.leader.limits.least_good = 1
+    replication.set_gate()
+    for shebang, runs in (("", True), ("#!lua flags=no-writes\n", True), ("#!lua\n", False)):
+        answer = client.call("EVAL", shebang + "return redis.call('get', KEYS[1])", 1, "x")
+        assert str(answer).startswith("NOREPLICAS") is not runs

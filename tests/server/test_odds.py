@@ -208,3 +208,20 @@ def test_scripts_may_be_let_call_what_is_not_for_them(wire: Wire) -> None:
     assert isinstance(wire.call("EVAL", code, 0), int)
     assert wire.call("DEBUG", "SET-DISABLE-DENY-SCRIPTS", 0) == "OK"
     assert "not allowed from script" in str(wire.call("EVAL", code, 0))
+
+
+def test_debug_object_tells_of_what_has_expired_and_was_not_read(wire: Wire) -> None:
+    assert wire.call("DEBUG", "SET-ACTIVE-EXPIRE", 0) == "OK"
+    wire.call("SET", "k", "v", "PX", 1)
+    wire.call("DEBUG", "SLEEP", "0.01")
+    assert str(wire.call("DEBUG", "OBJECT", "k")).startswith("Value at:")
+    assert wire.call("EXISTS", "k") == 0
+    assert "no such key" in str(wire.call("DEBUG", "OBJECT", "k"))
+    assert wire.call("DEBUG", "SET-ACTIVE-EXPIRE", 1) == "OK"
+
+
+def test_scripts_pass_over_attributes(wire: Wire) -> None:
+    assert wire.call("DEBUG", "SET-DISABLE-DENY-SCRIPTS", 1) == "OK"
+    code = "redis.setresp(3); return redis.call('debug', 'protocol', 'attrib')"
+    assert wire.call("EVAL", code, 0) == "Some real reply following the attribute"
+    assert wire.call("DEBUG", "SET-DISABLE-DENY-SCRIPTS", 0) == "OK"

@@ -93,8 +93,8 @@ def _pause_cron(session: Session, words: list[bytes]) -> Any:
 
 def _object(session: Session, words: list[bytes]) -> Any:
     """OBJECT <key>: how a value is kept."""
-    value = _value_of(session, words[0])
-    entry = session.db.entry(words[0])
+    entry = session.db.stored_entry(words[0])  # one that has expired is there until somebody reads it
+    value = _value_of(session, words[0]) if entry is None else entry.value
     idle = session.db.engine_knows(words[0], lambda engine, entry: engine.idle_seconds(entry))
     encoding = encoding_of(value, session.keyspace.encodings).decode()
     text = (
