@@ -33,8 +33,10 @@ SMALL = [b"%d" % seq for seq in range(FEW)]
 
 def begin_moment(seconds: float) -> tuple[float, int, bytes]:
     """The latest moment is another one."""
-    ms = int(seconds * 1000)
-    moment = latest.moment = (seconds, ms << SEQ_BITS, b"%d-" % ms)
+    ms, part = int(seconds * 1000), latest.part
+    if part[0] != ms:
+        part = latest.part = (ms, b"%d-" % ms)
+    moment = latest.moment = (seconds, ms << SEQ_BITS, part[1])
     return moment
 
 
