@@ -31,7 +31,7 @@ class User:
         """Whether any password is right."""
         self.passwords: dict[bytes, None] = {}
         self.sanitizes = True
-        """Whether what this user RESTOREs is looked at thoroughly; None where nobody has said so."""
+        """Whether what this user RESTOREs is looked at thoroughly."""
         self.selectors: list[Selector] = [Selector(vocabulary)]
         """The permissions; the first ones are those outside of parentheses."""
 

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from pycache_server.server.app import App
 
 NEVER = float("inf")
-CHANGED_AT_ONCE = 0.01
-"""Seconds for which CONFIG SET maxmemory-policy lets the keys change over; more of them do in slices (upkeep.py)."""
+CHANGED_AT_ONCE = 1000
+"""So many keys have another engine before CONFIG SET maxmemory-policy is answered; more of them change over in slices
+(upkeep.py), so that nobody waits for it."""
 
 
 class CannotApply(Exception):
@@ -149,9 +150,9 @@ def _memory(app: App) -> None:
         app.core.shape.use_engine(NoEviction, False, limits)
     else:
         app.core.shape.use_engine(None)
-    until = app.core.host.ticks() + CHANGED_AT_ONCE
-    while app.core.shape.step() and app.core.host.ticks() < until:
-        pass  # a keyspace that is small has the engine before the reply
+    if sum(database.size for database in app.core.keyspace.databases) <= CHANGED_AT_ONCE:
+        while app.core.shape.step():
+            pass
     app.core.room.limit(max(size - EMPTY, 1) if size else 0)
     if before != (bool(size), app.core.shape.limited):
         app.core.tables.refresh()

@@ -63,8 +63,9 @@ class Replication:
         """repl-backlog-size in bytes."""
         self.following: Following | None = None
         self.refuses_writes = False
-        self.wants_replicas = False
         """Whether clients may only read, because the node follows."""
+        self.wants_replicas = False
+        """Whether writes may be refused for want of good replicas (min-replicas-to-write)."""
         self.on_role: list[Callable[[], None]] = []
         """Called when the node has begun to follow, or to lead."""
         self.on_acknowledged: list[Callable[[], None]] = []
