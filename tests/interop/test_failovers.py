@@ -11,7 +11,9 @@ from typing import IO, Any
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from pycache_server.cli.haproxy import Node, configuration
@@ -42,7 +44,8 @@ class Application:
 
 
 class InPython(Application):
-    """One that has a client of redis-py."""
+    """One that has a client of redis-py, told not to resend: by itself it resends up to ten times when a connection
+    breaks, and what the server had taken before the break is written twice."""
 
     def __init__(self, name: str, client: Redis) -> None:
         super().__init__()
@@ -131,11 +134,12 @@ def begin(
     places.append(balanced)
     ports = [each.port for each in deployment.sentinels]
     sentinels = Sentinel([("127.0.0.1", port) for port in ports], socket_timeout=2)  # type: ignore[no-untyped-call]
-    master = sentinels.master_for(NAME, socket_timeout=2)  # type: ignore[no-untyped-call]
+    once = Retry(NoBackoff(), 0)
+    master = sentinels.master_for(NAME, socket_timeout=2, retry=once)  # type: ignore[no-untyped-call]
     applications: list[Application] = []
     for make in (
         lambda: InPython("redis-py", master),
-        lambda: InPython("haproxy", Redis(port=balanced.port, socket_timeout=2)),
+        lambda: InPython("haproxy", Redis(port=balanced.port, socket_timeout=2, retry=once)),
         lambda: InNode(ports),
     ):
         applications.append(make())
