@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from tests.peers import client, our_client, ours, peer  # noqa: F401  (fixtures)
 pytest_plugins = ["tests.compared"]
 _OBJECTS_OF_A_WORLD = 50_000
 """About as many containers as a server in process makes; the suite makes some thousand servers."""
+_with_slow = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,6 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    global _with_slow
+    _with_slow = config.getoption("--slow")
     settings.register_profile("here", max_examples=more_in_ci(30, 100))
     settings.load_profile("here")
     _may_keep_compiled(config)
@@ -47,11 +52,14 @@ def _may_keep_compiled(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Files of nothing but tests that are not wanted are not even read: most of them import much."""
-    return (config.option.markexpr.startswith("not interop") and _is_interop(collection_path)) or None
+    wanted = config.option.markexpr
+    unwanted = wanted.replace("not ", "").split(" and ") if re.fullmatch(r"not \w+( and not \w+)*", wanted) else []
+    return any(_is_all(collection_path, mark) for mark in unwanted) or None
 
 
-def _is_interop(path: Path) -> bool:
-    return path.suffix == ".py" and b"\npytestmark = pytest.mark.interop\n" in path.read_bytes()
+def _is_all(path: Path, mark: str) -> bool:
+    """Whether all tests of a file have a mark."""
+    return path.suffix == ".py" and b"\npytestmark = pytest.mark.%b\n" % mark.encode() in path.read_bytes()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -70,8 +78,9 @@ def pytest_collection_finish() -> None:
 
 
 def some_slow(values: Iterable[Any], quick: int) -> list[Any]:
-    """Parameters of a test, all of which but the first few are run with --slow, as in CI."""
-    found = list(values)
+    """Parameters of a test, all of which but the first few are run with --slow alone: without it they are not even
+    made, since there are thousands."""
+    found = list(values) if _with_slow else list(islice(values, quick))
     sets = (value if isinstance(value, tuple) else (value,) for value in found[quick:])
     return [*found[:quick], *(pytest.param(*each, marks=pytest.mark.slow) for each in sets)]
 

@@ -21,6 +21,8 @@ A, B, C = SEATS
 Make = Callable[..., Seat]
 LEADER = Claim(A, 2, True)
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def stage() -> Iterator[ConsulStage]:

@@ -11,6 +11,8 @@ from tests.coordinator.fake_consul import FakeConsul
 
 consul = pytest.importorskip("consul")
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def fake() -> Iterator[FakeConsul]:

@@ -152,12 +152,14 @@ def test_a_scan_does_not_flush_what_is_popular() -> None:
     assert replay(engine(), keys, 400)[0] > lru(keys, 400)
 
 
+@pytest.mark.slow
 def test_yesterdays_favourites_are_let_go() -> None:
     chance = random.Random(3)
     keys = [part * 1000 + key for part in range(8) for key in zipf(chance, 3000, 5000)]
     assert replay(engine(), keys, 300)[0] > lru(keys, 300)
 
 
+@pytest.mark.slow
 def test_many_entries_are_given_up_nearly_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(8)
     keys = [key for part in range(8) for key in [*zipf(chance, 4000, 4000), *range(10000, 11000)]]

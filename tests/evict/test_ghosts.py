@@ -55,6 +55,7 @@ def test_a_limit_that_falls_is_reached_in_small_steps() -> None:
     ghosts._check()
 
 
+@pytest.mark.slow
 def test_a_ghost_is_small() -> None:
     tracemalloc.start()
     ghosts = Ghosts()

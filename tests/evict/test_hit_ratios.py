@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pycache_server.evict.arc import Arc
 from pycache_server.evict.lfu import Lfu
 from pycache_server.evict.lru import Lru
@@ -30,6 +32,7 @@ def test_frequency_beats_recency_where_popularity_stays() -> None:
         assert hit_ratio(engine, trace, 300) > lru + 2
 
 
+@pytest.mark.slow
 def test_what_was_popular_yesterday_is_given_up() -> None:
     trace = list(drifting(zipf(60_000, 2000, 1.0), 5000, 500))
     lru = hit_ratio(Lru, trace, 200)
@@ -44,12 +47,14 @@ def test_a_loop_does_not_defeat_lfu() -> None:
     assert hit_ratio(Lfu, trace, 300) > 40
 
 
+@pytest.mark.slow
 def test_bursts_do_not_defeat_lfu() -> None:
     trace = list(bursts(40_000, 8, 150))
     # 0.88 as a rule; one run in twenty, by its hashes, settles at 0.63 and not at that
     assert hit_ratio(Lfu, trace, 300) > 0.55 * hit_ratio(Lru, trace, 300)
 
 
+@pytest.mark.slow
 def test_regions_keep_what_is_hit_whatever_its_time_to_live() -> None:
     """Short-lived keys that are in use, long-lived ones that are not: the order of expiry is exactly wrong."""
     found = {}

@@ -103,6 +103,7 @@ def test_a_shadow_hits_what_a_server_of_that_policy_and_size_does(policy: str, p
     simulation._check()
 
 
+@pytest.mark.slow
 def test_the_curve_agrees_with_shadows_of_lru_at_all_sizes() -> None:
     world = evicting("allkeys-lfu", MEMORY)
     simulation = simulate(world, ["allkeys-lru"], [25, 50, 75, 100, 200, 400])
@@ -127,6 +128,7 @@ def test_a_tenth_of_the_keys_tells_nearly_the_same(seed: int) -> None:
     simulation._check()
 
 
+@pytest.mark.slow
 def test_the_rate_falls_so_that_no_more_keys_are_known_than_are_wanted() -> None:
     world = evicting("allkeys-lru", 4 * MEMORY)
     simulation = simulate(world, ["allkeys-lru", "allkeys-sieve"], [50, 400], 4 * MEMORY, most=300)
