@@ -27,6 +27,7 @@ CHANCE = frozenset((b"SPOP", b"SRANDMEMBER", b"RANDOMKEY", b"ZRANDMEMBER"))
 """Commands that choose at random: their replies are compared by length."""
 DOUBLES = (b"Z", b"BZ", b"GEO")
 """What commands begin with that answer doubles, which 7.0 writes with 17 digits and 7.2 with as many as needed."""
+_DOUBLES_IN_SCRIPTS = re.compile(rb"\{double=|call\('(Z|BZ|GEO)", re.IGNORECASE)
 SHORTEST_DIGITS = (7, 2)
 MANY_DIGITS = 14
 """From so many digits on Redis sometimes writes one that is not needed, or another last one for the same number."""
@@ -64,7 +65,7 @@ def canonical(argv: Command, reply: Any, version: Version) -> Any:
     """A reply without what may differ."""
     name = argv[0].upper()
     value = show(reply)
-    if name.startswith(DOUBLES):
+    if name.startswith(DOUBLES) or (name.startswith(b"EVAL") and _DOUBLES_IN_SCRIPTS.search(argv[1])):
         value = _floats(value, 0 if version < SHORTEST_DIGITS else MANY_DIGITS)
     if name == b"ZSCAN" and isinstance(value, list):
         return [value[0], sorted(zip(value[1][::2], _floats(value[1][1::2]), strict=True), key=repr)]
