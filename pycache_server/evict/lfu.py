@@ -77,8 +77,12 @@ _STEPS_BACK, _STEPS_UP = NUMBERS // 2, 32
 _STEP_MASK, _THROUGH = _STEPS_BACK - 1, _STEPS_BACK
 _NOTE_MASK = NUMBERS - 1
 """What is remembered is the step, and whether the key was through."""
-_REMEMBERED, _LEAST_REMEMBERED = 3, 512
+_REMEMBERED, _LEAST_REMEMBERED = 3, 2048
 """Places of the history: for each entry, and at least."""
+_SHORTER, _SHORTER_FOR_OLD = 2, 3
+"""What is taken off the trial when one is back who was through, lately or in the older half of what is remembered.
+The older a note, the more likely another has taken its place in the history: those who are recognized stand for those
+who are not, or trials would get ever longer."""
 _FIRST_GONE = NUMBERS << 30  # so that no difference from nothing remembered is small
 _MOST_MOVES = LONGEST_WALK // 2
 _ADVANTAGE, _BURST = round(ADVANTAGE * SCALE), BURST * SCALE
@@ -375,10 +379,11 @@ class Lfu(Engine):
         """A key is back that was given up: it goes on with the frequency that it had, and the trial was too short, or
         too long. Returns its mark."""
         longest = self._longest
+        age = self._gone - note
         if note & _THROUGH:
-            longest -= 2
+            longest -= _SHORTER if 2 * age < self._void else _SHORTER_FOR_OLD
             self._longest = longest if longest > self._least else self._least  # noqa: FURB136  (a call is as much)
-        elif self._gone - note <= self._blamed and longest < self._most:
+        elif age <= self._blamed and longest < self._most:
             self._longest = longest + 1
         return self._returns[note & _NOTE_MASK]
 

@@ -210,3 +210,14 @@ def test_newcomers_are_tried_where_victims_are_asked_for_together(at_once: int) 
             cache.engine.admit(entry)
     cache.engine._check()
     assert cache.hits > 0.35 * cache.requests
+
+
+@pytest.mark.slow
+def test_that_the_history_forgets_does_not_lengthen_the_trial() -> None:
+    """The same cold keys again and again, and popular ones that are given up and come back: a third of what is
+    remembered has been overwritten when it is asked for."""
+    cache, popular = Cache(Lfu, 324), zipf(240_000, 30_000, 0.9)
+    for start in range(0, len(popular), 24_000):
+        for key in (*range(30_000, 36_000), *popular[start : start + 24_000]):
+            cache.ask(key)
+    assert cache.engine.report()["trial_share"] < 0.35
