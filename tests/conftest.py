@@ -71,6 +71,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=slow)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let workers take tests from each other in the end: some last a hundred times as long as others. Nothing happens
+    where another way has been asked for."""
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler.worksteal import WorkStealingScheduling  # which need not be installed
+
+    return WorkStealingScheduling(config, log)
+
+
 def pytest_collection_finish() -> None:
     """Let the garbage collector look at what tests make, now and then: it took half of the suite's time."""
     gc.freeze()
