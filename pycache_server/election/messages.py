@@ -102,3 +102,20 @@ class Prove:
 
 
 Message = Who | Iam | PreVote | PreVoteReply | Vote | VoteReply | Hello | Higher | Prove
+
+
+# Beside the election: nobody's vote, promise or memory depends on these, and a voter of an older version does not know
+# them. They travel by a command of their own, which such a voter answers with an error, and nothing else happens.
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """I answer the clients of sentinels at this port of my seat's host, under this id; nowhere, if the port is 0. An
+    old one is out of date by as long as it was on its way: it is said again each second."""
+
+    port: int
+    run_id: str
+
+
+Aside = Window
+ASIDES = (Window,)

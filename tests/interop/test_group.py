@@ -440,6 +440,72 @@ def test_clients_of_sentinels_find_the_leader_and_ride_through_its_end(group: Gr
     wait_for(write, "a write to the third leader")
 
 
+def test_each_voter_names_the_ports_of_the_others_to_clients_of_sentinels(group: Group) -> None:
+    first = group.leader()
+    group.wait_whole()
+
+    def others_of(voter: Voter) -> list[dict[str, str]]:
+        try:
+            with Wire(("127.0.0.1", voter.sentinel_port)) as wire:
+                rows = wire.call("SENTINEL", "SENTINELS", "mymaster")
+        except OSError:
+            return []
+        return [dict(zip(row[::2], row[1::2], strict=True)) for row in rows] if isinstance(rows, list) else []
+
+    def wait_known() -> None:
+        for voter in group.voters:
+            others = sorted(str(each.sentinel_port) for each in group.others(voter))
+            wait_for(
+                lambda voter=voter, others=others: sorted(row["port"] for row in others_of(voter)) == others,
+                "the others",
+            )
+
+    wait_known()
+    ids = {}
+    for voter in group.voters:
+        with Wire(("127.0.0.1", voter.sentinel_port)) as wire:
+            ids[str(voter.sentinel_port)] = wire.call("SENTINEL", "MYID")
+            assert "sentinels=3" in str(wire.call("INFO", "sentinel"))
+    for row in others_of(first):
+        assert row["ip"] == "127.0.0.1" and row["flags"] == "sentinel"
+        assert row["name"] == row["runid"] == ids[row["port"]]
+    careful = redis.sentinel.Sentinel(
+        [("127.0.0.1", voter.sentinel_port) for voter in group.voters], min_other_sentinels=2, socket_timeout=2
+    )
+    assert careful.discover_master("mymaster") == ("127.0.0.1", first.port)
+    gone, left = group.followers()
+    gone.end()
+    flags = {str(first.sentinel_port): "sentinel", str(gone.sentinel_port): "s_down,sentinel,disconnected"}
+    wait_for(lambda: {row["port"]: row["flags"] for row in others_of(left)} == flags, "its absence")
+    with Wire(("127.0.0.1", left.sentinel_port)) as wire:
+        wire.call("SUBSCRIBE", "+sentinel")
+        gone.start()
+        text = wire.read()[2]
+        assert f" 127.0.0.1 {gone.sentinel_port} @ mymaster 127.0.0.1 {first.port}" in text
+    wait_known()  # under its new id, and not under the old one as well
+
+
+def test_a_voter_that_is_no_voter_any_more_or_closes_its_port_is_named_no_more(tmp_path: Path) -> None:
+    with Group(tmp_path, 3) as group:
+        leader = group.leader()
+        group.wait_whole()
+        leaves, closes = group.followers()
+
+        def ports() -> set[str]:
+            with Wire(("127.0.0.1", leader.sentinel_port)) as wire:
+                return {row[row.index("port") + 1] for row in wire.call("SENTINEL", "SENTINELS", "mymaster")}
+
+        wait_for(lambda: ports() == {str(leaves.sentinel_port), str(closes.sentinel_port)}, "both")
+        wait_for(lambda: leader.call("GROUP", "REMOVE", leaves.seat) == "OK", "a change")
+        wait_for(lambda: ports() == {str(closes.sentinel_port)}, "the one")
+        wait_for(lambda: leader.call("GROUP", "ADD", leaves.seat) == "OK", "a change")
+        wait_for(lambda: ports() == {str(leaves.sentinel_port), str(closes.sentinel_port)}, "both, again")
+        closes.end()
+        closes.sentinel_port = 0
+        closes.start()
+        wait_for(lambda: ports() == {str(leaves.sentinel_port)}, "the other one")
+
+
 def test_a_voter_in_a_minority_tells_clients_of_sentinels_that_its_leader_is_down(group: Group) -> None:
     leader = group.leader()
     group.wait_whole()

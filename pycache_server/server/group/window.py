@@ -2,9 +2,9 @@
 
 Clients that find their leader by sentinels (redis-py's Sentinel, ioredis, Spring) need nothing else: what a sentinel
 would have watched the voter knows. So this is a sentinel without links and without a will: its one master, named by
-``sentinel-master-name``, is whom the voter follows or is, its replicas are the other voters, and both are brought up to
-date from the group. It answers and publishes as sentinels do (server/sentinel/commands.py); what would change something
-is an error, except SENTINEL FAILOVER, which is a handover.
+``sentinel-master-name``, is whom the voter follows or is, its replicas are the other voters, other sentinels are their
+windows (asides.py), and all are brought up to date from the group. It answers and publishes as sentinels do
+(server/sentinel/commands.py); what would change something is an error, except SENTINEL FAILOVER, which is a handover.
 
 A voter that hears of no leader, or leads without its lease, says that the last one is down (s_down, o_down): clients
 then ask another.
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pycache_server.election.machine import Refusal
 from pycache_server.errors import RedisError
 from pycache_server.resp.encode import OK
-from pycache_server.sentinel.instance import Master, Replica
+from pycache_server.sentinel.instance import Instance, Master, Peer, Replica
+from pycache_server.server.group import asides
 from pycache_server.server.group.dialing import address_of
 from pycache_server.server.log import Log
 from pycache_server.server.sentinel.app import SentinelApp
@@ -99,6 +100,7 @@ class Window(SentinelApp):
             self._tell("warning", "+sdown", self._line(master))
             self._tell("warning", "+odown", f"{self._line(master)} #quorum {master.quorum}/{master.quorum}")
         self._list_replicas(master, now)
+        self._list_peers(master, now)
 
     def _take_password(self) -> None:
         """Let a changed requirepass of the server be asked for here, too."""
@@ -159,6 +161,37 @@ class Window(SentinelApp):
             replica.available_at = replica.last_pong_at = now
         elif not replica.down_since:
             replica.down_since = now
+
+    def _list_peers(self, master: Master, now: int) -> None:
+        """The windows of the other voters are what other sentinels are to a sentinel."""
+        group = self._group
+        found = {heard.run_id: seat for seat, heard in group.asides.windows.items() if seat in group.voters}
+        for run_id in master.peers.keys() - found.keys():
+            del master.peers[run_id]
+        for run_id, seat in found.items():
+            heard = group.asides.windows[seat]
+            peer = master.peers.get(run_id)
+            if peer is None:
+                peer = master.peers[run_id] = Peer(master, run_id, address_of(seat)[0], heard.port, now)
+                self._tell_of(peer, "notice", "+sentinel")
+            silent = int(group.now() - heard.at)
+            peer.last_hello_at = peer.last_pong_at = peer.available_at = now - silent
+            self._judge(peer, silent, now)
+
+    def _judge(self, peer: Peer, silent: int, now: int) -> None:
+        """A window is down when nothing is heard of its voter for so many milliseconds, and what was said to it twice
+        in that time may have been lost."""
+        peer.connected = silent <= max(self._down_after, 3 * asides.EVERY)
+        if peer.connected and peer.down_since:
+            peer.down_since = 0
+            self._tell_of(peer, "warning", "-sdown")
+        elif not peer.connected and not peer.down_since:
+            peer.down_since = now
+            self._tell_of(peer, "warning", "+sdown")
+
+    def _tell_of(self, instance: Instance, level: str, name: str) -> None:
+        self.sentinel.event(level, name, instance)
+        self.perform()
 
     def _line(self, master: Master) -> str:
         return f"master {master.name} {master.host} {master.port}"
