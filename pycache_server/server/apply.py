@@ -218,7 +218,10 @@ def _maxclients(app: App) -> None:
         import resource
     except ImportError:
         return
-    wanted = app.settings["maxclients"] + _RESERVED_DESCRIPTORS
+    settings = app.settings
+    reserved = _RESERVED_DESCRIPTORS + (_FOR_VOTERS if settings["group-voters"] else 0)
+    doors = 2 if settings["group-voters"] and settings["sentinel-port"] else 1  # each takes so many clients
+    wanted = settings["maxclients"] * doors + reserved
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft in (resource.RLIM_INFINITY, -1) or soft >= wanted:
         return
@@ -228,16 +231,18 @@ def _maxclients(app: App) -> None:
     except (OSError, ValueError):
         possible = soft
     if possible < wanted:
-        fewer = max(1, possible - _RESERVED_DESCRIPTORS)
+        fewer = max(1, (possible - reserved) // doors)
         app.log.write(
             "warning",
             f"maxclients has been reduced to {fewer} to compensate for low ulimit. If you need higher maxclients "
             "increase 'ulimit -n'.",
         )
-        app.settings.values["maxclients"] = fewer
+        settings.values["maxclients"] = fewer
 
 
 _RESERVED_DESCRIPTORS = 32
+_FOR_VOTERS = 256
+"""Who is on trial, links that have not proved themselves, and those that have (reserve.py, group/links.py)."""
 
 
 def _directory(app: App) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def group(tmp_path: Path) -> Iterator[Group]:
         yield group
 
 
-@contextmanager
+@contextlib.contextmanager
 def written(group: Group, first: int = 20) -> Iterator[Writer]:
     """Somebody writes to the group, and goes on writing afterwards; then nothing that was acknowledged is lost, and all
     hold the same. ``first``: so many writes are acknowledged before anything else happens."""
@@ -143,7 +144,7 @@ def test_the_usual_level_may_be_changed_while_the_group_runs(group: Group) -> No
                 own.read()
 
 
-@contextmanager
+@contextlib.contextmanager
 def stopped(voters: list[Voter]) -> Iterator[None]:
     """Voters that do nothing for a moment."""
     for voter in voters:
@@ -380,6 +381,62 @@ def test_a_real_redis_follows_a_group_and_goes_on_at_the_next_leader(group: Grou
             wait_for(lambda: wire.call("DEBUG", "DIGEST") == another.call("DEBUG", "DIGEST"), "the same")
     finally:
         redis.stop()
+
+
+# Where clients are refused.
+
+
+def test_voters_come_in_and_elect_although_clients_have_taken_all_connections(tmp_path: Path) -> None:
+    with Group(tmp_path, 3, "--maxclients", "10") as group, contextlib.ExitStack() as idle:
+        leader = group.leader()
+        group.wait_whole()
+        returns, stays = group.followers()
+        returns.end()
+        watcher = idle.enter_context(stays.connect())
+        for voter in (leader, stays):
+            fill(voter, idle)
+        returns.start()  # whose connections are new
+        wait_for(lambda: returns.info().get("sync_state") == "in-sync", "a follower that has come back")
+        another = idle.enter_context(returns.connect())
+        fill(returns, idle)
+        leader.end()
+        wait_for(lambda: "master" in (watcher.call("ROLE")[0], another.call("ROLE")[0]), "another leader")
+        leads = watcher if watcher.call("ROLE")[0] == "master" else another
+        wait_for(lambda: leads.call("SET", "k", "v") == "OK", "a write")
+        leader.start()
+        wait_for(lambda: leader.info().get("sync_state") == "in-sync", "the old leader, following")
+
+
+def fill(voter: Voter, idle: contextlib.ExitStack) -> None:
+    """Idle clients, until one is refused."""
+    while True:
+        client = idle.enter_context(voter.connect())
+        if client.call("PING") != "PONG":
+            return
+
+
+def test_protected_mode_refuses_clients_of_other_hosts_and_no_voters(tmp_path: Path) -> None:
+    host = own_address()
+    with Group(tmp_path, 3, "--protected-mode", "yes", host=host) as group:
+        leader = group.leader()
+        group.wait_whole()
+        with Wire((host, leader.port)) as stranger:
+            assert str(stranger.call("PING")).startswith("DENIED Redis is running in protected mode")
+        leader.end()
+        second = group.leader(but=leader)
+        assert second.call("SET", "k", "v") == "OK"
+        leader.start()
+        group.wait_same()
+
+
+def own_address() -> str:
+    """An address of this machine that is no loopback; nothing is sent for it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as finder:
+        try:
+            finder.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+        return str(finder.getsockname()[0])
 
 
 # Failback.

@@ -194,6 +194,7 @@ class Post:
         if session.id not in self.senders:
             self.senders = {number for number in self.senders if number in self.app.core.sessions}
             self.senders.add(session.id)
+            self.app.reserve.prove(session, sender)
         hear(sender, said)
         return NO_REPLY
 
