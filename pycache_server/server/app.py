@@ -285,6 +285,11 @@ class App:
             if isinstance(session.link, Connection):
                 session.link.bind()
 
+    @property
+    def home(self) -> App:
+        """The server that has the users and their file: this one, unless it shares those of another."""
+        return self
+
     # Listeners
 
     @property

@@ -16,7 +16,7 @@ from pycache_server.repl.entries import CHANNEL
 from tests.conftest import RealRedis, free_port
 from tests.interop.following import info, wait_for
 from tests.interop.groups import Group, Voter, Writer
-from tests.server.running import Wire
+from tests.server.running import ROOT, Wire
 
 pytestmark = pytest.mark.interop
 
@@ -578,7 +578,6 @@ def test_the_port_for_clients_of_sentinels_asks_for_the_password_that_the_server
         voter = group.voters[0]
         wait_for(lambda: answer_of_sentinel_port(voter, "PING") == "NOAUTH Authentication required.", "a question")
         assert answer_of_sentinel_port(voter, "SENTINEL", "FAILOVER", "mymaster").startswith("NOAUTH")
-        assert answer_of_sentinel_port(voter, "AUTH", "ann", "own").startswith("WRONGPASS")
         assert answer_of_sentinel_port(voter, "AUTH", "first") == "OK"
         with voter.connect() as wire:
             assert wire.call("AUTH", "first") == "OK"
@@ -587,18 +586,78 @@ def test_the_port_for_clients_of_sentinels_asks_for_the_password_that_the_server
         assert answer_of_sentinel_port(voter, "AUTH", "first").startswith("WRONGPASS")
 
 
-def test_the_port_for_clients_of_sentinels_makes_no_handover_where_users_are_known_by_acl_alone(group: Group) -> None:
+_LINES = (ROOT / "docs" / "operations.md").read_text().splitlines()
+FINDS = next(line.split(" >password ")[1].split() for line in _LINES if line.startswith("user finder on >password "))
+"""The rules in the manual of a user that finds the leader, and does nothing else."""
+
+
+def test_the_port_for_clients_of_sentinels_knows_the_users_of_the_server(tmp_path: Path) -> None:
+    users = ("--user", "default", "off", "--user", "ann", "on", ">own", "~*", "&*", "+@all")
+    with Group(tmp_path, 1, *users, "--user", "finder", "on", ">finds", *FINDS) as group:
+        voter = group.voters[0]
+        wait_for(lambda: answer_of_sentinel_port(voter, "PING") == "NOAUTH Authentication required.", "a question")
+        assert answer_of_sentinel_port(voter, "AUTH", "ann", "other").startswith("WRONGPASS")
+        with Wire(("127.0.0.1", voter.sentinel_port)) as finder, voter.connect() as admin:
+            assert admin.call("AUTH", "ann", "own") == "OK"
+            assert finder.call("AUTH", "finder", "finds") == "OK"
+            find = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")
+            wait_for(lambda: finder.call(*find) == ["127.0.0.1", str(voter.port)], "the leader")
+            refused = "NOPERM this user has no permissions to run the 'sentinel|failover' command"
+            assert str(finder.call("SENTINEL", "FAILOVER", "mymaster")) == refused
+            careful = redis.sentinel.Sentinel(
+                [("127.0.0.1", voter.sentinel_port)], sentinel_kwargs={"username": "finder", "password": "finds"}
+            )
+            assert careful.discover_master("mymaster") == ("127.0.0.1", voter.port)
+            log = [dict(zip(row[::2], row[1::2], strict=True)) for row in admin.call("ACL", "LOG")]
+            assert [(row["object"], row["username"]) for row in log] == [
+                ("sentinel|failover", "finder"),
+                ("AUTH", "ann"),
+            ]
+            # a change is felt at once, at whichever of the ports it is made
+            assert admin.call("ACL", "SETUSER", "finder", "-sentinel|get-master-addr-by-name", "+acl|whoami") == "OK"
+            assert str(finder.call(*find)).startswith("NOPERM")
+            assert finder.call("ACL", "WHOAMI") == "finder"
+            with Wire(("127.0.0.1", voter.sentinel_port)) as other:
+                assert other.call("AUTH", "ann", "own") == "OK"
+                assert other.call("ACL", "SETUSER", "bob", "on", ">his", "+@all", "~*") == "OK"
+                assert "bob" in admin.call("ACL", "USERS")
+                assert str(other.call("ACL", "SAVE")).startswith("ERR This Redis instance is not configured to use an")
+                assert other.call("ACL", "DELUSER", "bob") == 1
+                assert str(other.call("SENTINEL", "HELP")).startswith("['SENTINEL <subcommand>")
+            assert admin.call("ACL", "DELUSER", "finder") == 1
+            assert finder.read_bytes() == b""
+            assert admin.call("PING") == "PONG"
+
+
+def test_an_acl_file_has_the_users_of_both_ports(tmp_path: Path) -> None:
+    file = tmp_path / "users.acl"
+    file.write_text(f"user default off\nuser ann on >own ~* &* +@all\nuser finder on >finds {' '.join(FINDS)}\n")
+    with Group(tmp_path, 1, "--aclfile", str(file)) as group:
+        voter = group.voters[0]
+        wait_for(lambda: answer_of_sentinel_port(voter, "AUTH", "finder", "finds") == "OK", "an answer")
+        with Wire(("127.0.0.1", voter.sentinel_port)) as ann, Wire(("127.0.0.1", voter.sentinel_port)) as finder:
+            assert finder.call("AUTH", "finder", "finds") == "OK"
+            assert ann.call("AUTH", "ann", "own") == "OK"
+            assert ann.call("ACL", "SETUSER", "bob", "on") == "OK" and ann.call("ACL", "SAVE") == "OK"
+            assert "user bob" in file.read_text() and "+sentinel|sentinels" in file.read_text()
+            file.write_text("user default off\nuser ann on >own ~* &* +@all\n")
+            assert ann.call("ACL", "LOAD") == "OK"
+            assert finder.read_bytes() == b""
+            assert ann.call("ACL", "USERS") == ["ann", "default"]
+
+
+def test_a_handover_is_for_those_who_may_ask_for_it(group: Group) -> None:
     leader = group.leader()
     group.wait_whole()
     with leader.connect() as wire:
         assert wire.call("ACL", "SETUSER", "admin", "on", ">own", "~*", "&*", "+@all") == "OK"
         assert wire.call("ACL", "SETUSER", "default", "-@admin") == "OK"
         refusal = answer_of_sentinel_port(leader, "SENTINEL", "FAILOVER", "mymaster")
-        assert refusal.startswith("NOPERM The server knows its clients by ACL")
+        assert refusal == "NOPERM this user has no permissions to run the 'sentinel|failover' command"
         assert answer_of_sentinel_port(leader, "PING") == "PONG"
+    with Wire(("127.0.0.1", leader.sentinel_port)) as wire:
         assert wire.call("AUTH", "admin", "own") == "OK"
-        assert wire.call("ACL", "SETUSER", "default", "+@all") == "OK"
-    wait_for(lambda: answer_of_sentinel_port(leader, "SENTINEL", "FAILOVER", "mymaster") == "OK", "a handover")
+        wait_for(lambda: wire.call("SENTINEL", "FAILOVER", "mymaster") == "OK", "a handover")
     group.leader(but=leader)
 
 

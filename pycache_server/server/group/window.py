@@ -6,6 +6,9 @@ would have watched the voter knows. So this is a sentinel without links and with
 windows (asides.py), and all are brought up to date from the group. It answers and publishes as sentinels do
 (server/sentinel/commands.py); what would change something is an error, except SENTINEL FAILOVER, which is a handover.
 
+Its users are those of the server, with the same passwords and permissions (session/access.py): for those the commands
+here are what they are at a sentinel, SENTINEL for admins.
+
 A voter that hears of no leader, or leads without its lease, says that the last one is down (s_down, o_down): clients
 then ask another.
 """
@@ -28,8 +31,11 @@ if TYPE_CHECKING:
     from pycache_server.server.app import App
     from pycache_server.server.group.group import Group
 
-_COPIED: Final = ("bind", "requirepass", "protected-mode", "maxclients", "tcp-keepalive", "timeout", "tcp-backlog")
-"""Directives of the server that hold for this listener, too."""
+_COPIED: Final = (
+    *("protected-mode", "maxclients", "tcp-keepalive", "timeout"),
+    *("acl-pubsub-default", "acllog-max-len"),
+)
+"""Directives of the server that hold for this listener, too, as they are at present."""
 EVERY: Final = 0.1
 """Seconds between two looks at the group."""
 
@@ -40,13 +46,14 @@ class Window(SentinelApp):
     def __init__(self, group: Group, log: Log) -> None:
         server = group.app.settings
         settings = Settings()
-        for name in _COPIED:
+        for name in ("bind", "tcp-backlog", *_COPIED):
             settings.values[name] = server[name]
         settings.values["port"] = server["sentinel-port"]
         settings.values["set-proc-title"] = False
         role = log.role
         super().__init__(settings, log, "", group.app.loop_name, [], owns_process=False)
         log.role = role
+        self.core.access.share(group.app.core.access)
         self._group = group
         self._name: str = server["sentinel-master-name"]
         self._down_after: int = server["group-down-after"]
@@ -56,6 +63,11 @@ class Window(SentinelApp):
     def is_window(self) -> bool:
         """See SentinelApp."""
         return True
+
+    @property
+    def home(self) -> App:
+        """See App: who may do what here is as it is at the server, and nobody logs in twice by another name."""
+        return self._group.app
 
     # Life
 
@@ -83,7 +95,8 @@ class Window(SentinelApp):
 
     def look(self) -> None:
         """Bring the master and its replicas up to date."""
-        self._take_password()
+        for name in _COPIED:
+            self.settings.values[name] = self._group.app.settings[name]
         group, now = self._group, self.now()
         leader = group.leader
         if leader is not None and group.standing in ("leading", "following", "stale"):
@@ -101,13 +114,6 @@ class Window(SentinelApp):
             self._tell("warning", "+odown", f"{self._line(master)} #quorum {master.quorum}/{master.quorum}")
         self._list_replicas(master, now)
         self._list_peers(master, now)
-
-    def _take_password(self) -> None:
-        """Let a changed requirepass of the server be asked for here, too."""
-        password = self._group.app.settings["requirepass"]
-        if password != self.settings["requirepass"]:
-            self.settings.values["requirepass"] = password
-            self.core.access.require(password.encode("utf-8", "surrogateescape"))
 
     def _point_at(self, leader: str, now: int) -> None:
         host, port = address_of(leader)
@@ -199,12 +205,8 @@ class Window(SentinelApp):
     # What is wanted
 
     def fail_over(self, master: Master) -> Any:
-        """SENTINEL FAILOVER: a handover, which only the leader can make. Where strangers may not do everything at the
-        server, and this port has no password to ask for, nobody here is known to be entitled to it."""
+        """SENTINEL FAILOVER: a handover, which only the leader can make."""
         group = self._group
-        stranger = group.app.core.access.users.default
-        if not self.settings["requirepass"] and not (stranger.is_open and stranger.is_unlimited):
-            raise RedisError(b"NOPERM The server knows its clients by ACL, and this port does not: use GROUP HANDOVER")
         if not group.leads:
             leader = group.leader or "nobody"
             raise RedisError(b"ERR This voter does not lead the group, " + leader.encode() + b" does: ask it")

@@ -28,6 +28,7 @@ from pycache_server.sentinel.config import BadLine
 from pycache_server.sentinel.hello import CHANNEL
 from pycache_server.sentinel.instance import SENTINEL, Instance, Master, Peer, Replica
 from pycache_server.server.info import render
+from pycache_server.session.introspection import add_help
 from pycache_server.store.glob import compile_glob
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ family.container("SENTINEL", ADMIN, Flag.ONLY_SENTINEL, since="2.8.4", summary="
 
 def sentinel_commands() -> list[Command]:
     """All commands of a sentinel."""
+    add_help(OWN)
     return [*(REGISTRY[name] for name in _SHARED), *OWN.values()]
 
 
