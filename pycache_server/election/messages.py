@@ -117,5 +117,13 @@ class Window:
     run_id: str
 
 
-Aside = Window
-ASIDES = (Window,)
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Sentinels have chosen me, and do not know of you, who leads this epoch: hand over to me. In an epoch that is over
+    it is nothing."""
+
+    epoch: int
+
+
+Aside = Window | Claim
+ASIDES = (Window, Claim)

@@ -23,6 +23,7 @@ ALL = [
     messages.Higher(6),
     messages.Prove(),
     messages.Window(26379, "a" * 40),
+    messages.Claim(7),
 ]
 
 

@@ -1,7 +1,7 @@
 """What voters tell each other beside the election (election/messages.py, Aside), and what is known by it.
 
-At present that is where each answers the clients of sentinels, so that any of them can name the others (window.py).
-Each voter says it to each other one, once a second: who has not been heard for a while is down.
+Where each answers the clients of sentinels, so that any of them can name the others (window.py): each voter says it to
+each other one, once a second, and who has not been heard for a while is down. Or that it claims the lead (watched.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pycache_server.election.messages import Aside, Window
+from pycache_server.election.messages import Aside, Claim, Window
 
 if TYPE_CHECKING:
     from pycache_server.server.group.group import Group
@@ -50,7 +50,14 @@ class Asides:
                 group.post.send_aside(seat, said)
 
     def hear(self, sender: str, said: Aside) -> None:
-        """Another voter has said something. Nothing of an id that is none is kept: it is shown to clients."""
+        """Another voter has said something."""
+        if isinstance(said, Claim):
+            self._group.watched.hear_claim(sender, said)
+        else:
+            self._hear_of_window(sender, said)
+
+    def _hear_of_window(self, sender: str, said: Window) -> None:
+        """Nothing of an id that is none is kept: it is shown to clients."""
         known = sender in self._group.voters and 0 < said.port <= MOST_PORT
         if known and len(said.run_id) <= LONGEST_ID and said.run_id.isalnum():
             self.windows[sender] = Heard(said.port, said.run_id, self._group.now())

@@ -48,6 +48,7 @@ from pycache_server.server.group.seat import find_seat
 from pycache_server.server.group.statefile import StateFile
 from pycache_server.server.group.times import timing_of
 from pycache_server.server.group.waiting import Waiting
+from pycache_server.server.group.watched import Watched
 from pycache_server.server.loads import CannotLoad
 from pycache_server.session import group as gates
 from pycache_server.session.applying import LinkBroken
@@ -77,6 +78,7 @@ class Group:
         self.timing = timing_of(settings["group-lease"], settings["group-down-after"])
         secret = settings["group-secret"].encode()
         self.asides = Asides(self)
+        self.watched = Watched(self)
         self.post = Post(app, Wire(self.seat, secret), self.on_message, self.asides.hear)
         self.links = Links(
             app, self.seat, secret, self.on_link_message, self.on_link_lost, self.hear_part, self.post.note
@@ -263,6 +265,7 @@ class Group:
         self._timer = self.app.loop.call_later(self.timing.heartbeat / 1000, self._tick)
         try:
             self.asides.tick(now_ms())
+            self.watched.tick(now_ms())
             if self.is_ready():
                 member = self.member
                 member.tick(now_ms())
