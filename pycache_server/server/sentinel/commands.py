@@ -161,10 +161,11 @@ def _described(app: SentinelApp, instance: Instance) -> dict[bytes, bytes]:
     found["last-ping-sent"] = now - instance.ping_sent_at if instance.ping_sent_at else 0
     found["last-ok-ping-reply"] = now - instance.available_at
     found["last-ping-reply"] = now - instance.last_pong_at
-    if instance.s_down:
-        found["s-down-time"] = now - instance.down_since
-    if isinstance(instance, Master) and instance.o_down:
-        found["o-down-time"] = now - instance.odown_since
+    doubtful = instance.doubtful_since if isinstance(instance, Master) else 0
+    if instance.s_down or doubtful:
+        found["s-down-time"] = now - (instance.down_since or doubtful)
+    if isinstance(instance, Master) and (instance.o_down or doubtful):
+        found["o-down-time"] = now - (instance.odown_since or doubtful)
     found["down-after-milliseconds"] = instance.down_after
     if instance.kind != SENTINEL:
         found["info-refresh"] = now - instance.info_at if instance.info_at else 0
@@ -521,7 +522,7 @@ def _section(app: SentinelApp) -> Iterator[str]:
     yield f"sentinel_scripts_queue_length:{len(app.scripts.calls)}"
     yield f"sentinel_simulate_failure_flags:{len(app.simulated)}"
     for number, master in enumerate(sentinel.masters.values()):
-        state = "odown" if master.o_down else "sdown" if master.s_down else "ok"
+        state = "odown" if master.o_down or master.doubtful_since else "sdown" if master.s_down else "ok"
         host = _shown(app, master.host).decode()
         yield (
             f"master{number}:name={master.name},status={state},address={host}:{master.port},"
