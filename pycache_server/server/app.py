@@ -126,6 +126,8 @@ class App:
         self.group: Group | None = None
         """The group of which this server is a voter, if there is one; made when the port is known."""
         self.reserve = Reserve(self)
+        self.window_clients: int | None = None
+        """How many clients its window may have, where that is known to be fewer than maxclients."""
         self.window: App | None = None
         """What answers the clients of sentinels for the group."""
         self.relisten_values: dict[str, Any] = {name: settings.values[name] for name in apply.RELISTEN}

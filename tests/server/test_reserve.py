@@ -11,6 +11,7 @@ from pycache_server.election.messages import Hello, Window
 from pycache_server.election.wire import Wire
 from pycache_server.repl.links import Ack
 from pycache_server.server import reserve
+from pycache_server.server.apply import share_descriptors
 from tests.server.group_voters import SECRET, Raw, Voter, run, until, voters
 from tests.server.test_group_links import joined
 
@@ -19,6 +20,24 @@ TOO_MANY = b"-ERR max number of clients reached\r\n"
 
 def envelope(a: Voter, sender: str = "h:1") -> bytes:
     return Wire(sender, SECRET).encode(a.seat, Hello(1))
+
+
+@pytest.mark.parametrize(
+    ("possible", "clients", "at_window", "shared"),
+    [
+        (30_000, 10_000, 10_000, (10_000, 10_000)),
+        (15_000, 10_000, 10_000, (10_000, 5000)),
+        (10_000, 10_000, 10_000, (9936, 64)),
+        (10_000, 10_000, 0, (10_000, 0)),
+        (500, 10_000, 0, (500, 0)),
+        (-100, 10_000, 10_000, (1, 64)),
+        (100, 10, 10, (10, 10)),
+    ],
+)
+def test_of_few_descriptors_the_server_has_more_than_its_sentinel_port(
+    possible: int, clients: int, at_window: int, shared: tuple[int, int]
+) -> None:
+    assert share_descriptors(possible, clients, at_window) == shared
 
 
 async def fill(a: Voter) -> list[Raw]:
