@@ -475,6 +475,8 @@ def test_clients_of_sentinels_find_the_leader_and_ride_through_its_end(group: Gr
         wait_for(lambda: str(wire.call("SENTINEL", "CKQUORUM", "mymaster")).startswith("OK 3 usable"), "a quorum")
         assert wire.call("ROLE") == ["sentinel", ["mymaster"]]
         assert str(wire.call("SENTINEL", "REMOVE", "mymaster")).startswith("ERR This port answers for a group")
+        assert str(wire.call("SHUTDOWN", "NOSAVE")).startswith("ERR This port answers for a group")
+        assert "keyspace_hits:0" in str(wire.call("INFO"))
         assert wire.call("PING") == "PONG"
         assert "master0:name=mymaster,status=ok" in str(wire.call("INFO", "sentinel"))
     with Wire(("127.0.0.1", group.others(first)[0].sentinel_port)) as wire:

@@ -93,6 +93,12 @@ def test_what_is_known_of_a_master_has_the_fields_of_redis(tmp_path: Path, place
     assert [line.partition(":")[0] for line in ours.ask("INFO", "sentinel").split("\r\n")] == [
         line.partition(":")[0] for line in redis.ask("INFO", "sentinel").split("\r\n")
     ]
+    for words in ((), ("all",), ("everything",), ("stats",), ("server", "cpu")):
+        headings = [
+            [line for line in str(each.ask("INFO", *words)).split("\r\n") if line.startswith("#")]
+            for each in (ours, redis)
+        ]
+        assert headings[0] == headings[1], words
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ then ask another.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
 from pycache_server.election.machine import Refusal
@@ -25,6 +26,7 @@ from pycache_server.server.group import asides
 from pycache_server.server.group.dialing import address_of
 from pycache_server.server.log import Log
 from pycache_server.server.sentinel.app import SentinelApp
+from pycache_server.server.sentinel.commands import RUNS_ITSELF
 from pycache_server.settings.config import Settings
 
 if TYPE_CHECKING:
@@ -95,8 +97,7 @@ class Window(SentinelApp):
 
     def look(self) -> None:
         """Bring the master and its replicas up to date."""
-        for name in _COPIED:
-            self.settings.values[name] = self._group.app.settings[name]
+        self._take_settings()
         group, now = self._group, self.now()
         leader = group.leader
         if leader is not None and group.standing in ("leading", "following", "stale"):
@@ -114,6 +115,13 @@ class Window(SentinelApp):
             self._tell("warning", "+odown", f"{self._line(master)} #quorum {master.quorum}/{master.quorum}")
         self._list_replicas(master, now)
         self._list_peers(master, now)
+
+    def _take_settings(self) -> None:
+        server = self._group.app
+        for name in _COPIED:
+            self.settings.values[name] = server.settings[name]
+        if server.window_clients is not None:
+            self.settings.values["maxclients"] = min(server.settings["maxclients"], server.window_clients)
 
     def _point_at(self, leader: str, now: int) -> None:
         host, port = address_of(leader)
@@ -215,6 +223,13 @@ class Window(SentinelApp):
         except Refusal as refusal:
             raise RedisError(b"NOGOODSLAVE " + str(refusal).encode()) from None
         return OK
+
+    def shut_down(self, options: Collection[str] = ()) -> bool:
+        """SHUTDOWN: this is a port of a server, which ends by a word at its own.
+
+        Raises RedisError.
+        """
+        raise RedisError(RUNS_ITSELF)
 
     def check_quorum(self, master: Master) -> tuple[int, int]:
         """How many voters are at hand, and how many decide."""

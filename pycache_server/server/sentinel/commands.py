@@ -41,6 +41,7 @@ _SHARED = (
     *("acl", "auth", "client", "command", "hello", "ping", "psubscribe", "punsubscribe", "quit", "reset"),
     *("shutdown", "subscribe", "unsubscribe"),
 )
+RUNS_ITSELF = b"ERR This port answers for a group of voters, which runs itself"
 SECTIONS = ("server", "clients", "stats", "cpu", "sentinel")
 
 family = Family("sentinel", OWN)
@@ -67,7 +68,7 @@ def _watching(session: Session) -> SentinelApp:
     """
     app = _app(session)
     if app.is_window:
-        raise RedisError(b"ERR This port answers for a group of voters, which runs itself")
+        raise RedisError(RUNS_ITSELF)
     return app
 
 
