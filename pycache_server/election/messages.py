@@ -119,10 +119,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Sentinels have chosen me, and do not know of you, who leads this epoch: hand over to me. In an epoch that is over
-    it is nothing."""
+    """Sentinels have chosen me: you who lead this epoch, hand over. They do not know of you; or, if you are known,
+    it is for you to say whether they reach you. In an epoch that is over it is nothing."""
 
     epoch: int
+    known: bool
 
 
 Aside = Window | Claim

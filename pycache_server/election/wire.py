@@ -40,7 +40,7 @@ _KINDS: dict[int, tuple[type[Any], tuple[Shape, ...]]] = {
     8: (messages.Higher, (shapes.NUMBER,)),
     9: (messages.Prove, ()),
     10: (messages.Window, (shapes.NUMBER, shapes.TEXT)),
-    11: (messages.Claim, (shapes.NUMBER,)),
+    11: (messages.Claim, (shapes.NUMBER, shapes.FLAG)),
 }
 _KIND_OF = {made: kind for kind, (made, _) in _KINDS.items()}
 

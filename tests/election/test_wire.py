@@ -23,7 +23,8 @@ ALL = [
     messages.Higher(6),
     messages.Prove(),
     messages.Window(26379, "a" * 40),
-    messages.Claim(7),
+    messages.Claim(7, False),
+    messages.Claim(8, True),
 ]
 
 

@@ -67,6 +67,18 @@ def test_they_hear_of_a_handover(watched: GroupDeployment) -> None:
     until(watched.is_whole, PATIENCE)
 
 
+def test_a_failover_by_hand_is_a_handover(watched: GroupDeployment) -> None:
+    leader = watched.leader()
+    assert leader is not None
+    assert watched.sentinels[0].ask("SENTINEL", "FAILOVER", NAME) == "OK"
+
+    def agreed() -> bool:
+        return any(watched.agree_on(node.port) for number, node in enumerate(watched.nodes) if number != leader)
+
+    until(agreed, PATIENCE)
+    until(watched.is_whole, PATIENCE)
+
+
 def say_hello(wire: Wire, master: str) -> None:
     """What a sentinel publishes at a node every two seconds."""
     wire.call("PUBLISH", "__sentinel__:hello", f"127.0.0.1,26379,{'a' * 40},1,crm,{master},0")
@@ -93,7 +105,7 @@ def test_a_voter_that_sentinels_have_chosen_gets_the_lead_and_nothing_is_lost(tm
         finally:
             writer.stop()
         group.wait_same()
-        assert "sentinels that do not know of this leader have chosen" in first.log()
+        assert f"sentinels have chosen {chosen.seat}: handing over" in first.log()
         with group.leader().connect() as wire:
             assert writer.lost(wire.call) == []
 

@@ -9,7 +9,7 @@ import pytest
 
 from pycache_server.election.machine import Refusal
 from pycache_server.election.messages import Claim
-from pycache_server.server.group.watched import FRESH, GRACE, LONGEST_ID, MOST_SENTINELS, WANTED, Watched
+from pycache_server.server.group.watched import FRESH, GRACE, LONGEST_ID, MOST_SENTINELS, REACHING, WANTED, Watched
 
 OLD, LEADER, OWN = "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"
 
@@ -64,7 +64,7 @@ class Voter:
 
     @property
     def claims(self) -> int:
-        assert all(each == (LEADER, Claim(7)) for each in self.said)
+        assert all(each == (LEADER, Claim(7, False)) for each in self.said)
         return len(self.said)
 
 
@@ -106,7 +106,7 @@ def test_it_waits_until_it_has_followed_for_a_while(voter: Voter) -> None:
     assert voter.claims == 1
 
 
-def test_a_leader_that_the_sentinels_know_is_not_deposed(voter: Voter) -> None:
+def test_a_leader_that_as_many_sentinels_know_as_do_not_is_left_alone(voter: Voter) -> None:
     voter.watched.nominate(voter.now())
     for _ in range(10):
         voter.hello(LEADER, "a")
@@ -138,7 +138,7 @@ def test_a_leader_is_known_by_its_address_where_seats_are_names(voter: Voter) ->
     assert not voter.said
     voter.hello("127.0.0.9:2")
     voter.pass_time(1000.0)
-    assert voter.said == [("leader.example:2", Claim(7))]
+    assert voter.said == [("leader.example:2", Claim(7, False))]
 
 
 def test_an_order_to_follow_takes_a_nomination_back_and_so_does_time(voter: Voter) -> None:
@@ -154,16 +154,60 @@ def test_an_order_to_follow_takes_a_nomination_back_and_so_does_time(voter: Vote
 
 
 def test_a_leader_hands_over_to_who_claims_its_epoch(voter: Voter) -> None:
-    voter.watched.hear_claim(LEADER, Claim(7))
+    voter.watched.hear_claim(LEADER, Claim(7, False))
     voter.leads = True
-    voter.watched.hear_claim(LEADER, Claim(6))
+    voter.watched.hear_claim(LEADER, Claim(6, False))
     assert not voter.handed
     voter.refusal = Refusal("another change is going on")
-    voter.watched.hear_claim(LEADER, Claim(7))
+    voter.watched.hear_claim(LEADER, Claim(7, False))
     assert not voter.handed and "does not get the lead: another change is going on" in voter.log[-1]
     voter.refusal = None
-    voter.watched.hear_claim(LEADER, Claim(7))
+    voter.watched.hear_claim(LEADER, Claim(7, False))
     assert voter.handed == [LEADER] and "handing over" in voter.log[-1]
+
+
+def test_a_failover_that_an_operator_wants_of_sentinels_that_know_the_leader_is_a_claim(voter: Voter) -> None:
+    voter.hello(LEADER)
+    voter.watched.nominate(voter.now())
+    voter.pass_time(GRACE)
+    voter.hello(LEADER)
+    voter.pass_time(500.0)
+    assert voter.said == [(LEADER, Claim(7, True))]
+    for _ in range(20):
+        voter.hello(LEADER)
+        voter.pass_time(1000.0)
+    assert 5 <= len(voter.said) <= 10  # nobody is surprised by it much later
+    voter.said.clear()
+    voter.leader = OLD  # of whom they do not know
+    voter.hello(LEADER)
+    voter.pass_time(GRACE + 200.0)
+    assert voter.said == [(OLD, Claim(7, False))]
+
+
+def test_sentinels_that_have_found_the_leader_by_themselves_want_nothing_more(voter: Voter) -> None:
+    voter.hello(OLD)
+    voter.watched.nominate(voter.now())
+    voter.pass_time(1000.0)
+    for _ in range(10):
+        voter.hello(LEADER)
+        voter.pass_time(1000.0)
+    assert not voter.said
+
+
+def test_a_leader_that_sentinels_know_hands_over_if_they_reach_it(voter: Voter) -> None:
+    voter.leads, claim = True, Claim(7, True)
+    voter.watched.hear_claim(LEADER, claim)
+    assert not voter.handed  # no sentinel is known here
+    for sentinel in "abc":
+        voter.hello(OWN, sentinel)
+    voter.time += REACHING + 100.0
+    voter.watched.hear_claim(LEADER, claim)
+    voter.hello(OWN, "a")
+    voter.watched.hear_claim(LEADER, claim)
+    assert not voter.handed  # most do not reach it: they may have nominated another because of that
+    voter.hello(OWN, "b")
+    voter.watched.hear_claim(LEADER, claim)
+    assert voter.handed == [LEADER]
 
 
 def test_only_who_names_this_follower_hears_an_error_in_place_of_pong(voter: Voter) -> None:
