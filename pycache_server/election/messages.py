@@ -102,3 +102,29 @@ class Prove:
 
 
 Message = Who | Iam | PreVote | PreVoteReply | Vote | VoteReply | Hello | Higher | Prove
+
+
+# Beside the election: nobody's vote, promise or memory depends on these, and a voter of an older version does not know
+# them. They travel by a command of their own, which such a voter answers with an error, and nothing else happens.
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """I answer the clients of sentinels at this port of my seat's host, under this id; nowhere, if the port is 0. An
+    old one is out of date by as long as it was on its way: it is said again each second."""
+
+    port: int
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Sentinels have chosen me: you who lead this epoch, hand over. They do not know of you; or, if you are known,
+    it is for you to say whether they reach you. In an epoch that is over it is nothing."""
+
+    epoch: int
+    known: bool
+
+
+Aside = Window | Claim
+ASIDES = (Window, Claim)

@@ -39,6 +39,8 @@ _KINDS: dict[int, tuple[type[Any], tuple[Shape, ...]]] = {
     7: (messages.Hello, (shapes.NUMBER,)),
     8: (messages.Higher, (shapes.NUMBER,)),
     9: (messages.Prove, ()),
+    10: (messages.Window, (shapes.NUMBER, shapes.TEXT)),
+    11: (messages.Claim, (shapes.NUMBER, shapes.FLAG)),
 }
 _KIND_OF = {made: kind for kind, (made, _) in _KINDS.items()}
 
@@ -54,7 +56,7 @@ class Wire:
         self._seat = seat
         self._secret = secret
 
-    def encode(self, to: str, message: messages.Message) -> bytes:
+    def encode(self, to: str, message: messages.Message | messages.Aside) -> bytes:
         """The envelope of a message to a seat."""
         kind = _KIND_OF[type(message)]
         cells = zip(_KINDS[kind][1], fields(message), strict=True)
@@ -69,7 +71,7 @@ class Wire:
         )
         return body + self._sign(body)
 
-    def decode(self, data: bytes) -> tuple[str, messages.Message]:
+    def decode(self, data: bytes) -> tuple[str, messages.Message | messages.Aside]:
         """Who has sent a message, and the message; Refused if it is none for this seat from its group."""
         body, signature = data[:-_SIGNATURE], data[-_SIGNATURE:]
         if not body.startswith(PROTOCOL):
@@ -86,6 +88,20 @@ class Wire:
             raise Refused(f"it cannot be read: {error}") from None
         if to != self._seat:
             raise Refused(f"it is for {to}")
+        return sender, message
+
+    def decode_message(self, data: bytes) -> tuple[str, messages.Message]:
+        """The same for what the election is about; Refused if it is something else."""
+        sender, message = self.decode(data)
+        if isinstance(message, messages.ASIDES):
+            raise Refused("it is none of the election")
+        return sender, message
+
+    def decode_aside(self, data: bytes) -> tuple[str, messages.Aside]:
+        """The same for what is said beside it."""
+        sender, message = self.decode(data)
+        if not isinstance(message, messages.ASIDES):
+            raise Refused("it is one of the election")
         return sender, message
 
     def _sign(self, body: bytes) -> bytes:

@@ -1,12 +1,14 @@
 """Who is down. Subjectively: it has not answered well for its ``down-after-milliseconds``, or a master says for long
-that it is a follower. Objectively: so many sentinels say so of a master as its quorum asks for."""
+that it is a follower. Objectively: so many sentinels say so of a master as its quorum asks for.
+
+Besides, a master may be in doubt (``doubt``): that is for clients alone, and decides nothing here."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pycache_server.sentinel.actions import Disconnect, Send
-from pycache_server.sentinel.instance import MASTER, SENTINEL, SLAVE, Instance, Master
+from pycache_server.sentinel.instance import MASTER, SENTINEL, SLAVE, Instance, Master, Replica
 
 if TYPE_CHECKING:
     from pycache_server.sentinel.machine import Sentinel
@@ -66,6 +68,31 @@ def agree(sentinel: Sentinel, master: Master, now: int) -> None:
     elif not down and master.odown_since:
         master.odown_since = 0
         sentinel.event("warning", "-odown", master)
+
+
+def doubt(sentinel: Sentinel, master: Master, now: int) -> None:
+    """Find out whether others may have promoted a follower: most sentinels are out of sight, and some follower is not
+    seen to follow. Redis names such a leader as if it were well, and clients on the small side of a cut network write
+    what is lost. Where all followers follow, nobody has been promoted, however few sentinels are left; and whoever says
+    that it leads its group does."""
+    usable = 1 + sum(not peer.s_down for peer in master.peers.values())
+    doubtful = (
+        usable < (len(master.peers) + 1) // 2 + 1
+        and not (master.in_group and master.role_reported == MASTER)
+        and any(each.priority and not _follows(sentinel, each) for each in master.replicas.values())
+    )
+    if doubtful and not master.doubtful_since:
+        master.doubtful_since = now
+        sentinel.log("warning", f"Most sentinels are out of sight: another may have been promoted for {master.name}")
+    elif not doubtful and master.doubtful_since:
+        master.doubtful_since = 0
+        sentinel.log("warning", f"{master.name} is in no doubt any more")
+
+
+def _follows(sentinel: Sentinel, replica: Replica) -> bool:
+    """Whether a follower is seen to follow its master, as of its last INFO."""
+    is_seen = replica.connected and not replica.s_down and replica.role_reported == SLAVE
+    return is_seen and sentinel.same_address((replica.master_host, replica.master_port), replica.master.address)
 
 
 def ask_others(sentinel: Sentinel, master: Master, now: int, forced: bool = False) -> None:

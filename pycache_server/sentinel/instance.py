@@ -162,6 +162,9 @@ class Master(Instance):
         """By run id."""
         self.config_epoch = 0
         self.odown_since = 0
+        self.doubtful_since = 0
+        """Since when another may have been promoted out of this sentinel's sight (down.py): clients are told that it is
+        down, and nobody else is."""
         self.leader = ""
         """For whom this sentinel has voted in ``leader_epoch``."""
         self.leader_epoch = 0
@@ -190,7 +193,9 @@ class Master(Instance):
         found = super().flags()
         if self.rebooting_since:
             found.append("master_reboot")
-        if self.o_down:
+        if self.doubtful_since and not self.s_down:
+            found.insert(0, "s_down")
+        if self.o_down or self.doubtful_since:
             found.insert(1, "o_down")
         if self.failing_over:
             found.append("failover_in_progress")

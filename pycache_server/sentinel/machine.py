@@ -115,6 +115,7 @@ class Sentinel:
         down.look(self, instance, now)
         if isinstance(instance, Master):
             down.agree(self, instance, now)
+            down.doubt(self, instance, now)
             if failover.start_if_needed(self, instance, now):
                 down.ask_others(self, instance, now, forced=True)
             if instance.failover_state != "update_config":

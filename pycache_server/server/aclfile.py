@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pycache_server.acl.users import BadFile, read_file
 from pycache_server.server.apply import CannotApply
 from pycache_server.server.files import replace_file
+from pycache_server.server.sentinel.commands import sentinel_commands
 
 if TYPE_CHECKING:
     from pycache_server.acl.user import User
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
 
 
 def load_users(app: App) -> None:
-    """Take the users of the configuration or the ACL file at the start.
+    """Take the users of the configuration or the ACL file at the start. Where they are also those of a sentinel-port
+    (group/window.py) rules may name its commands.
 
     Raises CannotApply where there are both, or something is wrong with them.
     """
+    if app.settings["group-voters"] and app.settings["sentinel-port"]:
+        app.core.access.teach(sentinel_commands())
     declared = app.settings.users
     if declared and app.settings["aclfile"]:
         raise CannotApply(

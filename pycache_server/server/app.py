@@ -39,6 +39,7 @@ from pycache_server.server.migrate import Migrations
 from pycache_server.server.outbox import Outbox
 from pycache_server.server.pages import HugePages
 from pycache_server.server.replicate import Deliveries
+from pycache_server.server.reserve import Reserve
 from pycache_server.server.saves import Saves
 from pycache_server.server.setup import make_core
 from pycache_server.server.snapshots import Snapshots
@@ -124,6 +125,9 @@ class App:
         replication.follow, replication.unfollow = self.follow.follow, self.follow.lead
         self.group: Group | None = None
         """The group of which this server is a voter, if there is one; made when the port is known."""
+        self.reserve = Reserve(self)
+        self.window_clients: int | None = None
+        """How many clients its window may have, where that is known to be fewer than maxclients."""
         self.window: App | None = None
         """What answers the clients of sentinels for the group."""
         self.relisten_values: dict[str, Any] = {name: settings.values[name] for name in apply.RELISTEN}
@@ -176,6 +180,7 @@ class App:
             self.group = Group(self)
         except ValueError as problem:
             raise apply.CannotApply(str(problem)) from None
+        self.reserve.is_open = True
         self.core.become_loading("sync")
 
     def _begin_following(self) -> None:
@@ -281,6 +286,11 @@ class App:
         for session in list(self.core.sessions.values()):
             if isinstance(session.link, Connection):
                 session.link.bind()
+
+    @property
+    def home(self) -> App:
+        """The server that has the users and their file: this one, unless it shares those of another."""
+        return self
 
     # Listeners
 

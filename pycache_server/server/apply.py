@@ -218,7 +218,13 @@ def _maxclients(app: App) -> None:
         import resource
     except ImportError:
         return
-    wanted = app.settings["maxclients"] + _RESERVED_DESCRIPTORS
+    settings = app.settings
+    clients: int = settings["maxclients"]
+    in_group = bool(settings["group-voters"])
+    at_window = clients if in_group and settings["sentinel-port"] else 0
+    reserved = _RESERVED_DESCRIPTORS + (_FOR_VOTERS if in_group else 0)
+    wanted = clients + at_window + reserved
+    app.window_clients = at_window
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft in (resource.RLIM_INFINITY, -1) or soft >= wanted:
         return
@@ -227,17 +233,28 @@ def _maxclients(app: App) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
     except (OSError, ValueError):
         possible = soft
-    if possible < wanted:
-        fewer = max(1, possible - _RESERVED_DESCRIPTORS)
+    fewer, app.window_clients = share_descriptors(possible - reserved, clients, at_window)
+    if fewer < clients:
         app.log.write(
             "warning",
             f"maxclients has been reduced to {fewer} to compensate for low ulimit. If you need higher maxclients "
             "increase 'ulimit -n'.",
         )
-        app.settings.values["maxclients"] = fewer
+        settings.values["maxclients"] = fewer
 
 
 _RESERVED_DESCRIPTORS = 32
+_FOR_VOTERS = 160
+"""Who is on trial, links that have not proved themselves, and those that have (reserve.py, group/links.py)."""
+_LEAST_AT_WINDOW = 64
+
+
+def share_descriptors(possible: int, clients: int, at_window: int) -> tuple[int, int]:
+    """How many clients a server may have, and how many its sentinel-port, where there are so many descriptors for both:
+    the server has what it wants first, but for a few."""
+    least = min(at_window, _LEAST_AT_WINDOW)
+    served = max(1, min(clients, possible - least))
+    return served, max(least, min(at_window, possible - served))
 
 
 def _directory(app: App) -> None:

@@ -251,7 +251,8 @@ def _stats(app: App) -> Fields:
     exceeded = core.room.exceeded_seconds()
     yield "total_eviction_exceeded_time", int(exceeded[0] * 1000)
     yield "current_eviction_exceeded_time", int(exceeded[1] * 1000)
-    yield "keyspace_hits", core.tables.calls("get") + sum(database.hits for database in databases)
+    gets = core.tables.calls("get") if "get" in core.tables.rows else 0  # a sentinel has none
+    yield "keyspace_hits", gets + sum(database.hits for database in databases)
     yield "keyspace_misses", sum(database.misses for database in databases)
     yield "pubsub_channels", len(core.pubsub.channels)
     yield "pubsub_patterns", len(core.pubsub.patterns)

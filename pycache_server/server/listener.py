@@ -56,19 +56,27 @@ class Connection(asyncio.Protocol):
         session.address, session.local_address = _addresses(connected, session.unix, self._app.socket_path)
         refusal = self._refusal()
         if refusal is not None:
-            session.core.stats.rejected_connections += 1
-            connected.write(refusal)
-            session.closing = True
-            connected.close()
-            return
+            if session.unix or not self._app.reserve.is_open:
+                self.refuse(refusal)
+                return
+            self._app.reserve.admit(self, refusal)
         if not session.unix:
             keep_alive(connected.get_extra_info("socket"), self._app.settings["tcp-keepalive"])
         self._app.log.write("verbose", f"Accepted {session.address}")
 
+    def refuse(self, refusal: bytes) -> None:
+        """Tell a client that it may not come in; it is told at once, whatever replies wait for."""
+        session = self.session
+        session.core.stats.rejected_connections += 1
+        session.closing = True
+        if self._transport is not None:
+            self._transport.write(refusal)
+            self._transport.close()
+
     def _refusal(self) -> bytes | None:
         """What to tell a client that may not come in."""
         core, settings = self.session.core, self._app.settings
-        if len(core.sessions) > settings["maxclients"]:
+        if len(core.sessions) - self._app.reserve.count > settings["maxclients"]:
             return _TOO_MANY
         if (
             settings["protected-mode"]
@@ -88,6 +96,8 @@ class Connection(asyncio.Protocol):
         session = self.session
         if self._transport is not None:
             self._app.log.write("verbose", f"Client closed connection {session.address}")
+        if session.on_trial is not None:
+            self._app.reserve.forget(session)
         session.on_lost()
         self.write = self.data_received = _write_nowhere  # type: ignore[method-assign]
         self._transport = None

@@ -3,6 +3,8 @@
 A user that may do everything costs nothing: its clients have the tables that there would be without users. Others have
 tables with checks in front of the commands (guards.py). Whoever runs commands past these tables, as EXEC and scripts
 do, asks for each of them: ``demand_in_script``, and ``check`` for a mere answer.
+
+Two servers of one process may have their users in common (``share``), each with checks of its own for them.
 """
 
 from __future__ import annotations
@@ -44,6 +46,25 @@ class Access:
         self._guards: WeakValueDictionary[User, Guard] = WeakValueDictionary()
         self._recent: deque[Guard] = deque(maxlen=KEPT)
         self._password = b""
+        self._home = self
+        """Whose users these are: another server's of this process may be had in common."""
+        self._guests: list[Access] = []  # those that have these users in common with us
+
+    def share(self, home: Access) -> None:
+        """Have the users of another server of this process, and its log of what was refused. A change at either of them
+        is one at both. The other must know the commands of this one (``teach``)."""
+        self._home = home
+        self.users, self.log = home.users, home.log
+        home._guests.append(self)
+
+    def teach(self, commands: Iterable[Command]) -> None:
+        """Let rules name commands that only a server has which will share the users."""
+        for command in commands:
+            self.users.vocabulary.add(command)
+
+    @property
+    def _shared(self) -> list[Access]:
+        return [self, *self._guests]
 
     @property
     def rows(self) -> dict[str, Row]:
@@ -62,7 +83,7 @@ class Access:
     def require(self, password: bytes) -> None:
         """Let the default user have this password and no other; none, where it is empty. That is what a change of
         requirepass means: where it is as it was, nothing happens to passwords that were given otherwise."""
-        if password != self._password:
+        if self._home is self and password != self._password:
             self._password = password
             default = self.users.default
             default.apply(b"resetpass")
@@ -149,6 +170,8 @@ class Access:
 
         Raises BadRule.
         """
+        if self._home is not self:
+            return self._home.change(name, rules)
         changed = self.users.changed(name, rules)
         user = self.users.find(name)
         if user is None:
@@ -161,16 +184,21 @@ class Access:
 
     def remove(self, names: Iterable[bytes]) -> tuple[int, list[Session]]:
         """Remove users, of which none is the default one. Returns how many there were, and the clients that must go."""
+        if self._home is not self:
+            return self._home.remove(names)
         removed = sum(self.users.remove(name) is not None for name in names)
         return removed, self._orphans() if removed else []
 
     def replace(self, users: Iterable[User]) -> list[Session]:
         """Have these users and no others. Returns the clients that must go: those of users that there are no more, and
         those that listen to what they no longer may."""
+        if self._home is not self:
+            return self._home.replace(users)
         successors = {user.name: user for user in users}
         victims = self._lost_listeners(lambda session: successors.get(session.user.name))
         self.users.replace(successors.values())
-        self._guards.clear()
+        for each in self._shared:
+            each._guards.clear()
         for session in self._sessions():
             successor = self.users.find(session.user.name)
             if successor is not None:
@@ -180,7 +208,8 @@ class Access:
 
     def refresh(self, user: User) -> None:
         """The permissions of a user have changed: let its clients feel it."""
-        self._guards.pop(user, None)
+        for each in self._shared:
+            each._guards.pop(user, None)
         for session in self._sessions():
             if session.user is user:
                 session.become(user)
@@ -188,13 +217,13 @@ class Access:
                     session.admit(user.is_open)
 
     def _sessions(self) -> list[Session]:
-        return list(self._core.sessions.values())
+        return [session for each in self._shared for session in each._core.sessions.values()]
 
     def _orphans(self) -> list[Session]:
         """The clients of users that there are no more; until they are gone they may do nothing."""
         orphans = [session for session in self._sessions() if self.users.find(session.user.name) is not session.user]
         for session in orphans:
-            self._guards.pop(session.user, None)
+            session.core.access._guards.pop(session.user, None)
             session.log_out()
         return orphans
 

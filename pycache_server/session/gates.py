@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pycache_server.session.session import Session
 
 GateOf = Callable[[Command], "Gate | None"]
-ORDER: Final = ("group", "misconf", "noreplicas", "readonly", "masterdown", "nohistory", "loading")
+ORDER: Final = ("group", "misled", "misconf", "noreplicas", "readonly", "masterdown", "nohistory", "loading")
 """The names, in the order in which Redis looks: behind the memory, before a pause."""
 
 

@@ -8,7 +8,7 @@ acknowledgement cannot be reached is refused before it is executed: -NOREPLICAS.
 *A follower* takes no writes. *Who is recovering*, or holds what may yet be dropped, serves nothing at all.
 
 PING is answered with an error that is none of Redis's by whoever serves nothing, since -LOADING and -MASTERDOWN count
-as alive for those who watch.
+as alive for those who watch. So does a follower answer those who watch it as the leader (server/group/watched.py).
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ class Recovering(Rejection):
     text = b"RECOVERING This node of a group does not hold all that it has acknowledged, and waits for its leader."
 
 
+class Misled(Rejection):
+    text = b"FOLLOWER This node of a group follows another one, and is taken for the leader."
+
+
 class Standing(Protocol):
     """What is known of a voter."""
 
@@ -60,6 +64,19 @@ def refuse_all(core: Core) -> None:
 def refuse_as_follower(core: Core) -> None:
     """Let clients be refused what a replica refuses, which is for others to say."""
     core.gates.set(NAME, None)
+
+
+def refuse_ping_of(core: Core, is_misled: Callable[[Session], bool] | None) -> None:
+    """Let clients hear an error in place of PONG who take this follower for the leader; None for nobody any more."""
+    core.gates.set("misled", None if is_misled is None else _pinged(is_misled))
+
+
+def _pinged(is_misled: Callable[[Session], bool]) -> GateOf:
+    def refuse(session: Session, row: Row, argv: list[bytes]) -> Any:
+        if is_misled(session):
+            raise Misled
+
+    return lambda command: refuse if command.name == "ping" else None
 
 
 def _leader(standing: Standing, ticks: Callable[[], float]) -> GateOf:

@@ -63,6 +63,11 @@ class Identity(Outlet):
         self.become(default)
         self._trust(self.proven)
 
+    def distrust(self) -> None:
+        """Be as those who have to log in, whoever needs to."""
+        self.proven = False
+        self._trust(False)
+
     def _trust(self, trusted: bool) -> None:
         if trusted != self.authenticated:
             self.authenticated = trusted

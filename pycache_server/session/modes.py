@@ -97,6 +97,11 @@ class Tables:
         return self._variant(_locked)
 
     @cached_property
+    def on_trial(self) -> Table:
+        """For those who are in only because they may be voters."""
+        return self._variant(_on_trial)
+
+    @cached_property
     def queueing(self) -> Table:
         """For clients in MULTI."""
         return self._variant(_queueing)
@@ -248,6 +253,7 @@ _RUN_IN_MULTI = frozenset(("exec", "discard", "multi", "watch", "quit", "reset")
 _RUN_SUBSCRIBED = frozenset(
     ("subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe", "ping", "quit", "reset")
 )
+_SAID_BY_VOTERS = frozenset((b"aside", b"link", b"tell"))
 _MAY_WRITE = frozenset(("exec", "swapdb", "flushall", "flushdb", "debug", "eval", "evalsha", "fcall"))
 _UNITES = frozenset(("exec", "eval", "evalsha", "fcall"))
 """Commands that are told to the feed by those that they call."""
@@ -262,6 +268,10 @@ def _locked(row: Row) -> Row:
     return row if Flag.NO_AUTH in row.command.flags else row_in_front(row, _needs_auth(row))
 
 
+def _on_trial(row: Row) -> Row:
+    return row_in_front(row, _of_voters(row))
+
+
 def _queueing(row: Row) -> Row:
     return row if row.command.name in _RUN_IN_MULTI else row_in_front(row, _queue(row))
 
@@ -270,8 +280,23 @@ def _subscribed(row: Row) -> Row:
     return row if row.command.name in _RUN_SUBSCRIBED else row_in_front(row, _refuse_subscribed)
 
 
-_VARIANTS: dict[str, Callable[[Row], Row]] = {"locked": _locked, "queueing": _queueing, "subscribed": _subscribed}
+_VARIANTS: dict[str, Callable[[Row], Row]] = {
+    "locked": _locked,
+    "on_trial": _on_trial,
+    "queueing": _queueing,
+    "subscribed": _subscribed,
+}
 """The tables that are made when the first client needs them, and how their rows are made of the normal ones."""
+
+
+def _of_voters(row: Row) -> Handler:
+    def run(session: Session, argv: list[bytes]) -> Any:
+        if row.command.name == "group" and len(argv) > 1 and argv[1].lower() in _SAID_BY_VOTERS:
+            return row.run(session, argv)
+        session.turn_away()
+        return HALT
+
+    return run
 
 
 def _needs_auth(row: Row) -> Handler:

@@ -7,7 +7,7 @@ cluster each belongs to one shard; here SPUBLISH reaches those who have used SSU
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import (
@@ -39,6 +39,8 @@ class PubSub:
         self.channels: dict[bytes, dict[Session, None]] = {}
         self.patterns: dict[bytes, tuple[Matcher, dict[Session, None]]] = {}
         self.shard_channels: dict[bytes, dict[Session, None]] = {}
+        self.overheard: dict[bytes, Callable[[Session, bytes], None]] = {}
+        """Channels that the server itself wants to hear, with who has published: not counted as a listener."""
 
     def subscribe(self, session: Session, channel: bytes) -> None:
         """Let a session hear a channel."""
@@ -210,7 +212,10 @@ def publish(session: Session, argv: list[bytes]) -> int:
     """Send a message to a channel; return how many received it."""
     if argv[1] == CHANNEL and not session.obeys:
         raise RedisError(b"ERR No client may publish on the channel of the group's leaders")
-    return session.core.pubsub.publish(argv[1], argv[2])
+    pubsub = session.core.pubsub
+    if argv[1] in pubsub.overheard:
+        pubsub.overheard[argv[1]](session, argv[2])
+    return pubsub.publish(argv[1], argv[2])
 
 
 _SHARD_KEYS = (KeySpec(1, last=-1, flags=("NOT_KEY",)),)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def table_for(session: Session) -> Table:
     """The table that a client's state asks for."""
     tables = session.core.tables
+    if session.on_trial is not None:
+        return tables.on_trial
     if session.is_replica:
         return tables.replicating(tables.normal)
     if not session.authenticated:

@@ -5,6 +5,7 @@ It decides how much is kept for the client, whether it may be silent for long, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pycache_server.session.host import Link
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 class Standing(Identity):
     """The part of a session that knows its kind."""
 
-    __slots__ = ("ack_level", "flags", "patterns", "replica", "shard_subscriptions", "subscriptions", "waiter")
+    __slots__ = (
+        *("ack_level", "flags", "on_trial", "patterns", "replica", "shard_subscriptions", "subscriptions", "waiter"),
+    )
 
     def __init__(self, core: Core, link: Link) -> None:
         super().__init__(core, link)
@@ -34,6 +37,20 @@ class Standing(Identity):
         self.waiter: Waiter | None = None
         self.replica: ReplicaLink | None = None
         """What the client has said of itself as a replica."""
+
+        self.on_trial: Callable[[], None] | None = None
+        """What sends away who is in only because it may be a voter (server/reserve.py); None for clients."""
+
+    def put_on_trial(self, send_away: Callable[[], None]) -> None:
+        """Let it say what voters say, within the limits of those who have not logged in, and nothing else."""
+        self.on_trial = send_away
+        self.distrust()
+        self.choose_table()
+
+    def turn_away(self) -> None:
+        """Send away who is on trial."""
+        if self.on_trial is not None:
+            self.on_trial()
 
     @property
     def is_replica(self) -> bool:

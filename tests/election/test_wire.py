@@ -22,6 +22,9 @@ ALL = [
     messages.Hello(5),
     messages.Higher(6),
     messages.Prove(),
+    messages.Window(26379, "a" * 40),
+    messages.Claim(7, False),
+    messages.Claim(8, True),
 ]
 
 
@@ -33,6 +36,17 @@ def wires() -> tuple[Wire, Wire]:
 def test_a_message_comes_back_from_its_bytes(message: messages.Message) -> None:
     ours, theirs = wires()
     assert theirs.decode(ours.encode("c:3", message)) == ("a:1", message)
+
+
+def test_what_is_said_beside_the_election_is_no_message_of_it() -> None:
+    ours, theirs = wires()
+    aside, message = ours.encode("c:3", messages.Window(26379, "a")), ours.encode("c:3", messages.Hello(5))
+    assert theirs.decode_aside(aside) == ("a:1", messages.Window(26379, "a"))
+    assert theirs.decode_message(message) == ("a:1", messages.Hello(5))
+    with pytest.raises(Refused, match="none of the election"):
+        theirs.decode_message(aside)
+    with pytest.raises(Refused, match="one of the election"):
+        theirs.decode_aside(message)
 
 
 def test_a_stranger_without_the_secret_is_refused() -> None:

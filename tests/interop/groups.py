@@ -22,9 +22,10 @@ SECRET = "of the tests"
 class Voter:
     """One voter, stopped by its process id."""
 
-    def __init__(self, directory: Path, port: int, options: tuple[str, ...]) -> None:
+    def __init__(self, directory: Path, port: int, options: tuple[str, ...], host: str = "127.0.0.1") -> None:
         self.port = port
-        self.seat = f"127.0.0.1:{port}"
+        self.seat = f"{host}:{port}"
+        self._addresses = list(dict.fromkeys(("127.0.0.1", host)))
         self.directory = directory / str(port)
         self.directory.mkdir()
         self.output = directory / f"voter-{port}.log"
@@ -33,7 +34,7 @@ class Voter:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "pycache_server", "--port", str(self.port), "--bind", "127.0.0.1"]
+        command = [sys.executable, "-m", "pycache_server", "--port", str(self.port), "--bind", *self._addresses]
         with self.output.open("ab") as stream:
             self.process = subprocess.Popen(
                 [*command, "--dir", str(self.directory), "--sentinel-port", str(self.sentinel_port), *self._options],
@@ -86,14 +87,20 @@ class Group:
     """So many voters."""
 
     def __init__(
-        self, directory: Path, count: int = 3, *options: str, start: bool = True, preferred: int | None = None
+        self,
+        directory: Path,
+        count: int = 3,
+        *options: str,
+        start: bool = True,
+        preferred: int | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self._directory, self._options = directory, options
         ports = [free_port() for _ in range(count)]
         if preferred is not None:
             options = (*options, "--preferred-leader", f"127.0.0.1:{ports[preferred]}")
-        common = _words([f"127.0.0.1:{port}" for port in ports], options)
-        self.voters = [Voter(directory, port, common) for port in ports]
+        common = _words([f"{host}:{port}" for port in ports], options)
+        self.voters = [Voter(directory, port, common, host) for port in ports]
         if start:
             for voter in self.voters:
                 voter.start()

@@ -19,6 +19,7 @@ from redis.sentinel import Sentinel
 from pycache_server.cli.haproxy import Node, configuration
 from tests.conftest import free_port, require_program, some_slow
 from tests.interop.conftest import NODE
+from tests.interop.groups import Group
 from tests.interop.sentinels import NAME, Deployment, GroupDeployment, ask, until
 
 PATIENCE = 90
@@ -216,3 +217,21 @@ def test_a_group_loses_nothing_that_was_acknowledged_whatever_happens_to_its_lea
         kept = [int(number) for number in ask(port, "LRANGE", each.name, "0", "-1")]
         assert set(each.acknowledged) <= set(kept), each.name
         assert len(kept) == len(set(kept)), each.name
+
+
+def test_ioredis_learns_of_all_voters_from_one_and_rides_through_its_end(tmp_path: Path, places: list[Any]) -> None:
+    with Group(tmp_path, 3, "--sentinel-master-name", NAME) as group:
+        leader = group.leader()
+        group.wait_whole()
+        known = ["SENTINEL", "MASTER", NAME]
+        until(lambda: _field(ask(leader.sentinel_port, *known), "num-other-sentinels") == "2", PATIENCE)
+        application = InNode([leader.sentinel_port])
+        places.append(application)
+        until(lambda: bool(application.acknowledged), PATIENCE)
+        leader.end()
+        before = len(application.acknowledged)
+        until(lambda: len(application.acknowledged) > before + 20, PATIENCE)
+
+
+def _field(row: list[str], name: str) -> str:
+    return row[row.index(name) + 1] if name in row else ""

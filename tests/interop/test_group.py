@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from pycache_server.repl.entries import CHANNEL
 from tests.conftest import RealRedis, free_port
 from tests.interop.following import info, wait_for
 from tests.interop.groups import Group, Voter, Writer
-from tests.server.running import Wire
+from tests.server.running import ROOT, Wire
 
 pytestmark = pytest.mark.interop
 
@@ -28,7 +29,7 @@ def group(tmp_path: Path) -> Iterator[Group]:
         yield group
 
 
-@contextmanager
+@contextlib.contextmanager
 def written(group: Group, first: int = 20) -> Iterator[Writer]:
     """Somebody writes to the group, and goes on writing afterwards; then nothing that was acknowledged is lost, and all
     hold the same. ``first``: so many writes are acknowledged before anything else happens."""
@@ -143,7 +144,7 @@ def test_the_usual_level_may_be_changed_while_the_group_runs(group: Group) -> No
                 own.read()
 
 
-@contextmanager
+@contextlib.contextmanager
 def stopped(voters: list[Voter]) -> Iterator[None]:
     """Voters that do nothing for a moment."""
     for voter in voters:
@@ -382,6 +383,62 @@ def test_a_real_redis_follows_a_group_and_goes_on_at_the_next_leader(group: Grou
         redis.stop()
 
 
+# Where clients are refused.
+
+
+def test_voters_come_in_and_elect_although_clients_have_taken_all_connections(tmp_path: Path) -> None:
+    with Group(tmp_path, 3, "--maxclients", "10") as group, contextlib.ExitStack() as idle:
+        leader = group.leader()
+        group.wait_whole()
+        returns, stays = group.followers()
+        returns.end()
+        watcher = idle.enter_context(stays.connect())
+        for voter in (leader, stays):
+            fill(voter, idle)
+        returns.start()  # whose connections are new
+        wait_for(lambda: returns.info().get("sync_state") == "in-sync", "a follower that has come back")
+        another = idle.enter_context(returns.connect())
+        fill(returns, idle)
+        leader.end()
+        wait_for(lambda: "master" in (watcher.call("ROLE")[0], another.call("ROLE")[0]), "another leader")
+        leads = watcher if watcher.call("ROLE")[0] == "master" else another
+        wait_for(lambda: leads.call("SET", "k", "v") == "OK", "a write")
+        leader.start()
+        wait_for(lambda: leader.info().get("sync_state") == "in-sync", "the old leader, following")
+
+
+def fill(voter: Voter, idle: contextlib.ExitStack) -> None:
+    """Idle clients, until one is refused."""
+    while True:
+        client = idle.enter_context(voter.connect())
+        if client.call("PING") != "PONG":
+            return
+
+
+def test_protected_mode_refuses_clients_of_other_hosts_and_no_voters(tmp_path: Path) -> None:
+    host = own_address()
+    with Group(tmp_path, 3, "--protected-mode", "yes", host=host) as group:
+        leader = group.leader()
+        group.wait_whole()
+        with Wire((host, leader.port)) as stranger:
+            assert str(stranger.call("PING")).startswith("DENIED Redis is running in protected mode")
+        leader.end()
+        second = group.leader(but=leader)
+        assert second.call("SET", "k", "v") == "OK"
+        leader.start()
+        group.wait_same()
+
+
+def own_address() -> str:
+    """An address of this machine that is no loopback; nothing is sent for it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as finder:
+        try:
+            finder.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+        return str(finder.getsockname()[0])
+
+
 # Failback.
 
 
@@ -418,6 +475,8 @@ def test_clients_of_sentinels_find_the_leader_and_ride_through_its_end(group: Gr
         wait_for(lambda: str(wire.call("SENTINEL", "CKQUORUM", "mymaster")).startswith("OK 3 usable"), "a quorum")
         assert wire.call("ROLE") == ["sentinel", ["mymaster"]]
         assert str(wire.call("SENTINEL", "REMOVE", "mymaster")).startswith("ERR This port answers for a group")
+        assert str(wire.call("SHUTDOWN", "NOSAVE")).startswith("ERR This port answers for a group")
+        assert "keyspace_hits:0" in str(wire.call("INFO"))
         assert wire.call("PING") == "PONG"
         assert "master0:name=mymaster,status=ok" in str(wire.call("INFO", "sentinel"))
     with Wire(("127.0.0.1", group.others(first)[0].sentinel_port)) as wire:
@@ -440,6 +499,72 @@ def test_clients_of_sentinels_find_the_leader_and_ride_through_its_end(group: Gr
     wait_for(write, "a write to the third leader")
 
 
+def test_each_voter_names_the_ports_of_the_others_to_clients_of_sentinels(group: Group) -> None:
+    first = group.leader()
+    group.wait_whole()
+
+    def others_of(voter: Voter) -> list[dict[str, str]]:
+        try:
+            with Wire(("127.0.0.1", voter.sentinel_port)) as wire:
+                rows = wire.call("SENTINEL", "SENTINELS", "mymaster")
+        except OSError:
+            return []
+        return [dict(zip(row[::2], row[1::2], strict=True)) for row in rows] if isinstance(rows, list) else []
+
+    def wait_known() -> None:
+        for voter in group.voters:
+            others = sorted(str(each.sentinel_port) for each in group.others(voter))
+            wait_for(
+                lambda voter=voter, others=others: sorted(row["port"] for row in others_of(voter)) == others,
+                "the others",
+            )
+
+    wait_known()
+    ids = {}
+    for voter in group.voters:
+        with Wire(("127.0.0.1", voter.sentinel_port)) as wire:
+            ids[str(voter.sentinel_port)] = wire.call("SENTINEL", "MYID")
+            assert "sentinels=3" in str(wire.call("INFO", "sentinel"))
+    for row in others_of(first):
+        assert row["ip"] == "127.0.0.1" and row["flags"] == "sentinel"
+        assert row["name"] == row["runid"] == ids[row["port"]]
+    careful = redis.sentinel.Sentinel(
+        [("127.0.0.1", voter.sentinel_port) for voter in group.voters], min_other_sentinels=2, socket_timeout=2
+    )
+    assert careful.discover_master("mymaster") == ("127.0.0.1", first.port)
+    gone, left = group.followers()
+    gone.end()
+    flags = {str(first.sentinel_port): "sentinel", str(gone.sentinel_port): "s_down,sentinel,disconnected"}
+    wait_for(lambda: {row["port"]: row["flags"] for row in others_of(left)} == flags, "its absence")
+    with Wire(("127.0.0.1", left.sentinel_port)) as wire:
+        wire.call("SUBSCRIBE", "+sentinel")
+        gone.start()
+        text = wire.read()[2]
+        assert f" 127.0.0.1 {gone.sentinel_port} @ mymaster 127.0.0.1 {first.port}" in text
+    wait_known()  # under its new id, and not under the old one as well
+
+
+def test_a_voter_that_is_no_voter_any_more_or_closes_its_port_is_named_no_more(tmp_path: Path) -> None:
+    with Group(tmp_path, 3) as group:
+        leader = group.leader()
+        group.wait_whole()
+        leaves, closes = group.followers()
+
+        def ports() -> set[str]:
+            with Wire(("127.0.0.1", leader.sentinel_port)) as wire:
+                return {row[row.index("port") + 1] for row in wire.call("SENTINEL", "SENTINELS", "mymaster")}
+
+        wait_for(lambda: ports() == {str(leaves.sentinel_port), str(closes.sentinel_port)}, "both")
+        wait_for(lambda: leader.call("GROUP", "REMOVE", leaves.seat) == "OK", "a change")
+        wait_for(lambda: ports() == {str(closes.sentinel_port)}, "the one")
+        wait_for(lambda: leader.call("GROUP", "ADD", leaves.seat) == "OK", "a change")
+        wait_for(lambda: ports() == {str(leaves.sentinel_port), str(closes.sentinel_port)}, "both, again")
+        closes.end()
+        closes.sentinel_port = 0
+        closes.start()
+        wait_for(lambda: ports() == {str(leaves.sentinel_port)}, "the other one")
+
+
 def test_a_voter_in_a_minority_tells_clients_of_sentinels_that_its_leader_is_down(group: Group) -> None:
     leader = group.leader()
     group.wait_whole()
@@ -455,7 +580,6 @@ def test_the_port_for_clients_of_sentinels_asks_for_the_password_that_the_server
         voter = group.voters[0]
         wait_for(lambda: answer_of_sentinel_port(voter, "PING") == "NOAUTH Authentication required.", "a question")
         assert answer_of_sentinel_port(voter, "SENTINEL", "FAILOVER", "mymaster").startswith("NOAUTH")
-        assert answer_of_sentinel_port(voter, "AUTH", "ann", "own").startswith("WRONGPASS")
         assert answer_of_sentinel_port(voter, "AUTH", "first") == "OK"
         with voter.connect() as wire:
             assert wire.call("AUTH", "first") == "OK"
@@ -464,18 +588,78 @@ def test_the_port_for_clients_of_sentinels_asks_for_the_password_that_the_server
         assert answer_of_sentinel_port(voter, "AUTH", "first").startswith("WRONGPASS")
 
 
-def test_the_port_for_clients_of_sentinels_makes_no_handover_where_users_are_known_by_acl_alone(group: Group) -> None:
+_LINES = (ROOT / "docs" / "operations.md").read_text().splitlines()
+FINDS = next(line.split(" >password ")[1].split() for line in _LINES if line.startswith("user finder on >password "))
+"""The rules in the manual of a user that finds the leader, and does nothing else."""
+
+
+def test_the_port_for_clients_of_sentinels_knows_the_users_of_the_server(tmp_path: Path) -> None:
+    users = ("--user", "default", "off", "--user", "ann", "on", ">own", "~*", "&*", "+@all")
+    with Group(tmp_path, 1, *users, "--user", "finder", "on", ">finds", *FINDS) as group:
+        voter = group.voters[0]
+        wait_for(lambda: answer_of_sentinel_port(voter, "PING") == "NOAUTH Authentication required.", "a question")
+        assert answer_of_sentinel_port(voter, "AUTH", "ann", "other").startswith("WRONGPASS")
+        with Wire(("127.0.0.1", voter.sentinel_port)) as finder, voter.connect() as admin:
+            assert admin.call("AUTH", "ann", "own") == "OK"
+            assert finder.call("AUTH", "finder", "finds") == "OK"
+            find = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")
+            wait_for(lambda: finder.call(*find) == ["127.0.0.1", str(voter.port)], "the leader")
+            refused = "NOPERM this user has no permissions to run the 'sentinel|failover' command"
+            assert str(finder.call("SENTINEL", "FAILOVER", "mymaster")) == refused
+            careful = redis.sentinel.Sentinel(
+                [("127.0.0.1", voter.sentinel_port)], sentinel_kwargs={"username": "finder", "password": "finds"}
+            )
+            assert careful.discover_master("mymaster") == ("127.0.0.1", voter.port)
+            log = [dict(zip(row[::2], row[1::2], strict=True)) for row in admin.call("ACL", "LOG")]
+            assert [(row["object"], row["username"]) for row in log] == [
+                ("sentinel|failover", "finder"),
+                ("AUTH", "ann"),
+            ]
+            # a change is felt at once, at whichever of the ports it is made
+            assert admin.call("ACL", "SETUSER", "finder", "-sentinel|get-master-addr-by-name", "+acl|whoami") == "OK"
+            assert str(finder.call(*find)).startswith("NOPERM")
+            assert finder.call("ACL", "WHOAMI") == "finder"
+            with Wire(("127.0.0.1", voter.sentinel_port)) as other:
+                assert other.call("AUTH", "ann", "own") == "OK"
+                assert other.call("ACL", "SETUSER", "bob", "on", ">his", "+@all", "~*") == "OK"
+                assert "bob" in admin.call("ACL", "USERS")
+                assert str(other.call("ACL", "SAVE")).startswith("ERR This Redis instance is not configured to use an")
+                assert other.call("ACL", "DELUSER", "bob") == 1
+                assert str(other.call("SENTINEL", "HELP")).startswith("['SENTINEL <subcommand>")
+            assert admin.call("ACL", "DELUSER", "finder") == 1
+            assert finder.read_bytes() == b""
+            assert admin.call("PING") == "PONG"
+
+
+def test_an_acl_file_has_the_users_of_both_ports(tmp_path: Path) -> None:
+    file = tmp_path / "users.acl"
+    file.write_text(f"user default off\nuser ann on >own ~* &* +@all\nuser finder on >finds {' '.join(FINDS)}\n")
+    with Group(tmp_path, 1, "--aclfile", str(file)) as group:
+        voter = group.voters[0]
+        wait_for(lambda: answer_of_sentinel_port(voter, "AUTH", "finder", "finds") == "OK", "an answer")
+        with Wire(("127.0.0.1", voter.sentinel_port)) as ann, Wire(("127.0.0.1", voter.sentinel_port)) as finder:
+            assert finder.call("AUTH", "finder", "finds") == "OK"
+            assert ann.call("AUTH", "ann", "own") == "OK"
+            assert ann.call("ACL", "SETUSER", "bob", "on") == "OK" and ann.call("ACL", "SAVE") == "OK"
+            assert "user bob" in file.read_text() and "+sentinel|sentinels" in file.read_text()
+            file.write_text("user default off\nuser ann on >own ~* &* +@all\n")
+            assert ann.call("ACL", "LOAD") == "OK"
+            assert finder.read_bytes() == b""
+            assert ann.call("ACL", "USERS") == ["ann", "default"]
+
+
+def test_a_handover_is_for_those_who_may_ask_for_it(group: Group) -> None:
     leader = group.leader()
     group.wait_whole()
     with leader.connect() as wire:
         assert wire.call("ACL", "SETUSER", "admin", "on", ">own", "~*", "&*", "+@all") == "OK"
         assert wire.call("ACL", "SETUSER", "default", "-@admin") == "OK"
         refusal = answer_of_sentinel_port(leader, "SENTINEL", "FAILOVER", "mymaster")
-        assert refusal.startswith("NOPERM The server knows its clients by ACL")
+        assert refusal == "NOPERM this user has no permissions to run the 'sentinel|failover' command"
         assert answer_of_sentinel_port(leader, "PING") == "PONG"
+    with Wire(("127.0.0.1", leader.sentinel_port)) as wire:
         assert wire.call("AUTH", "admin", "own") == "OK"
-        assert wire.call("ACL", "SETUSER", "default", "+@all") == "OK"
-    wait_for(lambda: answer_of_sentinel_port(leader, "SENTINEL", "FAILOVER", "mymaster") == "OK", "a handover")
+        wait_for(lambda: wire.call("SENTINEL", "FAILOVER", "mymaster") == "OK", "a handover")
     group.leader(but=leader)
 
 

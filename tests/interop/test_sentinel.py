@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.sentinel import Sentinel
+from redis.sentinel import MasterNotFoundError, Sentinel
 
 from tests.conftest import free_port
 from tests.interop.sentinels import NAME, Deployment, SentinelProcess, ask, until
@@ -93,6 +93,12 @@ def test_what_is_known_of_a_master_has_the_fields_of_redis(tmp_path: Path, place
     assert [line.partition(":")[0] for line in ours.ask("INFO", "sentinel").split("\r\n")] == [
         line.partition(":")[0] for line in redis.ask("INFO", "sentinel").split("\r\n")
     ]
+    for words in ((), ("all",), ("everything",), ("stats",), ("server", "cpu")):
+        headings = [
+            [line for line in str(each.ask("INFO", *words)).split("\r\n") if line.startswith("#")]
+            for each in (ours, redis)
+        ]
+        assert headings[0] == headings[1], words
 
 
 @pytest.mark.parametrize(
@@ -149,6 +155,37 @@ def test_redis_py_finds_the_leader_and_its_followers_through_our_sentinels(tmp_p
     until(lambda: deployment.agree_on(deployment.nodes[1].port))
     assert leader.set("k", "w")
     leader.close()
+
+
+def test_a_sentinel_in_a_minority_sends_redis_py_elsewhere_where_another_may_lead(
+    tmp_path: Path, places: list[Any]
+) -> None:
+    deployment = Deployment(tmp_path, ["ours"] * 2, ["ours", "redis", "ours", "ours"])
+    places.append(deployment)
+    left, redis, *gone = deployment.sentinels
+
+    def finds(sentinel: SentinelProcess) -> bool:
+        try:
+            client = Sentinel([("127.0.0.1", sentinel.port)], socket_timeout=2)  # type: ignore[no-untyped-call]
+            return bool(client.discover_master(NAME) == ("127.0.0.1", deployment.nodes[0].port))
+        except MasterNotFoundError:
+            return False
+
+    for each in gone:
+        each.stop()
+    until(lambda: str(left.ask("SENTINEL", "CKQUORUM", NAME)).startswith("NOQUORUM"))
+    assert finds(left) and finds(redis)  # the one follower follows, so nobody else leads
+    follower = deployment.nodes[1]
+    assert isinstance(follower, Running)
+    follower.process.kill()
+    until(lambda: not finds(left))
+    master = left.ask("SENTINEL", "MASTER", NAME)
+    assert master[master.index("flags") + 1] == "s_down,o_down,master"
+    assert "status=odown" in str(left.ask("INFO", "sentinel"))
+    assert finds(redis) and left.leader() == deployment.nodes[0].port
+    for each in gone:
+        each.start()
+    until(lambda: finds(left))
 
 
 def test_a_sentinel_remembers_everything_in_a_file_that_redis_reads(tmp_path: Path, places: list[Any]) -> None:

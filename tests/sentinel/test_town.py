@@ -126,6 +126,55 @@ def test_a_minority_of_sentinels_fails_nobody_over() -> None:
     assert town.servers["node", 1].leader is None
 
 
+def flags(town: Town, port: int) -> list[str]:
+    """What a sentinel tells clients of the leader."""
+    return town.watches["sentinel", port].sentinel.masters[NAME].flags()
+
+
+def test_a_sentinel_in_a_minority_tells_clients_that_its_leader_is_down_where_another_may_lead() -> None:
+    town = met()
+    watch = town.watches["sentinel", 101].sentinel
+    alone = watch.masters[NAME]
+    town.part([("sentinel", 101), ("node", 1)])
+    town.run(2500)  # a peer is down when it has not answered for down-after
+    assert flags(town, 101) == ["s_down", "o_down", "master"]
+    assert watch.asked("node", 1, 0, "*", town.now)[0] == 0  # it is clients that must look elsewhere
+    town.run(10_000)
+    assert len(town.names()) == 2 and alone.current_address() == ("node", 1)
+    assert not alone.s_down and not alone.failing_over
+    town.cut.clear()
+    town.until(town.settled, 40_000)
+    town.until(lambda: all(flags(town, port) == ["master"] for port in (101, 102, 103)), 40_000)
+
+
+def test_a_leader_that_all_follow_is_well_however_few_sentinels_are_left() -> None:
+    town = met()
+    town.crash(town.watches["sentinel", 102])
+    town.crash(town.watches["sentinel", 103])
+    town.run(20_000)
+    assert flags(town, 101) == ["master"]
+    town.servers["node", 3].priority = 0  # who can never be promoted is no matter
+    town.run(11_000)
+    town.servers["node", 3].alive = False
+    town.run(3000)
+    assert flags(town, 101) == ["master"]
+    town.servers["node", 2].alive = False
+    town.until(lambda: flags(town, 101) == ["s_down", "o_down", "master"], 5000)
+    town.servers["node", 2].alive = True
+    town.until(lambda: flags(town, 101) == ["master"], 20_000)
+
+
+def test_who_leads_its_group_is_believed_by_a_single_sentinel() -> None:
+    town = Town(5)
+    elect(town, 1, 1)
+    town.until(town.met, 20_000)
+    town.part([("sentinel", 101), ("node", 1)])
+    town.run(3000)
+    assert flags(town, 101) == ["master"]
+    town.servers["node", 1].leader = ("node", 2)  # it has no lease any more
+    town.until(lambda: flags(town, 101) == ["s_down", "o_down", "master"], 3000)
+
+
 def test_what_only_one_sentinel_sees_is_no_failover() -> None:
     town = met()
     town.cut.add(frozenset((("sentinel", 101), ("node", 1))))

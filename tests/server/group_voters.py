@@ -1,5 +1,5 @@
-"""Voters that have links and post, and nothing else: servers on the test's own event loop, whose commands GROUP TELL
-and GROUP LINK go to them, and which write down what they hear."""
+"""Voters that have links and post, and nothing else: servers on the test's own event loop, whose commands GROUP TELL,
+GROUP ASIDE and GROUP LINK go to them, and which write down what they hear."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import hiredis
 
 from pycache_server.commands.registry import LOADING, NO_AUTH, NO_MULTI, NOSCRIPT, REGISTRY, STALE, Command, Family
+from pycache_server.election.messages import Aside
 from pycache_server.election.wire import Wire
 from pycache_server.repl.links import Link
 from pycache_server.server.app import App
@@ -31,6 +32,11 @@ _FLAGS = (NOSCRIPT, LOADING, STALE, NO_AUTH, NO_MULTI)
 @_family.command("GROUP TELL envelope", *_FLAGS, since="7.0.0")
 def _tell(session: Any, argv: list[bytes]) -> Any:
     return session.core.owner.voter.post.receive(session, argv[2])
+
+
+@_family.command("GROUP ASIDE envelope", *_FLAGS, since="7.0.0")
+def _aside(session: Any, argv: list[bytes]) -> Any:
+    return session.core.owner.voter.post.receive_aside(session, argv[2])
 
 
 @_family.command("GROUP LINK version from to nonce", *_FLAGS, since="7.0.0")
@@ -66,7 +72,14 @@ class Voter:
         self.lost: list[Link] = []
         self.progress: list[Link] = []
         self.on_said: Callable[[Link, Any], None] = lambda link, message: None
-        self.post = Post(app, Wire(seat, secret), lambda sender, message: self.heard.append((sender, message)))
+        self.asides: list[tuple[str, Aside]] = []
+        """What has come by post beside the election."""
+        self.post = Post(
+            app,
+            Wire(seat, secret),
+            lambda sender, message: self.heard.append((sender, message)),
+            lambda sender, aside: self.asides.append((sender, aside)),
+        )
         self.links = Links(
             app,
             seat,

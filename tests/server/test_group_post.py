@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 from itertools import pairwise
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pycache_server.election.messages import Hello, Higher, Prove, Who
+from pycache_server.election.messages import Hello, Higher, Prove, Who, Window
 from pycache_server.election.wire import Wire
 from pycache_server.server import worker
 from pycache_server.server.group import dialing, post
@@ -54,6 +55,81 @@ def test_of_what_is_said_before_a_connection_is_there_the_newest_arrives(tmp_pat
                 a.post.send(b.seat, Hello(epoch))
             await until(lambda: b.heard)
             assert b.heard == [(a.seat, Hello(epoch)) for epoch in range(100 - post.MOST_FIRST, 100)]
+
+    run(program())
+
+
+# Beside the election
+
+
+def test_an_aside_travels_as_messages_do_and_is_told_apart(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path, requirepass="secret") as (a, b):
+            a.post.send_aside(b.seat, Window(7, "id"))
+            await until(lambda: b.asides)
+            a.post.send(b.seat, Hello(1))
+            a.post.send_aside(b.seat, Window(8, "id"))
+            await until(lambda: len(b.asides) == 2)
+            assert b.asides == [(a.seat, Window(7, "id")), (a.seat, Window(8, "id"))]
+            assert b.heard == [(a.seat, Hello(1))] and len(b.app.core.sessions) == 1
+
+    run(program())
+
+
+def test_an_aside_takes_no_message_its_place_while_a_connection_is_made(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path) as (a, b):
+            a.post.send(b.seat, Hello(1))
+            for port in range(100):
+                a.post.send_aside(b.seat, Window(port, "id"))
+            await until(lambda: b.heard)
+            assert b.heard == [(a.seat, Hello(1))] and not b.asides
+
+    run(program())
+
+
+@pytest.mark.parametrize(
+    "answer", [b"-ERR unknown subcommand 'ASIDE'. Try GROUP HELP.\r\n", b"-NOAUTH Authentication required.\r\n"]
+)
+def test_a_voter_that_knows_no_asides_hears_one_for_each_connection(tmp_path: Path, answer: bytes) -> None:
+    older: list[Raw] = []
+
+    async def come(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        older.append(Raw(reader, writer))
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(1000):
+                said.append(data)
+                if b"ASIDE" in data:
+                    writer.write(answer)
+
+    said: list[bytes] = []
+
+    async def program() -> None:
+        server = await asyncio.start_server(come, "127.0.0.1", 0)
+        async with voters(tmp_path, 1) as (a,):
+            seat = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+            def heard() -> Any:
+                a.post.send_aside(seat, Window(7, "id"))
+                return said and not a.post._ways[seat]._takes_asides
+
+            await until(heard)
+            before = len(said)
+            for _ in range(10):
+                a.post.send_aside(seat, Window(7, "id"))
+            a.post.send(seat, Hello(1))
+            await until(lambda: len(said) > before)
+            assert b"TELL" in said[-1] and not any(b"ASIDE" in data for data in said[before:])
+            assert not a.log.have("answers")
+            older[0].close()
+            await until(lambda: a.post._ways[seat]._transport is None)
+            said.clear()
+            a.post._ways[seat]._not_before = 0.0
+            a.post.send(seat, Hello(2))
+            await until(lambda: said)
+            a.post.send_aside(seat, Window(7, "id"))
+            await until(lambda: b"ASIDE" in said[-1])
+        server.close()
 
     run(program())
 

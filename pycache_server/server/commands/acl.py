@@ -54,7 +54,7 @@ def _app(session: Session) -> App:
 
     Raises RedisError.
     """
-    app: App = session.core.owner
+    app: App = session.core.owner.home
     if not app.settings["aclfile"]:
         raise RedisError(_NO_FILE)
     return app

@@ -1,7 +1,7 @@
 """GROUP and CLIENT ACK: a voter's group, and when replies leave.
 
-Contents: GROUP ADD BOOTSTRAP FORCE HANDOVER INFO LINK REMOVE REPLACE TELL VOTERS; CLIENT ACK. TELL and LINK are what
-voters say to each other: they prove themselves by the group's secret, and need no password.
+Contents: GROUP ADD ASIDE BOOTSTRAP FORCE HANDOVER INFO LINK REMOVE REPLACE TELL VOTERS; CLIENT ACK. TELL, ASIDE and
+LINK are what voters say to each other: they prove themselves by the group's secret, and need no password.
 """
 
 from __future__ import annotations
@@ -64,6 +64,12 @@ def _seat(word: bytes) -> str:
 def group_tell(session: Session, argv: list[bytes]) -> Any:
     """Take a signed message of another voter; nothing is answered."""
     return group_of(session).post.receive(session, argv[2])
+
+
+@command("GROUP ASIDE envelope", *_SILENT, since=OWN)
+def group_aside(session: Session, argv: list[bytes]) -> Any:
+    """Take a signed message of another voter that is not about the election; nothing is answered."""
+    return group_of(session).post.receive_aside(session, argv[2])
 
 
 @command("GROUP LINK version from to nonce", *_SILENT, since=OWN)

@@ -35,6 +35,7 @@ from pycache_server.repl.links import Ack, Image, Link
 from pycache_server.repl.member import Member, Saved, Settings
 from pycache_server.repl.replica import Replica, State
 from pycache_server.server.coordinator.begin import make_coordinator
+from pycache_server.server.group.asides import Asides
 from pycache_server.server.group.dialing import address_of
 from pycache_server.server.group.following import GroupFollowing
 from pycache_server.server.group.journal import Journal
@@ -47,6 +48,7 @@ from pycache_server.server.group.seat import find_seat
 from pycache_server.server.group.statefile import StateFile
 from pycache_server.server.group.times import timing_of
 from pycache_server.server.group.waiting import Waiting
+from pycache_server.server.group.watched import Watched
 from pycache_server.server.loads import CannotLoad
 from pycache_server.session import group as gates
 from pycache_server.session.applying import LinkBroken
@@ -75,7 +77,9 @@ class Group:
         self.seat = find_seat(settings, app.port)
         self.timing = timing_of(settings["group-lease"], settings["group-down-after"])
         secret = settings["group-secret"].encode()
-        self.post = Post(app, Wire(self.seat, secret), self.on_message)
+        self.asides = Asides(self)
+        self.watched = Watched(self)
+        self.post = Post(app, Wire(self.seat, secret), self.on_message, self.asides.hear)
         self.links = Links(
             app, self.seat, secret, self.on_link_message, self.on_link_lost, self.hear_part, self.post.note
         )
@@ -260,6 +264,8 @@ class Group:
     def _tick(self) -> None:
         self._timer = self.app.loop.call_later(self.timing.heartbeat / 1000, self._tick)
         try:
+            self.asides.tick(now_ms())
+            self.watched.tick(now_ms())
             if self.is_ready():
                 member = self.member
                 member.tick(now_ms())

@@ -39,9 +39,11 @@ class Orders:
     def nominate(self) -> None:
         """This voter shall lead, if the others want that, too. Raises Refusal."""
         self.operate(lambda member, now: member.machine.nominate(now))
+        self._group.watched.nominate(self._group.now())
 
     def redirect(self, seat: str) -> None:
         """Another one is said to lead: it is asked."""
+        self._group.watched.redirect()
         self.operate(lambda member, now: member.machine.redirect(seat, now))
 
     def set_priority(self, priority: int) -> None:

@@ -6,6 +6,10 @@ a peer that is dead, slow, or whose name does not resolve, costs the others noth
 
 What comes in is believed by its signature alone, before any password: a stranger's is counted, logged, and its
 connection closed.
+
+What has nothing to do with the election (messages.Aside) travels on the same connections as ``GROUP ASIDE``. It never
+takes the place of a message: it is said only where a connection is there, or nothing else waits for one. A voter of a
+version that does not know the command answers with an error; then this connection is used for messages alone.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from pycache_server.election.messages import Message
+from pycache_server.election.messages import Aside, Message
 from pycache_server.election.wire import Refused, Wire
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.server.group.dialing import Dialer, notice_silence
@@ -40,6 +44,11 @@ MOST_NOTED: Final = 1000
 """Addresses of which that is remembered."""
 
 
+_ASIDE: Final = b"ASIDE"
+_UNKNOWN: Final = (b"-ERR unknown subcommand", b"-NOAUTH")
+"""How the answer of a voter begins that does not know asides, with and without a password."""
+
+
 class _Way(asyncio.Protocol):
     """The connection to one seat."""
 
@@ -52,6 +61,13 @@ class _Way(asyncio.Protocol):
         self._failures = 0
         self._first: list[bytes] = []  # what was said while it is being made
         self._is_closed = False
+        self._takes_asides = True
+        self._has_said_aside = False
+
+    def send_aside(self, data: bytes) -> None:
+        if self._takes_asides and not self._first:
+            self._has_said_aside = True
+            self.send(data)
 
     def send(self, data: bytes) -> None:
         transport = self._transport
@@ -91,12 +107,16 @@ class _Way(asyncio.Protocol):
             cast("asyncio.Transport", transport).abort()
             return
         self._transport = cast("asyncio.Transport", transport)
+        self._takes_asides = True
         notice_silence(transport.get_extra_info("socket"), UNANSWERED)
         for data in self._first:
             self._transport.write(data)
 
     def data_received(self, data: bytes) -> None:
-        """Nothing is answered but errors: the other side is no voter, or not yet one."""
+        """Nothing is answered but errors: the other side is no voter, or not yet one, or of an older version."""
+        if self._has_said_aside and data.startswith(_UNKNOWN):
+            self._takes_asides = False
+            return
         self._post.note(self._seat, f"The voter {self._seat} answers {data[:120].decode('utf-8', 'replace').strip()!r}")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -112,15 +132,22 @@ class _Way(asyncio.Protocol):
 
 
 class Post:
-    """The post of one seat. ``on_message`` gets who has sent a message, and the message."""
+    """The post of one seat. ``on_message`` gets who has sent a message, and the message; ``on_aside`` an aside."""
 
-    def __init__(self, app: App, wire: Wire, on_message: Callable[[str, Message], None]) -> None:
+    def __init__(
+        self,
+        app: App,
+        wire: Wire,
+        on_message: Callable[[str, Message], None],
+        on_aside: Callable[[str, Aside], None],
+    ) -> None:
         self.app = app
         self.loop = app.loop
         self.ticks = app.host.ticks
         self.dialer = Dialer(app)
         self._wire = wire
         self._on_message = on_message
+        self._on_aside = on_aside
         self._ways: dict[str, _Way] = {}
         self._noted: dict[tuple[str, str], float] = {}
         self.refused = 0
@@ -130,24 +157,45 @@ class Post:
 
     def send(self, seat: str, message: Message) -> None:
         """Say something to a seat, which may not arrive."""
+        self._way_to(seat).send(encode_command([b"GROUP", b"TELL", self._wire.encode(seat, message)]))
+
+    def send_aside(self, seat: str, message: Aside) -> None:
+        """The same beside the election."""
+        self._way_to(seat).send_aside(encode_command([b"GROUP", _ASIDE, self._wire.encode(seat, message)]))
+
+    def _way_to(self, seat: str) -> _Way:
         way = self._ways.get(seat)
         if way is None:
             way = self._ways[seat] = _Way(self, seat)
-        way.send(encode_command([b"GROUP", b"TELL", self._wire.encode(seat, message)]))
+        return way
 
     def receive(self, session: Session, envelope: bytes) -> Any:
         """GROUP TELL: what somebody has said."""
+        return self._take(session, envelope, self._wire.decode_message, self._on_message)
+
+    def receive_aside(self, session: Session, envelope: bytes) -> Any:
+        """GROUP ASIDE: the same beside the election."""
+        return self._take(session, envelope, self._wire.decode_aside, self._on_aside)
+
+    def _take(
+        self,
+        session: Session,
+        envelope: bytes,
+        decode: Callable[[bytes], tuple[str, Any]],
+        hear: Callable[[str, Any], None],
+    ) -> Any:
         try:
             if len(envelope) > LONGEST:
                 raise Refused("it is too long")
-            sender, message = self._wire.decode(envelope)
+            sender, said = decode(envelope)
         except Refused as problem:
             self.refuse(session, f"A message to this voter from {session.address} is refused: {problem}")
             return HALT
         if session.id not in self.senders:
             self.senders = {number for number in self.senders if number in self.app.core.sessions}
             self.senders.add(session.id)
-        self._on_message(sender, message)
+            self.app.reserve.prove(session, sender)
+        hear(sender, said)
         return NO_REPLY
 
     def refuse(self, session: Session, why: str) -> None:

@@ -2,9 +2,12 @@
 
 Clients that find their leader by sentinels (redis-py's Sentinel, ioredis, Spring) need nothing else: what a sentinel
 would have watched the voter knows. So this is a sentinel without links and without a will: its one master, named by
-``sentinel-master-name``, is whom the voter follows or is, its replicas are the other voters, and both are brought up to
-date from the group. It answers and publishes as sentinels do (server/sentinel/commands.py); what would change something
-is an error, except SENTINEL FAILOVER, which is a handover.
+``sentinel-master-name``, is whom the voter follows or is, its replicas are the other voters, other sentinels are their
+windows (asides.py), and all are brought up to date from the group. It answers and publishes as sentinels do
+(server/sentinel/commands.py); what would change something is an error, except SENTINEL FAILOVER, which is a handover.
+
+Its users are those of the server, with the same passwords and permissions (session/access.py): for those the commands
+here are what they are at a sentinel, SENTINEL for admins.
 
 A voter that hears of no leader, or leads without its lease, says that the last one is down (s_down, o_down): clients
 then ask another.
@@ -12,23 +15,29 @@ then ask another.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
 from pycache_server.election.machine import Refusal
 from pycache_server.errors import RedisError
 from pycache_server.resp.encode import OK
-from pycache_server.sentinel.instance import Master, Replica
+from pycache_server.sentinel.instance import Instance, Master, Peer, Replica
+from pycache_server.server.group import asides
 from pycache_server.server.group.dialing import address_of
 from pycache_server.server.log import Log
 from pycache_server.server.sentinel.app import SentinelApp
+from pycache_server.server.sentinel.commands import RUNS_ITSELF
 from pycache_server.settings.config import Settings
 
 if TYPE_CHECKING:
     from pycache_server.server.app import App
     from pycache_server.server.group.group import Group
 
-_COPIED: Final = ("bind", "requirepass", "protected-mode", "maxclients", "tcp-keepalive", "timeout", "tcp-backlog")
-"""Directives of the server that hold for this listener, too."""
+_COPIED: Final = (
+    *("protected-mode", "maxclients", "tcp-keepalive", "timeout"),
+    *("acl-pubsub-default", "acllog-max-len"),
+)
+"""Directives of the server that hold for this listener, too, as they are at present."""
 EVERY: Final = 0.1
 """Seconds between two looks at the group."""
 
@@ -39,13 +48,14 @@ class Window(SentinelApp):
     def __init__(self, group: Group, log: Log) -> None:
         server = group.app.settings
         settings = Settings()
-        for name in _COPIED:
+        for name in ("bind", "tcp-backlog", *_COPIED):
             settings.values[name] = server[name]
         settings.values["port"] = server["sentinel-port"]
         settings.values["set-proc-title"] = False
         role = log.role
         super().__init__(settings, log, "", group.app.loop_name, [], owns_process=False)
         log.role = role
+        self.core.access.share(group.app.core.access)
         self._group = group
         self._name: str = server["sentinel-master-name"]
         self._down_after: int = server["group-down-after"]
@@ -55,6 +65,11 @@ class Window(SentinelApp):
     def is_window(self) -> bool:
         """See SentinelApp."""
         return True
+
+    @property
+    def home(self) -> App:
+        """See App: who may do what here is as it is at the server, and nobody logs in twice by another name."""
+        return self._group.app
 
     # Life
 
@@ -82,7 +97,7 @@ class Window(SentinelApp):
 
     def look(self) -> None:
         """Bring the master and its replicas up to date."""
-        self._take_password()
+        self._take_settings()
         group, now = self._group, self.now()
         leader = group.leader
         if leader is not None and group.standing in ("leading", "following", "stale"):
@@ -99,13 +114,14 @@ class Window(SentinelApp):
             self._tell("warning", "+sdown", self._line(master))
             self._tell("warning", "+odown", f"{self._line(master)} #quorum {master.quorum}/{master.quorum}")
         self._list_replicas(master, now)
+        self._list_peers(master, now)
 
-    def _take_password(self) -> None:
-        """Let a changed requirepass of the server be asked for here, too."""
-        password = self._group.app.settings["requirepass"]
-        if password != self.settings["requirepass"]:
-            self.settings.values["requirepass"] = password
-            self.core.access.require(password.encode("utf-8", "surrogateescape"))
+    def _take_settings(self) -> None:
+        server = self._group.app
+        for name in _COPIED:
+            self.settings.values[name] = server.settings[name]
+        if server.window_clients is not None:
+            self.settings.values["maxclients"] = min(server.settings["maxclients"], server.window_clients)
 
     def _point_at(self, leader: str, now: int) -> None:
         host, port = address_of(leader)
@@ -160,18 +176,45 @@ class Window(SentinelApp):
         elif not replica.down_since:
             replica.down_since = now
 
+    def _list_peers(self, master: Master, now: int) -> None:
+        """The windows of the other voters are what other sentinels are to a sentinel."""
+        group = self._group
+        found = {heard.run_id: seat for seat, heard in group.asides.windows.items() if seat in group.voters}
+        for run_id in master.peers.keys() - found.keys():
+            del master.peers[run_id]
+        for run_id, seat in found.items():
+            heard = group.asides.windows[seat]
+            peer = master.peers.get(run_id)
+            if peer is None:
+                peer = master.peers[run_id] = Peer(master, run_id, address_of(seat)[0], heard.port, now)
+                self._tell_of(peer, "notice", "+sentinel")
+            silent = int(group.now() - heard.at)
+            peer.last_hello_at = peer.last_pong_at = peer.available_at = now - silent
+            self._judge(peer, silent, now)
+
+    def _judge(self, peer: Peer, silent: int, now: int) -> None:
+        """A window is down when nothing is heard of its voter for so many milliseconds, and what was said to it twice
+        in that time may have been lost."""
+        peer.connected = silent <= max(self._down_after, 3 * asides.EVERY)
+        if peer.connected and peer.down_since:
+            peer.down_since = 0
+            self._tell_of(peer, "warning", "-sdown")
+        elif not peer.connected and not peer.down_since:
+            peer.down_since = now
+            self._tell_of(peer, "warning", "+sdown")
+
+    def _tell_of(self, instance: Instance, level: str, name: str) -> None:
+        self.sentinel.event(level, name, instance)
+        self.perform()
+
     def _line(self, master: Master) -> str:
         return f"master {master.name} {master.host} {master.port}"
 
     # What is wanted
 
     def fail_over(self, master: Master) -> Any:
-        """SENTINEL FAILOVER: a handover, which only the leader can make. Where strangers may not do everything at the
-        server, and this port has no password to ask for, nobody here is known to be entitled to it."""
+        """SENTINEL FAILOVER: a handover, which only the leader can make."""
         group = self._group
-        stranger = group.app.core.access.users.default
-        if not self.settings["requirepass"] and not (stranger.is_open and stranger.is_unlimited):
-            raise RedisError(b"NOPERM The server knows its clients by ACL, and this port does not: use GROUP HANDOVER")
         if not group.leads:
             leader = group.leader or "nobody"
             raise RedisError(b"ERR This voter does not lead the group, " + leader.encode() + b" does: ask it")
@@ -180,6 +223,13 @@ class Window(SentinelApp):
         except Refusal as refusal:
             raise RedisError(b"NOGOODSLAVE " + str(refusal).encode()) from None
         return OK
+
+    def shut_down(self, options: Collection[str] = ()) -> bool:
+        """SHUTDOWN: this is a port of a server, which ends by a word at its own.
+
+        Raises RedisError.
+        """
+        raise RedisError(RUNS_ITSELF)
 
     def check_quorum(self, master: Master) -> tuple[int, int]:
         """How many voters are at hand, and how many decide."""

@@ -28,6 +28,7 @@ from pycache_server.sentinel.config import BadLine
 from pycache_server.sentinel.hello import CHANNEL
 from pycache_server.sentinel.instance import SENTINEL, Instance, Master, Peer, Replica
 from pycache_server.server.info import render
+from pycache_server.session.introspection import add_help
 from pycache_server.store.glob import compile_glob
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _SHARED = (
     *("acl", "auth", "client", "command", "hello", "ping", "psubscribe", "punsubscribe", "quit", "reset"),
     *("shutdown", "subscribe", "unsubscribe"),
 )
+RUNS_ITSELF = b"ERR This port answers for a group of voters, which runs itself"
 SECTIONS = ("server", "clients", "stats", "cpu", "sentinel")
 
 family = Family("sentinel", OWN)
@@ -49,6 +51,7 @@ family.container("SENTINEL", ADMIN, Flag.ONLY_SENTINEL, since="2.8.4", summary="
 
 def sentinel_commands() -> list[Command]:
     """All commands of a sentinel."""
+    add_help(OWN)
     return [*(REGISTRY[name] for name in _SHARED), *OWN.values()]
 
 
@@ -65,7 +68,7 @@ def _watching(session: Session) -> SentinelApp:
     """
     app = _app(session)
     if app.is_window:
-        raise RedisError(b"ERR This port answers for a group of voters, which runs itself")
+        raise RedisError(RUNS_ITSELF)
     return app
 
 
@@ -159,10 +162,11 @@ def _described(app: SentinelApp, instance: Instance) -> dict[bytes, bytes]:
     found["last-ping-sent"] = now - instance.ping_sent_at if instance.ping_sent_at else 0
     found["last-ok-ping-reply"] = now - instance.available_at
     found["last-ping-reply"] = now - instance.last_pong_at
-    if instance.s_down:
-        found["s-down-time"] = now - instance.down_since
-    if isinstance(instance, Master) and instance.o_down:
-        found["o-down-time"] = now - instance.odown_since
+    doubtful = instance.doubtful_since if isinstance(instance, Master) else 0
+    if instance.s_down or doubtful:
+        found["s-down-time"] = now - (instance.down_since or doubtful)
+    if isinstance(instance, Master) and (instance.o_down or doubtful):
+        found["o-down-time"] = now - (instance.odown_since or doubtful)
     found["down-after-milliseconds"] = instance.down_after
     if instance.kind != SENTINEL:
         found["info-refresh"] = now - instance.info_at if instance.info_at else 0
@@ -519,7 +523,7 @@ def _section(app: SentinelApp) -> Iterator[str]:
     yield f"sentinel_scripts_queue_length:{len(app.scripts.calls)}"
     yield f"sentinel_simulate_failure_flags:{len(app.simulated)}"
     for number, master in enumerate(sentinel.masters.values()):
-        state = "odown" if master.o_down else "sdown" if master.s_down else "ok"
+        state = "odown" if master.o_down or master.doubtful_since else "sdown" if master.s_down else "ok"
         host = _shown(app, master.host).decode()
         yield (
             f"master{number}:name={master.name},status={state},address={host}:{master.port},"
