@@ -18,6 +18,8 @@ from pycache_server.repl.replica import Replica, State
 
 ANY_ID: Final = b"?"
 """The id of who wants everything."""
+_SHOWN: Final = 64
+"""So many bytes of a strange id are shown in the log; real ones have 40."""
 
 
 @dataclass
@@ -87,7 +89,7 @@ class Leader:
         if wanted == ANY_ID:
             return Decision(None, [("notice", f"Full resync requested by replica {replica.name}")])
         if wanted not in (history.id, history.second_id):
-            shown = wanted.decode("utf-8", "backslashreplace")
+            shown = wanted[:_SHOWN].decode("utf-8", "backslashreplace")
             return _refusal(
                 f"Replication ID mismatch (Replica asked for '{shown}', my replication IDs are "
                 f"'{history.id.decode()}' and '{history.second_id.decode()}')"
@@ -205,7 +207,7 @@ class Leader:
             each._check()
             assert each.active
             assert each.position <= self._history.offset
-            assert each.acknowledged <= self._history.offset
+            assert each.state is not State.ONLINE or max(each.acknowledged, each.durable) <= each.position
 
 
 def _refusal(why: str) -> Decision:

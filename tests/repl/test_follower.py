@@ -171,6 +171,7 @@ def test_a_master_without_psync_is_asked_in_the_old_way(answer: bytes) -> None:
         b"+FULLRESYNC " + b"a" * 39 + b" 5",
         b"+FULLRESYNC " + b"a" * 40 + b" -5",
         b"+FULLRESYNC " + b"a" * 40 + b" 99999999999999999999",
+        b"+FULLRESYNC " + b"a" * 40 + b" 9223372036854775807",
         b"+FULLRESYNC " + b"a" * 40 + b" 5 6",
         b"+CONTINUE short",
     ],

@@ -200,6 +200,58 @@ def test_a_replica_that_lies_about_its_offset_is_dropped(world: World, client: C
     assert client.call("ROLE")[2] == []
 
 
+@pytest.mark.parametrize("offset", ["-1", "-9223372036854775808", "9" * 30, "abc", "", "1.5", " 1", "x" * 1_000_000])
+@pytest.mark.parametrize("place", ["ACK", "FACK"])
+def test_a_replica_that_acknowledges_no_offset_is_dropped(
+    world: World, client: Client, snapshots: InOnePiece, place: str, offset: str
+) -> None:
+    replica = replica_of(world)
+    client.call("SET", "a", "1")
+    replica.send(pack("REPLCONF", "ACK", *((offset,) if place == "ACK" else (0, "FACK", offset))))
+    assert replica.closed
+    (text,) = [text for _, text in world.host.messages if "which is no offset. Disconnecting it." in text]
+    assert len(text) < 200
+    assert client.call("ROLE")[2] == []
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_replica_that_acknowledges_more_than_it_was_sent_is_dropped(
+    world: World, client: Client, snapshots: InOnePiece, durable: bool
+) -> None:
+    replica = replica_of(world)
+    replica.stuck = True  # what it is not sent is kept in the backlog
+    for number in range(40):
+        client.call("SET", number, "x" * 50_000)
+    link = replica.session.replica
+    assert link is not None and link.replica.position < client.session.told
+    told = client.session.told
+    ack(replica, *((0, "FACK", told) if durable else (told,)))
+    assert replica.closed
+    assert any("but has been sent the stream up to" in text for _, text in world.host.messages)
+    assert client.call("WAIT", 0, 1) == 0
+
+
+def test_who_waits_for_its_snapshot_acknowledges_nothing(world: World, client: Client) -> None:
+    class Never:
+        def start(self, sync: Sync) -> None:
+            """It is still being made."""
+
+    world.core.replication.leading.snapshots = Never()
+    world.core.replication.keep_backlog()
+    client.call("SET", "a", "1")
+    replica = world.connect(decode=False)
+    replica.send(pack("PSYNC", "?", -1))
+    ack(replica, client.session.told, "FACK", client.session.told)
+    link = replica.session.replica
+    assert link is not None and (link.replica.acknowledged, link.replica.durable) == (0, 0)
+
+
+def test_an_address_that_would_forge_lines_of_info_is_refused(world: World, client: Client) -> None:
+    answer = error_of(client.call("REPLCONF", "ip-address", "10.0.0.1\r\nrole:slave"))
+    assert answer == "ERR REPLCONF ip-address provided by replica instance is not printable"
+    assert client.call("REPLCONF", "ip-address", "10.0.0.1") == "OK"
+
+
 @pytest.mark.parametrize("mode", ["ALL", "WRITE"])
 def test_pings_go_on_while_clients_are_paused_and_nothing_else_does(
     world: World, client: Client, snapshots: InOnePiece, mode: str
