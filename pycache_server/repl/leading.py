@@ -173,8 +173,13 @@ class Leading:
             return
         follower.heard = now
         if isinstance(message, Ack):
-            # A follower that lies about the future holds no more than there is.
-            follower.acknowledged = max(follower.acknowledged, min(message.offset, self._log.end))
+            if message.offset > self._log.end:
+                del self.followers[link.peer]
+                self._member.distrust(
+                    link, f"it has acknowledged {message.offset}, and the history ends at {self._log.end}"
+                )
+                return
+            follower.acknowledged = max(follower.acknowledged, message.offset)
             self.count(now)
         elif isinstance(message, Refused):
             self.hang_up(link.peer)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from pycache_server.election.machine import Memory, Refusal, Role
 from pycache_server.election.messages import Hello, Vote
 from pycache_server.election.position import Position
 from pycache_server.repl import entries
+from pycache_server.repl.actions import Close
 from pycache_server.repl.commit import ALL, ASYNC, QUORUM
 from pycache_server.repl.leading import Verdict
-from pycache_server.repl.links import Ack, Append, Link
+from pycache_server.repl.links import Ack, Append, Continue, Link
 from pycache_server.repl.member import Saved
 from tests.repl.trio import SEATS, Trio
 
@@ -467,13 +470,20 @@ def test_the_word_is_refused_while_a_leader_makes_this_node_whole() -> None:
         follower.machine.bootstrap(trio.now)
 
 
-def test_a_follower_that_lies_about_the_future_holds_no_more_than_there_is() -> None:
+def test_a_follower_that_acknowledges_the_future_is_dropped_and_has_committed_nothing() -> None:
     trio = Trio()
     leader = trio.elect()
     assert leader.leading
+    trio.cut = set(leader.leading.followers)
+    trio.write(b"SET k v")
+    commit = leader.log.commit
     seat, follower = next(iter(leader.leading.followers.items()))
     leader.step_link(follower.link, Ack(10**15), trio.now)
-    assert leader.leading.followers[seat].acknowledged <= leader.log.end
+    assert seat not in leader.leading.followers
+    assert leader.log.commit == commit < leader.log.end
+    closed, told = leader.take_actions()[-2:]
+    assert closed == Close(follower.link)
+    assert f"The link of {seat} is dropped: it has acknowledged {10**15}" in told.text and told.level == "warning"
     leader._check()
 
 
@@ -485,17 +495,51 @@ def test_what_comes_on_a_link_that_is_not_the_leaders_is_not_believed() -> None:
     forged = entries.write(leader.machine.epoch, b"FLUSHALL")
     follower.step_link(Link("x", 1, True), Append(99, position.offset, (forged,), position.offset), trio.now)
     assert follower.log.position == position
-    assert follower.take_actions() == []
+    closed, told = follower.take_actions()
+    assert closed == Close(Link("x", 1, True))
+    assert told.text == "The link to x is dropped: it speaks as a leader, and is not followed on this link"
 
 
-def test_entries_that_do_not_fit_break_the_link() -> None:
+@pytest.mark.parametrize(
+    ("message", "problem"),
+    [
+        (lambda epoch, end: Append(epoch, end + 3, (entries.write(epoch, b"SET k v"),), 0), "entries begin at"),
+        (lambda epoch, end: Append(epoch, end - 3, (entries.write(epoch, b"SET k v"),), 0), "entries begin at"),
+        (lambda epoch, end: Append(epoch, 0, (entries.write(epoch, b"SET k v"),), 0), "entries begin at 0"),
+        (lambda epoch, end: Append(epoch, end, (entries.write(epoch + 1, b"SET k v"),), 0), "an entry of epoch"),
+        (lambda epoch, end: Append(epoch, end, (entries.write(epoch - 1, b"SET k v"),), 0), "an entry of epoch"),
+        (
+            lambda epoch, end: Append(epoch, end, (entries.write(epoch, b"SET k v"), entries.write(0, b"SET k v")), 0),
+            "an entry of epoch 0 should stand behind",
+        ),
+        (lambda epoch, end: Continue(epoch, end + 1, (), 0), "no entry ends there"),
+        (lambda epoch, end: Continue(epoch, end - 1, (), 0), "no entry ends there"),
+        (lambda epoch, end: Continue(epoch, 10**15, (), 0), "no entry ends there"),
+        (lambda epoch, end: Continue(epoch, 0, (), 0), "is committed or executed"),
+        (lambda epoch, end: Continue(epoch, end, (entries.write(epoch + 1, b"x"),), 0), "an entry of epoch"),
+    ],
+)
+def test_what_does_not_fit_breaks_the_link_and_changes_nothing(
+    message: Callable[[int, int], Append | Continue], problem: str
+) -> None:
     trio = Trio()
     leader = trio.elect()
     follower = trio.follower()
-    assert follower.link
-    entry = entries.write(leader.machine.epoch, b"SET k v")
-    follower.step_link(follower.link, Append(leader.machine.epoch, follower.log.end + 3, (entry,), 0), trio.now)
+    link = follower.link
+    assert link
+    before = follower.log.position, follower.log.commit, follower.log.applied, follower.log.epochs.table
+    follower.step_link(link, message(leader.machine.epoch, follower.log.end), trio.now)
     assert follower.link is None
+    assert before == (
+        follower.log.position,
+        follower.log.commit,
+        follower.log.applied,
+        follower.log.epochs.table,
+    )
+    closed, told = follower.take_actions()
+    assert closed == Close(link)
+    assert told.text.startswith(f"The link to {link.peer} is dropped: ") and problem in told.text
+    follower._check()
 
 
 def test_a_large_message_that_comes_in_parts_keeps_its_leader() -> None:

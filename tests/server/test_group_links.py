@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from pycache_server.repl.entries import beat, write
-from pycache_server.repl.link_proof import VERSION, Proofs, hello
+from pycache_server.repl.link_proof import PROOF_SIZE, VERSION, Proofs, hello
 from pycache_server.repl.link_wire import MOST_OF_FOLLOWERS, Here, There, encode
 from pycache_server.repl.links import Ack, Append, Link, Refusal, Stand, Sync
 from pycache_server.server.group import links as links_module
 from pycache_server.server.group.links import MOST_UNPROVED
+from pycache_server.server.group.wire import without_older_acks
 from pycache_server.session.core import OutputLimit
 from tests.conftest import free_port
 from tests.server.group_voters import SECRET, Raw, Voter, run, start, to_the_end, until, voters
@@ -47,6 +48,25 @@ async def proved(voter: Voter, seat: str = "127.0.0.1:1", nonce: bytes = NONCE) 
     raw.send(hello(seat, voter.seat, nonce))
     answer = await raw.line()
     raw.send(Proofs(SECRET, seat, voter.seat, nonce, answer.split()[1]).proof())
+    return raw
+
+
+async def followed(voter: Voter) -> Raw:
+    """A connection that the voter has opened to follow a leader, which is played by hand."""
+    came: asyncio.Future[Raw] = asyncio.get_running_loop().create_future()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        raw = Raw(reader, writer)
+        words = [await raw.word() for _ in range(6)]
+        proofs = Proofs(SECRET, words[3].decode(), words[4].decode(), words[5], NONCE)
+        raw.send(proofs.answer())
+        assert proofs.is_proof(await reader.readexactly(PROOF_SIZE))
+        came.set_result(raw)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    voter.link_to(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    raw = await came
+    server.close()
     return raw
 
 
@@ -91,10 +111,10 @@ def test_messages_keep_their_order_in_both_directions(tmp_path: Path) -> None:
             many = [append(100 + place, b"%d" % place * (1 + place % 700)) for place in range(1, 2000)]
             for place, message in enumerate(many):
                 b.links.say(there, message)
-                a.links.say(link, Ack(place))
-            await until(lambda: len(a.said) == len(many) == len(b.messages(Ack)))
+                a.links.say(link, Refusal(place))
+            await until(lambda: len(a.said) == len(many) == len(b.messages(Refusal)))
             assert a.messages() == many
-            assert b.messages(Ack) == [Ack(place) for place in range(len(many))]
+            assert b.messages(Refusal) == [Refusal(place) for place in range(len(many))]
 
     run(program())
 
@@ -336,6 +356,25 @@ def test_what_is_no_message_ends_the_link_and_says_why(tmp_path: Path, data: byt
     run(program())
 
 
+def test_of_acknowledgements_that_come_together_the_newest_is_heard(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path, 1) as (a,):
+            raw = await proved(a)
+            raw.send(encode(SYNC) + b"".join(encode(Ack(number)) for number in range(10_000)) + encode(Refusal(9)))
+            await until(lambda: a.messages(Refusal))
+            heard = [message.offset for message in a.messages(Ack)]
+            assert len(heard) < 10  # one for each read
+            assert heard[-1] == 9999 and heard == sorted(heard)
+
+    run(program())
+
+
+def test_no_acknowledgement_is_left_out_that_the_next_one_does_not_say_again() -> None:
+    said = [SYNC, Ack(1), Ack(5), Ack(5), Ack(3), Ack(4), Refusal(1), Ack(2), Ack(9)]
+    assert without_older_acks(said) == [SYNC, Ack(5), Ack(4), Refusal(1), Ack(9)]
+    assert without_older_acks([Ack(1)]) == [Ack(1)] and without_older_acks([]) == []
+
+
 def test_a_failure_of_who_hears_a_message_ends_the_link_and_is_logged(tmp_path: Path) -> None:
     async def program() -> None:
         async with voters(tmp_path) as (a, b):
@@ -345,11 +384,11 @@ def test_a_failure_of_who_hears_a_message_ends_the_link_and_is_logged(tmp_path: 
                 raise ZeroDivisionError("a mistake")
 
             b.on_said = fail
-            a.links.say(link, Ack(1))
-            a.links.say(link, Ack(2))
+            a.links.say(link, Refusal(1))
+            a.links.say(link, Refusal(2))
             await until(lambda: b.lost and a.lost)
             assert b.log.have("a message of a link failed: ZeroDivisionError: a mistake")
-            assert b.messages(Ack) == [Ack(1)]
+            assert b.messages(Refusal) == [Refusal(1)]
 
     run(program())
 

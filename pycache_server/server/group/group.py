@@ -105,7 +105,7 @@ class Group:
         self._do: dict[type, Any] = {
             election.Persist: self._persist,
             election.Send: lambda action: self.post.send(action.to, action.message),
-            election.Log: lambda action: self.app.log.write("notice", f"Group: {action.text}"),
+            election.Log: lambda action: self.app.log.write(action.level, f"Group: {action.text}"),
             repl.Connect: lambda action: self.links.connect(action.link),
             repl.Say: lambda action: self.links.say(action.link, action.message),
             repl.Close: self._close,

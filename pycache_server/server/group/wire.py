@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from pycache_server.repl.link_proof import LONGEST_ANSWER, PROOF_SIZE, Proofs, nonce_of
@@ -35,7 +36,7 @@ from pycache_server.repl.link_wire import (
     Whole,
     encode,
 )
-from pycache_server.repl.links import Image, Link
+from pycache_server.repl.links import Ack, Image, Link
 from pycache_server.server.group.dialing import notice_silence
 from pycache_server.server.group.queued import Queued
 from pycache_server.server.group.received import Received
@@ -304,6 +305,8 @@ class Wire(asyncio.Protocol):
         if not self.has_spoken:
             self.has_spoken = True
             self._forget_timer()
+        if len(messages) > 1:
+            messages = without_older_acks(messages)
         if self._is_loading:
             self._held += messages
         else:
@@ -326,6 +329,9 @@ class Wire(asyncio.Protocol):
                 return
 
     def _on_image(self, image: Image) -> None:
+        if not cast("Link", self.link).outgoing:
+            self.fail("an image comes from who has asked for the stream")
+            return
         if self._image is not None:
             self.fail("an image begins within another one")
             return
@@ -476,6 +482,16 @@ class Wire(asyncio.Protocol):
         else:
             assert self.is_open
         assert (self._intake is None) == (self._image is None)
+
+
+def without_older_acks(messages: list[Any]) -> list[Any]:
+    """The same messages but for acknowledgements that the next one says again: each would be counted for itself, and a
+    follower that sends thousands at a time would hold up the leader until its lease is over."""
+    return [
+        message
+        for message, following in pairwise([*messages, None])
+        if type(message) is not Ack or type(following) is not Ack or following.offset < message.offset
+    ]
 
 
 def _ignore(data: bytes) -> None:
