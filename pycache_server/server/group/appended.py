@@ -106,12 +106,13 @@ class GroupAppending(Appending):
         super().exchange(file)
         self._begin(file)
 
-    def start_over(self, file: AppendFile, end: int) -> None:
-        """Go on in a file that continues nothing of what was written before."""
+    def start_over_at(self, file: AppendFile, end: int) -> None:
+        """Go on in a file that continues nothing of what was written before, from an offset of the history."""
         self._buffer.clear()
         self._drain()
         self._buffer.clear()
         self._set_trouble(None, None)
+        self.is_whole = True
         super().exchange(file)
         self.end = end
         self.silent = False
