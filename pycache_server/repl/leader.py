@@ -137,7 +137,8 @@ class Leader:
 
     def durable_at(self, offset: int) -> int:
         """How many replicas have it on disk up to an offset."""
-        return sum(each.state is State.ONLINE and each.durable >= offset for each in self.replicas)
+        found = (*self.replicas, *self.voters())
+        return sum(each.state is State.ONLINE and each.durable >= offset for each in found)
 
     def good(self, now: float) -> int:
         """How many replicas are online and have been heard of late."""

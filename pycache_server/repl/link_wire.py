@@ -2,7 +2,7 @@
 
 ::
 
-    append <epoch> <first> <commit> {<epoch> <kind> <bytes>}...      ack <offset>
+    append <epoch> <first> <commit> {<epoch> <kind> <bytes>}...      ack <offset> [<offset on the disk>]
     continue <epoch> <cut> <commit> {<epoch> <kind> <bytes>}...      refusal <epoch>
     image <epoch> <end> <need> <cut> <commit> <size> <rows> {<epoch> <first>}... {<voter>}...
     piece <bytes>      whole                                         stand <epoch>
@@ -90,6 +90,13 @@ def encode(message: Told) -> bytes:
     return _ENCODERS[type(message)](message)
 
 
+def encode_ack(offset: int, durable: int) -> bytes:
+    """The bytes of an acknowledgement; before version 2 of the protocol nothing is told of the disk."""
+    if durable:
+        return b"*3\r\n$3\r\nack\r\n:%d\r\n:%d\r\n" % (offset, durable)
+    return b"*2\r\n$3\r\nack\r\n:%d\r\n" % offset
+
+
 def _array(name: bytes, *words: int | bytes) -> bytes:
     head = b"*%d\r\n$%d\r\n%b\r\n" % (len(words) + 1, len(name), name)
     return head + b"".join([_word(word) for word in words])
@@ -137,7 +144,7 @@ def _flags(message: Sync) -> int:
 
 _ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
     Append: _append,
-    Ack: lambda message: b"*2\r\n$3\r\nack\r\n:%d\r\n" % message.offset,
+    Ack: lambda message: encode_ack(message.offset, message.durable),
     Continue: lambda message: _array(b"continue", message.epoch, message.cut, message.commit, *_flat(message.entries)),
     Image: _image,
     Stand: lambda message: _array(b"stand", message.epoch),
@@ -259,6 +266,11 @@ def _to_append(words: list[Any]) -> Append:
 
 
 def _to_ack(words: list[Any]) -> Ack:
+    if len(words) == 3:
+        _, offset, durable = words
+        if type(offset) is type(durable) is int and 0 <= durable <= offset:
+            return Ack(offset, durable)
+        raise BadLink("what is on the disk is no offset, or more than there is")
     _, offset = words
     if type(offset) is not int or offset < 0:
         raise BadLink("an offset is none")

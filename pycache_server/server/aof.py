@@ -515,8 +515,8 @@ class AppendOnly:
         self.manifest = manifest
         if self.state == WAITS:
             self.state = ON
-            self.appending.is_whole = True
-            self._core.syncs.moved()
+        self.appending.is_whole = True
+        self._core.syncs.moved()
         self._measure()
         self.base_size = self.size()
         self.appending.doubtful = False

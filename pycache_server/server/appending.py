@@ -334,6 +334,7 @@ class Appending:
             if self.sync_error is None:
                 self._core.host.log("warning", f"Fail to fsync the AOF file: {error.strerror}")
             self.doubtful = True
+            self.is_whole = False
             self._set_trouble(self.error, error)
             return
         if self.sync_error is not None:

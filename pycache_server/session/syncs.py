@@ -31,7 +31,8 @@ class Local(Protocol):
     synced: int
     """Up to which position of the feed everything is on the disk."""
     is_whole: bool
-    """Whether what was there before the file is on the disk, too: not while its first base is being written."""
+    """Whether what was there before is on the disk, too: not while the first base is being written, nor when an fsync
+    has failed, behind which the next one proves nothing, before the next base is there."""
 
 
 class _Wait:

@@ -181,6 +181,25 @@ def test_transactions_scripts_and_blocked_clients_are_acknowledged_as_one(group:
     group.wait_same()
 
 
+@pytest.mark.parametrize("policy", ["everysec", "always"])
+def test_waitaof_counts_the_voters_whose_files_have_it(tmp_path: Path, policy: str) -> None:
+    with Group(tmp_path, 3, "--appendonly", "yes", "--appendfsync", policy) as group:
+        group.wait_whole()
+        leader, (one, other) = group.leader(), group.followers()
+        with leader.connect() as wire:
+            assert wire.call("SET", "k", "1") == "OK"
+            assert wire.call("WAITAOF", 1, 2, 0) == [1, 2]
+            assert one.call("CONFIG", "SET", "appendonly", "no") == "OK"
+            assert wire.call("SET", "k", "2") == "OK"
+            assert wire.call("WAITAOF", 1, 1, 0) == [1, 1]
+            assert wire.call("WAITAOF", 0, 2, 20) == [1, 1]
+            assert other.call("CONFIG", "SET", "appendonly", "no") == "OK"
+            assert wire.call("SET", "k", "3") == "OK"
+            assert wire.call("WAITAOF", 1, 1, 20)[1] == 0
+            assert one.call("CONFIG", "SET", "appendonly", "yes") == "OK"
+            assert wire.call("WAITAOF", 1, 1, 0) == [1, 1]  # when the first base is there
+
+
 def test_nobody_publishes_where_leaders_speak(group: Group) -> None:
     leader = group.leader()
     with leader.connect() as wire:

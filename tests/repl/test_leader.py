@@ -127,6 +127,15 @@ def test_acknowledged_offsets_only_rise() -> None:
     stage.leader._check()
 
 
+def test_voters_count_as_replicas() -> None:
+    stage = Stage()
+    voter = Replica("127.0.0.1", 2)
+    voter.state, voter.acknowledged, voter.durable = State.ONLINE, 60, 40
+    stage.leader.voters = lambda: [voter]
+    assert (stage.leader.acknowledged_by(60), stage.leader.acknowledged_by(61)) == (1, 0)
+    assert (stage.leader.durable_at(40), stage.leader.durable_at(41)) == (1, 0)
+
+
 def test_the_backlog_is_outlived_when_nobody_has_come_for_its_ttl() -> None:
     stage = Stage()
     replica = stage.replica()

@@ -44,7 +44,8 @@ messages = st.one_of(
     st.builds(Append, numbers, numbers, some_entries, numbers),
     st.builds(Append, numbers, numbers, st.tuples(writes), numbers),
     st.builds(Stand, numbers),
-    st.builds(Ack, numbers),
+    numbers.map(Ack),
+    st.tuples(numbers, numbers).map(lambda two: Ack(max(two), min(two))),
     st.builds(Refusal, numbers),
     st.builds(Pull, tables, numbers, numbers),
     st.builds(Pulled, st.builds(Position, numbers, numbers), numbers, some_entries),
@@ -125,6 +126,9 @@ def array(*words: bytes | int) -> bytes:
         array(b"unknown", 1),
         array(b"ack"),
         array(b"ack", 1, 2),
+        array(b"ack", 1, -1),
+        array(b"ack", 1, b"1"),
+        array(b"ack", 1, 1, 1),
         array(b"ack", -1),
         array(b"ack", b"1"),
         array(b"here", 1),
@@ -173,6 +177,12 @@ def array(*words: bytes | int) -> bytes:
 def test_what_is_not_exactly_a_message_is_refused(data: bytes) -> None:
     with pytest.raises(BadLink):
         read(data)
+
+
+def test_an_acknowledgement_of_nothing_on_the_disk_is_that_of_version_1() -> None:
+    assert encode(Ack(5)) == b"*2\r\n$3\r\nack\r\n:5\r\n"
+    assert encode(Ack(5, 4)) == b"*3\r\n$3\r\nack\r\n:5\r\n:4\r\n"
+    assert read(array(b"ack", 5, 0)) == [Ack(5)]
 
 
 def test_a_message_without_an_end_is_refused_in_time() -> None:

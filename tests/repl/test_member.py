@@ -487,6 +487,17 @@ def test_a_follower_that_acknowledges_the_future_is_dropped_and_has_committed_no
     leader._check()
 
 
+def test_of_a_voters_disk_its_newest_word_counts() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    assert leader.leading
+    follower = next(iter(leader.leading.followers.values()))
+    leader.step_link(follower.link, Ack(leader.log.end, 50), trio.now)
+    assert follower.durable == 50
+    leader.step_link(follower.link, Ack(leader.log.end), trio.now)  # it keeps no file any more
+    assert follower.durable == 0 and follower.acknowledged == leader.log.end
+
+
 def test_what_comes_on_a_link_that_is_not_the_leaders_is_not_believed() -> None:
     trio = Trio()
     leader = trio.elect()

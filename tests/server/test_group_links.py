@@ -15,7 +15,7 @@ from pycache_server.repl.link_wire import MOST_OF_FOLLOWERS, Here, There, encode
 from pycache_server.repl.links import Ack, Append, Link, Refusal, Stand, Sync
 from pycache_server.server.group import links as links_module
 from pycache_server.server.group.links import MOST_UNPROVED
-from pycache_server.server.group.wire import without_older_acks
+from pycache_server.server.group.wire import Wire, without_older_acks
 from pycache_server.session.core import OutputLimit
 from tests.conftest import free_port
 from tests.server.group_voters import SECRET, Raw, Voter, run, start, to_the_end, until, voters
@@ -138,6 +138,95 @@ def test_a_message_to_several_is_encoded_once(tmp_path: Path, monkeypatch: pytes
     run(program())
 
 
+# Versions
+
+
+@pytest.mark.parametrize(("opener", "other", "spoken"), [("2", "2", 90), ("2", "1", 0), ("1", "2", 0), ("1", "1", 0)])
+def test_voters_of_two_versions_speak_the_older_one(tmp_path: Path, opener: str, other: str, spoken: int) -> None:
+    async def program() -> None:
+        async with voters(tmp_path) as (a, b):
+            a.links.version, b.links.version = opener.encode(), other.encode()
+            a.links.durable = lambda: 90
+            link, there = await joined(a, b)
+            a.links.say(link, Ack(100))
+            await until(lambda: b.messages(Ack))
+            assert b.messages() == [SYNC, Ack(100, spoken)]
+            assert a.links._wires[link].version == b.links._wires[there].version == min(opener, other).encode()
+            assert not a.lost and not b.lost
+            b.links.say(there, append(90))
+            await until(lambda: a.messages(Append))
+
+    run(program())
+
+
+def test_what_is_said_before_an_older_voter_answers_arrives_in_its_order(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path) as (a, b):
+            b.links.version = b"1"
+            link = a.link_to(b.seat)
+            said = [SYNC, *(Refusal(number) for number in range(100))]
+            for message in said:
+                a.links.say(link, message)
+            await until(lambda: len(b.said) == len(said))
+            assert b.messages() == said and not a.lost and not a.links._dials
+            assert len(a.links._wires) == 1 and b.links.strangers == 0
+
+    run(program())
+
+
+def test_a_link_may_be_closed_while_it_is_opened_in_an_older_version(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path) as (a, b):
+            b.links.version = b"1"
+            link = a.link_to(b.seat)
+            opened: list[bytes] = []
+            anew = a.links.open_anew
+
+            def open_and_close(wire: Wire, version: bytes) -> None:
+                opened.append(version)
+                anew(wire, version)
+                a.links.close(link)
+
+            a.links.open_anew = open_and_close  # type: ignore[method-assign]
+            await until(lambda: opened)
+            await until(lambda: not a.links._dials)
+            assert not a.lost and not b.said and not a.links._wires and not a.links._dials
+
+    run(program())
+
+
+def test_what_claims_to_be_older_and_is_not_is_left_after_one_try(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(1000))
+        writer.write(b"-ERR this voter speaks version 1 of the protocol of links, not 2\r\n")
+        writer.close()
+
+    async def program() -> None:
+        server = await asyncio.start_server(answers, "127.0.0.1", 0)
+        async with voters(tmp_path, 1) as (a,):
+            link = a.link_to(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            await until(lambda: a.lost == [link])
+            assert a.log.have("it answers '-ERR this voter speaks version 1")
+        server.close()
+        assert [data.split(b"\r\n")[6] for data in asked] == [b"2", b"1"]
+
+    run(program())
+
+
+def test_more_is_not_said_to_be_on_the_disk_than_is_acknowledged(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path) as (a, b):
+            a.links.durable = lambda: 500
+            link, _ = await joined(a, b)
+            a.links.say(link, Ack(100))
+            await until(lambda: b.messages(Ack))
+            assert b.messages(Ack) == [Ack(100, 100)]
+
+    run(program())
+
+
 def test_two_links_of_one_peer_exist_beside_each_other(tmp_path: Path) -> None:
     async def program() -> None:
         async with voters(tmp_path) as (a, b):
@@ -221,7 +310,10 @@ def test_what_the_other_end_has_proved_cannot_be_sent_back_to_it(tmp_path: Path)
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ((b"2", b"h:1", b"{me}", NONCE), "version 1"),
+        ((b"3", b"h:1", b"{me}", NONCE), "this voter speaks version 2 of the protocol of links, not 3"),
+        ((b"0", b"h:1", b"{me}", NONCE), "version 2"),
+        ((b"", b"h:1", b"{me}", NONCE), "version 2"),
+        ((b"x" * 10_000, b"h:1", b"{me}", NONCE), "version 2"),
         ((VERSION, b"h:1", b"h:2", NONCE), "this is the voter"),
         ((VERSION, b"{me}", b"{me}", NONCE), "which other voter"),
         ((VERSION, b"no seat", b"{me}", NONCE), "which other voter"),

@@ -81,6 +81,7 @@ class Group:
         )
         stem = f"group-{address_of(self.seat)[1]}"
         self.journal = Journal(app, settings["group-voters"], stem)
+        self.links.durable = self.journal.file.durable
         name = settings["group-state-file"] or f"{stem}.state"
         self.state_file = StateFile(Path(settings["dir"] or ".") / name)
         self.following = GroupFollowing(self)
@@ -519,7 +520,8 @@ class Group:
             host, port = address_of(seat)
             follower = leading.followers[seat]
             each = Replica(host, follower.link.number)
-            each.port, each.state, each.acknowledged = port, State.ONLINE, follower.acknowledged
+            each.port, each.state = port, State.ONLINE
+            each.acknowledged, each.durable = follower.acknowledged, follower.durable
             each.heard_at = follower.heard / 1000
             found.append(each)
         return found

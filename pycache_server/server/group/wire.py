@@ -24,7 +24,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from pycache_server.repl.link_proof import LONGEST_ANSWER, PROOF_SIZE, Proofs, nonce_of
+from pycache_server.repl.link_proof import LONGEST_ANSWER, PROOF_SIZE, Proofs, nonce_of, older_version
 from pycache_server.repl.link_wire import (
     MOST_OF_FOLLOWERS,
     MOST_OF_LEADERS,
@@ -71,6 +71,9 @@ class Owner(Protocol):
     def progressed(self, link: Link) -> None:
         """Something long is on its way, or the other end has said that it is alive."""
 
+    def open_anew(self, wire: Wire, version: bytes) -> None:
+        """The other end is older: open the link in another version of the protocol."""
+
     def takes_images_in_memory(self) -> bool:
         """Whether an image is not written to a file while it comes."""
 
@@ -79,13 +82,15 @@ class Owner(Protocol):
 
 
 class Wire(asyncio.Protocol):
-    """One link. ``link`` is None until the opener of an incoming one has proved itself."""
+    """One link. ``link`` is None until the opener of an incoming one has proved itself; ``version`` is that of the
+    protocol."""
 
-    def __init__(self, owner: Owner, link: Link | None, peer: str) -> None:
+    def __init__(self, owner: Owner, link: Link | None, peer: str, version: bytes) -> None:
         self._owner = owner
         self._core = owner.app.core
         self.link = link
         self.peer = peer
+        self.version = version
         self.host = ""
         """The address of the other end, without its port."""
         self.is_open = False
@@ -122,6 +127,10 @@ class Wire(asyncio.Protocol):
         """This end has opened it: what to say, and the proofs for the nonce that will be answered."""
         self._proofs = proofs
         self._early = hello
+
+    def inherit(self, older: Wire) -> None:
+        """What waits for another wire, which is given up before it was open, waits for this one."""
+        self._queue, older._queue = older._queue, Queued()
 
     def adopt(self, transport: asyncio.Transport, proofs: Proofs) -> None:
         """The other end has opened it, and asks for our proof on this transport."""
@@ -167,7 +176,11 @@ class Wire(asyncio.Protocol):
             assert callable(self._proofs)
             proofs = self._proofs(nonce_of(line))
         except BadLink as problem:
-            self.fail(str(problem))
+            older = older_version(line, self.version)
+            if older is not None:
+                self._owner.open_anew(self, older)
+            else:
+                self.fail(str(problem))
             return
         if not proofs.is_answer(line + end):
             self.fail("its proof is wrong: it has another group-secret")
