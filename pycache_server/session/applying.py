@@ -39,7 +39,7 @@ _ALLOWED = frozenset(("pfcount", "ping", "select", "script"))
 _REFUSED = frozenset(("migrate",))
 """What changes something here, and something elsewhere."""
 _MULTI, _EXEC = b"MULTI", b"EXEC"
-MOST_OF_TRANSACTION: Final = 1 << 30
+MOST_OF_TRANSACTION: Final = 1 << 29
 """Bytes of a transaction whose EXEC has not come, all of which are kept. A larger one costs a resynchronisation, whose
 snapshot holds what it has changed."""
 

@@ -10,14 +10,19 @@ from typing import Any
 
 import pytest
 
+from pycache_server.entry import NEVER
+from pycache_server.persist.saving import save
+from pycache_server.rdb.reader import BadData
 from pycache_server.repl.entries import write
 from pycache_server.repl.group_log import GroupLog
 from pycache_server.repl.link_wire import Here, Piece, There, Whole, encode
 from pycache_server.repl.links import Ack, Append, Image, Link, Refusal, Stand
+from pycache_server.server import intake
 from pycache_server.server.group import pictures as pictures_module
 from pycache_server.server.group.pictures import PictureFile, Pictures
 from pycache_server.server.group.received import Received
 from pycache_server.session.core import OutputLimit
+from pycache_server.store.events import UNHEARD
 from tests.server.group_voters import Raw, Voter, run, until, voters
 from tests.server.test_group_links import SYNC, append, followed, joined, proved
 
@@ -255,6 +260,28 @@ def test_who_follows_sends_no_images(tmp_path: Path) -> None:
             assert await raw.is_closed()
             await until(lambda: a.lost)
             assert a.log.have("an image comes from who has asked for the stream")
+            assert files(tmp_path) == []
+
+    run(program())
+
+
+def test_of_an_image_in_memory_what_is_too_large_for_it_goes_on_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MOST_IN_MEMORY", 10_000)
+
+    async def program() -> None:
+        async with voters(tmp_path, 1) as (a,):
+            a.app.core.keyspace.databases[0].place(b"k", b"v" * 50_000, NEVER, UNHEARD)
+            data = b"".join(save(a.app.core.keyspace)) + b"x"
+            received = Received(a.app, len(data), True)
+            for place in range(0, len(data), 4000):
+                received.take(data[place : place + 4000])
+                assert sum(map(len, received._parts)) <= 10_000
+                assert len(files(tmp_path)) == (place + 4000 > 10_000)
+            with pytest.raises(BadData, match="something follows the end of the file"):
+                list(received.load())
+            received.close()
             assert files(tmp_path) == []
 
     run(program())
