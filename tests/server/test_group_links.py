@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pycache_server.errors import RedisError
 from pycache_server.repl.entries import beat, write
 from pycache_server.repl.link_proof import PROOF_SIZE, VERSION, Proofs, hello
 from pycache_server.repl.link_wire import MOST_OF_FOLLOWERS, Here, There, encode
@@ -338,6 +340,30 @@ def test_a_link_that_cannot_be_is_answered_with_the_reason(
     run(program())
 
 
+def test_a_link_does_not_begin_behind_an_answer_that_has_not_left(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path, 1) as (a,):
+            raw = await Raw.to(a)
+            raw.send(b"*1\r\n$4\r\nPING\r\n" + hello("127.0.0.1:1", a.seat, NONCE))
+            assert await raw.line() == b"+PONG\r\n"
+            assert await raw.line() == b"-ERR a link cannot begin with pending output\r\n"
+            assert await raw.is_closed()
+
+    run(program())
+
+
+def test_a_link_needs_a_connection_of_its_own(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path, 1) as (a,):
+            session: Any = SimpleNamespace(link=None, address="127.0.0.1:5", closing=False)
+            words = [b"GROUP", b"LINK", VERSION, b"127.0.0.1:1", a.seat.encode(), NONCE]
+            with pytest.raises(RedisError, match="a link needs a connection of its own"):
+                a.links.accept(session, words)
+            assert session.closing
+
+    run(program())
+
+
 def test_the_opener_tells_the_operator_what_it_was_answered(tmp_path: Path) -> None:
     async def program() -> None:
         async with voters(tmp_path, 1) as (a,):
@@ -620,6 +646,7 @@ def test_a_peer_that_stays_behind_the_soft_limit_is_given_up(tmp_path: Path) -> 
             now[0] += 1
             a.links.say(link, append(20_000_001))
             await until(lambda: a.lost == [link])
+            assert a.log.have("for overcoming of output buffer limits")
             raw.close()
 
     run(program())

@@ -15,6 +15,7 @@ from pycache_server.session.following import refuse
 from pycache_server.session.host import NO_LINK
 from pycache_server.store.events import parse_flags
 from pycache_server.testing.inprocess import START, Client, World
+from tests.peers import error_of
 
 NOW = int(START * 1000)
 
@@ -199,6 +200,12 @@ def test_garbage_breaks_the_link_at_its_offset(master: Master, client: Client, g
         master.send(good + garbage)
     assert caught.value.offset == len(good) == master.offset
     assert client.call("GET", "a") == "1"
+
+
+def test_a_word_that_is_no_string_breaks_the_link(master: Master, client: Client) -> None:
+    with pytest.raises(LinkBroken, match="something else than a command"):
+        master.send(packed("SET", "a", "1") + b"*3\r\n$3\r\nSET\r\n$1\r\nb\r\n:5\r\n")
+    assert client.call("MGET", "a", "b") == ["1", None]
 
 
 def test_garbage_within_a_transaction_breaks_it_as_a_whole(master: Master) -> None:
@@ -503,3 +510,9 @@ def test_blocked_clients_are_sent_away_when_the_role_changes(world: World, clien
         "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
     )
     assert client.closed
+
+
+def test_a_follower_takes_over_from_nobody_but_its_leader(master: Master, client: Client, world: World) -> None:
+    answer = client.call("PSYNC", "0" * 40, 1, "FAILOVER")
+    assert error_of(answer) == "ERR PSYNC FAILOVER replid must match my replid."
+    assert not world.core.replication.leads

@@ -10,6 +10,7 @@ import pytest
 import pycache_server.server.setup  # noqa: F401
 from pycache_server.persist.saving import save
 from pycache_server.session.leading import Sync
+from pycache_server.session.psync import MOST_CAPABILITIES
 from pycache_server.testing.inprocess import Client, World
 from tests.peers import error_of
 
@@ -311,6 +312,50 @@ def test_a_replica_that_never_reads_is_dropped_at_its_limit(
     assert replica.kept < 1 << 18  # the rest was in the backlog, which is shared
     assert len(world.core.replication.backlog or b"") < 1 << 17
     world.core.replication._check()
+
+
+def test_a_replica_that_stays_behind_is_dropped_though_nothing_more_is_written(
+    world: World, client: Client, snapshots: InOnePiece
+) -> None:
+    limit = world.core.output_limits["slave"]
+    limit.hard, limit.soft, limit.seconds = 0, 1 << 20, 5
+    replica = replica_of(world)
+    replica.stuck = True
+    for number in range(30):
+        client.call("SET", number, "x" * 50_000)
+    assert not replica.closed
+    world.advance(8)
+    assert replica.closed
+
+
+@pytest.mark.parametrize("words", [("PSYNC", "?", -1), ("PSYNC", "x" * 40, 5), ("SYNC",)])
+def test_a_replica_that_asks_again_for_what_it_gets_is_not_heard(
+    world: World, client: Client, snapshots: InOnePiece, words: tuple[Any, ...]
+) -> None:
+    replica = replica_of(world)
+    replica.raw = b""
+    replica.send(pack(*words))
+    client.call("SET", "a", "1")
+    world.host.settle()
+    assert pack("SET", "a", "1") in replica.raw and b"RESYNC" not in replica.raw
+    assert not replica.closed and len(snapshots.syncs) == 1
+
+
+def test_a_leader_does_not_take_over_from_itself(world: World, client: Client) -> None:
+    answer = error_of(client.call("PSYNC", world.core.replication.history.id, 1, "FAILOVER"))
+    assert answer == "ERR PSYNC FAILOVER can't be sent to a master."
+
+
+def test_what_a_replica_says_of_itself_is_limited(client: Client) -> None:
+    answer = error_of(client.call("REPLCONF", "ip-address", "1" * 256))
+    assert answer == "ERR REPLCONF ip-address provided by replica instance is too long: 256 bytes"
+    assert client.call("REPLCONF", "capa", "x" * 10_000, "capa", "eof") == "OK"
+    for number in range(1000):
+        assert client.call("REPLCONF", "capa", f"word{number}") == "OK"
+    link = client.session.replica
+    assert link is not None
+    assert len(link.replica.capabilities) == MOST_CAPABILITIES and "eof" in link.replica.capabilities
+    assert max(map(len, link.replica.capabilities)) < 300
 
 
 def test_a_slow_replica_gets_everything_when_it_reads_again(
