@@ -10,10 +10,11 @@ from pycache_server.election.machine import Memory, Refusal, Role
 from pycache_server.election.messages import Hello, Vote
 from pycache_server.election.position import Position
 from pycache_server.repl import entries
-from pycache_server.repl.actions import Close
+from pycache_server.repl.actions import Close, Say
 from pycache_server.repl.commit import ALL, ASYNC, QUORUM
 from pycache_server.repl.leading import Verdict
-from pycache_server.repl.links import Ack, Append, Continue, Link
+from pycache_server.repl.links import Ack, Append, Continue, Link, Pulled
+from pycache_server.repl.links import Refusal as Refused
 from pycache_server.repl.member import Saved
 from tests.repl.trio import SEATS, Trio
 
@@ -551,6 +552,52 @@ def test_what_does_not_fit_breaks_the_link_and_changes_nothing(
     assert closed == Close(link)
     assert told.text.startswith(f"The link to {link.peer} is dropped: ") and problem in told.text
     follower._check()
+
+
+def test_what_was_loaded_beyond_the_commit_is_not_dropped_from_under_the_keyspace() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    trio.write(b"SET k v")
+    follower = trio.follower()
+    assert follower.link
+    link, cut = follower.link, follower.log.end
+    trio.cut = {follower.seat}
+    follower.keep((entries.write(leader.machine.epoch, b"SET k w"),))
+    follower.log.applied = follower.log.end
+    follower.log.commit = 0
+    follower.take_actions()
+    follower.step_link(link, Continue(leader.machine.epoch, cut, (), 0), trio.now)
+    assert follower.link is None and follower.log.end > cut
+    assert "is committed or executed" in follower.take_actions()[-1].text
+
+
+def test_a_leader_below_the_promise_is_refused_and_left() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    follower = trio.follower()
+    link, position = follower.link, follower.log.position
+    assert link
+    follower.machine.reach(leader.machine.epoch + 5)
+    follower.take_actions()
+    entry = entries.write(leader.machine.epoch, b"SET k v")
+    follower.step_link(link, Append(leader.machine.epoch, follower.log.end, (entry,), 0), trio.now)
+    assert follower.link is None and follower.log.position == position
+    assert follower.take_actions() == [Say(link, Refused(leader.machine.epoch + 5)), Close(link)]
+
+
+def test_an_answer_of_one_that_was_ahead_that_does_not_fit_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    trio = Trio()
+    epoch = trio.elect().machine.epoch
+    follower = trio.follower()
+    monkeypatch.setattr(follower.machine, "is_nominated", lambda now: True)
+    position, end = follower.log.position, follower.log.end
+    for cut, entry in ((end + 50, entries.write(epoch + 1, b"x")), (end, entries.write(epoch + 9, b"x"))):
+        link = follower.pulling = Link("x", 9, True)
+        follower._pulled_at = position
+        follower.step_link(link, Pulled(Position(epoch + 1, end + 100), cut, (entry,)), trio.now)
+        assert follower.pulling is None and follower.log.position == position and follower.link is not None
+        told = follower.take_actions()[-1].text
+        assert told.startswith("The link to x is dropped: ")
 
 
 def test_a_large_message_that_comes_in_parts_keeps_its_leader() -> None:
