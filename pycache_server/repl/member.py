@@ -185,6 +185,8 @@ class Member:
         elif isinstance(message, Pulled):
             if link == self.pulling:
                 self.step_pulled(message, now)
+            else:
+                self.distrust(link, "it answers what it was not asked")
         elif isinstance(message, (Continue, Image, Append, Stand)):
             if link == self.link:
                 self.step_stream(link, message, now)

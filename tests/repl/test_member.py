@@ -585,6 +585,35 @@ def test_a_leader_below_the_promise_is_refused_and_left() -> None:
     assert follower.take_actions() == [Say(link, Refused(leader.machine.epoch + 5)), Close(link)]
 
 
+def test_an_answer_that_nobody_has_asked_for_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    trio = Trio()
+    epoch = trio.elect().machine.epoch
+    follower = trio.follower()
+    monkeypatch.setattr(follower.machine, "is_nominated", lambda now: True)
+    position, link = follower.log.position, Link("x", 9, False)
+    follower._pulled_at = position
+    answer = Pulled(Position(epoch + 1, position.offset + 7), position.offset, (entries.write(epoch + 1, b"forged!"),))
+    follower.step_link(link, answer, trio.now)
+    assert follower.log.position == position
+    closed, told = follower.take_actions()
+    assert closed == Close(link) and told.text == "The link of x is dropped: it answers what it was not asked"
+
+
+def test_an_acknowledgement_on_another_link_counts_for_nothing() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    assert leader.leading
+    trio.cut = set(leader.leading.followers)
+    trio.write(b"SET k v")
+    seat, follower = next(iter(leader.leading.followers.items()))
+    before = follower.acknowledged
+    for peer in (seat, "a stranger"):
+        other = Link(peer, 999, False)
+        leader.step_link(other, Ack(leader.log.end), trio.now)
+        assert leader.take_actions()[-1] == Close(other)
+    assert follower.acknowledged == before and leader.log.commit < leader.log.end
+
+
 def test_an_answer_of_one_that_was_ahead_that_does_not_fit_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     trio = Trio()
     epoch = trio.elect().machine.epoch
