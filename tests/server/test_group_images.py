@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -272,7 +273,7 @@ def test_of_an_image_in_memory_what_is_too_large_for_it_goes_on_in_a_file(
 
     async def program() -> None:
         async with voters(tmp_path, 1) as (a,):
-            a.app.core.keyspace.databases[0].place(b"k", b"v" * 50_000, NEVER, UNHEARD)
+            a.app.core.keyspace.databases[0].place(b"k", random.randbytes(50_000), NEVER, UNHEARD)
             data = b"".join(save(a.app.core.keyspace)) + b"x"
             received = Received(a.app, len(data), True)
             for place in range(0, len(data), 4000):

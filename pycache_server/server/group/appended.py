@@ -229,7 +229,6 @@ class GroupAppending(Appending):
     def cut(self, end: int) -> None:
         """Take away the entries behind an offset."""
         self.end = end
-        self._durable, self._syncing = min(self._durable, end), min(self._syncing, end)
         file = self.file
         if file is None or self.silent:
             return
