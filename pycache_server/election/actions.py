@@ -26,6 +26,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Tell the operator."""
+    """Tell the operator; ``level`` is that of the log."""
 
     text: str
+    level: str = "notice"

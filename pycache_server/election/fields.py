@@ -13,6 +13,8 @@ from pycache_server.election.position import Position
 
 LONGEST_TEXT = 300
 LONGEST_LIST = 100
+MOST_NUMBER = 1 << 62
+"""What no number is above: there is room for the next epochs in eight bytes, and in the numbers of links."""
 
 
 class Reader:
@@ -30,7 +32,7 @@ class Reader:
         self._at += count
         return found
 
-    def number(self, size: int = 8, most: int = 2**63) -> int:
+    def number(self, size: int = 8, most: int = MOST_NUMBER) -> int:
         """The next number; ValueError if it is greater than the most."""
         found = int.from_bytes(self.take(size), "big")
         if found > most:

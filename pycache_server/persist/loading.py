@@ -178,9 +178,9 @@ class Loading:
     def _finish(self) -> None:
         if self.version >= opcodes.FIRST_WITH_CHECKSUM:
             reader = Reader(self._data, self._place)
-            expected = int.from_bytes(reader.raw(opcodes.CHECKSUM), "little")
-            if self._checksum and expected and expected != self._crc:
-                raise BadData(f"Wrong RDB checksum expected: ({expected:x}) but got ({self._crc:x})", self._place)
+            found = int.from_bytes(reader.raw(opcodes.CHECKSUM), "little")
+            if self._checksum and found and found != self._crc:
+                raise BadData(f"Wrong RDB checksum expected: ({self._crc:x}) but got ({found:x})", self._place)
             self._place = reader.position
         self.done = True
 

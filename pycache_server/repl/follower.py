@@ -27,8 +27,8 @@ MARK_SIZE = 40
 """Bytes of the mark behind a payload without a length."""
 ID_SIZE = 40
 """Characters of a replication id."""
-MOST_BYTES = 2**63 - 1
-"""What no offset or length of a payload is above."""
+MOST_BYTES = 2**62
+"""What no offset or length of a payload is above: behind an offset there must be room for a stream in 63 bits."""
 CAPABILITIES = ("eof", "psync2")
 _SHOWN = 256
 """So many bytes of what a master says are shown in the log."""

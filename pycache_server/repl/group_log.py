@@ -70,6 +70,11 @@ class GroupLog:
         self.position = Position(self.epochs.last, end)
         self.applied = min(self.applied, end)
 
+    def ends_at(self, offset: int) -> bool:
+        """Whether this is the end of an entry that is kept, or of what is kept of those before."""
+        place = bisect_left(self._ends, offset)
+        return offset == self.base or (place < len(self._ends) and self._ends[place] == offset)
+
     def since(self, offset: int) -> list[Entry] | None:
         """All entries behind this one; None if they are not kept any more."""
         if offset < self.base:

@@ -18,6 +18,8 @@ from pycache_server.repl.replica import Replica, State
 
 ANY_ID: Final = b"?"
 """The id of who wants everything."""
+_SHOWN: Final = 64
+"""So many bytes of a strange id are shown in the log; real ones have 40."""
 
 
 @dataclass
@@ -87,7 +89,7 @@ class Leader:
         if wanted == ANY_ID:
             return Decision(None, [("notice", f"Full resync requested by replica {replica.name}")])
         if wanted not in (history.id, history.second_id):
-            shown = wanted.decode("utf-8", "backslashreplace")
+            shown = wanted[:_SHOWN].decode("utf-8", "backslashreplace")
             return _refusal(
                 f"Replication ID mismatch (Replica asked for '{shown}', my replication IDs are "
                 f"'{history.id.decode()}' and '{history.second_id.decode()}')"
@@ -135,7 +137,8 @@ class Leader:
 
     def durable_at(self, offset: int) -> int:
         """How many replicas have it on disk up to an offset."""
-        return sum(each.state is State.ONLINE and each.durable >= offset for each in self.replicas)
+        found = (*self.replicas, *self.voters())
+        return sum(each.state is State.ONLINE and each.durable >= offset for each in found)
 
     def good(self, now: float) -> int:
         """How many replicas are online and have been heard of late."""
@@ -205,7 +208,7 @@ class Leader:
             each._check()
             assert each.active
             assert each.position <= self._history.offset
-            assert each.acknowledged <= self._history.offset
+            assert each.state is not State.ONLINE or max(each.acknowledged, each.durable) <= each.position
 
 
 def _refusal(why: str) -> Decision:

@@ -55,13 +55,15 @@ class Verdict(Enum):
 class Follower:
     """One link to a follower."""
 
-    __slots__ = ("acknowledged", "heard", "in_step", "link", "stands")
+    __slots__ = ("acknowledged", "durable", "heard", "in_step", "link", "stands")
 
     def __init__(self, link: Link, now: float, stands: bool) -> None:
         self.link = link
         self.stands = stands
         """Whether it may lead."""
         self.acknowledged = 0
+        self.durable = 0
+        """Up to where it has said last that its file is on the disk."""
         self.heard = now
         self.in_step = 0
         """For how many heartbeats in a row it has had all but what is on its way."""
@@ -173,8 +175,14 @@ class Leading:
             return
         follower.heard = now
         if isinstance(message, Ack):
-            # A follower that lies about the future holds no more than there is.
-            follower.acknowledged = max(follower.acknowledged, min(message.offset, self._log.end))
+            if message.offset > self._log.end:
+                del self.followers[link.peer]
+                self._member.distrust(
+                    link, f"it has acknowledged {message.offset}, and the history ends at {self._log.end}"
+                )
+                return
+            follower.acknowledged = max(follower.acknowledged, message.offset)
+            follower.durable = message.durable
             self.count(now)
         elif isinstance(message, Refused):
             self.hang_up(link.peer)

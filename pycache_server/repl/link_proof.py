@@ -7,6 +7,10 @@ nonces, so what was heard of another link proves nothing, and because the direct
 sent back to who has said it.
 
 It proves who speaks, and no more: who can change packets on their way can still do so, as with ``masterauth``.
+
+Versions differ in what an acknowledgement tells (link_wire.py). An end refuses what is newer than it knows, and says
+what it speaks; the opener then opens the link anew in that version, if it knows it. So voters of two versions form one
+group while they are upgraded one after the other.
 """
 
 from __future__ import annotations
@@ -17,7 +21,10 @@ from typing import Final
 
 from pycache_server.repl.link_wire import BadLink
 
-VERSION: Final = b"1"
+VERSIONS: Final = (b"1", b"2")
+"""Of the protocol, that are spoken. From 2 on an acknowledgement tells what is on the disk."""
+VERSION: Final = VERSIONS[-1]
+_SPEAKS: Final = b"this voter speaks version "
 NONCE_SIZE: Final = 32
 """Hex digits of a nonce."""
 LONGEST_ANSWER: Final = 512
@@ -33,9 +40,17 @@ _HEX: Final = frozenset(b"0123456789abcdef")
 class Proofs:
     """The proofs of one link between two seats, for whoever knows the secret and both nonces."""
 
-    def __init__(self, secret: bytes, opener: str, other: str, opener_nonce: bytes, other_nonce: bytes) -> None:
+    def __init__(
+        self,
+        secret: bytes,
+        opener: str,
+        other: str,
+        opener_nonce: bytes,
+        other_nonce: bytes,
+        version: bytes = VERSION,
+    ) -> None:
         self._secret = secret
-        self._said = (VERSION, opener.encode(), other.encode(), opener_nonce, other_nonce)
+        self._said = (version, opener.encode(), other.encode(), opener_nonce, other_nonce)
         self._other_nonce = other_nonce
 
     def answer(self) -> bytes:
@@ -59,9 +74,9 @@ class Proofs:
         return hmac.digest(self._secret, body, hashlib.sha256).hex().encode()
 
 
-def hello(opener: str, other: str, nonce: bytes) -> bytes:
+def hello(opener: str, other: str, nonce: bytes, version: bytes = VERSION) -> bytes:
     """The command by which a link begins."""
-    words = (b"GROUP", b"LINK", VERSION, opener.encode(), other.encode(), nonce)
+    words = (b"GROUP", b"LINK", version, opener.encode(), other.encode(), nonce)
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
 
 
@@ -74,6 +89,19 @@ def nonce_of(line: bytes) -> bytes:
     if len(words) == 3 and words[0] == b"+LINK" and is_nonce(words[1]):
         return words[1]
     raise BadLink(f"it answers '{line[:200].decode('utf-8', 'backslashreplace').strip()}'")
+
+
+def refusal(spoken: bytes, wanted: bytes) -> bytes:
+    """The text of the error by which an end that speaks one version refuses a newer one."""
+    return b"ERR %b%b of the protocol of links, not %b" % (_SPEAKS, spoken, wanted[:16])
+
+
+def older_version(line: bytes, asked: bytes) -> bytes | None:
+    """The version that the other end speaks, where its answer refuses the newer one that was asked for, and this end
+    speaks both."""
+    _, _, rest = line.partition(b"-ERR " + _SPEAKS)
+    spoken = rest.partition(b" ")[0]
+    return spoken if spoken in VERSIONS[: VERSIONS.index(asked)] else None
 
 
 def is_nonce(word: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 ::
 
-    append <epoch> <first> <commit> {<epoch> <kind> <bytes>}...      ack <offset>
+    append <epoch> <first> <commit> {<epoch> <kind> <bytes>}...      ack <offset> [<offset on the disk>]
     continue <epoch> <cut> <commit> {<epoch> <kind> <bytes>}...      refusal <epoch>
     image <epoch> <end> <need> <cut> <commit> <size> <rows> {<epoch> <first>}... {<voter>}...
     piece <bytes>      whole                                         stand <epoch>
@@ -40,6 +40,8 @@ MOST_OF_FOLLOWERS: Final = 1 << 24
 """Bytes of a message of a follower that is not complete yet: such are small."""
 MOST_OF_LEADERS: Final = 1 << 36
 """The same of a leader, whose entries are as large as what clients write at once: no more than memory must hold."""
+MOST_NUMBER: Final = 1 << 62
+"""What no epoch is above, so that there is room for the next ones in the numbers of the protocol."""
 MOST_WORDS: Final = 1 << 24
 """Of one message."""
 _KINDS: Final = {Kind.WRITE: b"w", Kind.MARK: b"m", Kind.BEAT: b"b", Kind.VOTERS: b"v"}
@@ -86,6 +88,13 @@ _HERE, _THERE, _WHOLE = Here(), There(), Whole()
 def encode(message: Told) -> bytes:
     """The bytes of a message; of an image the head, whose data is a size in bytes."""
     return _ENCODERS[type(message)](message)
+
+
+def encode_ack(offset: int, durable: int) -> bytes:
+    """The bytes of an acknowledgement; before version 2 of the protocol nothing is told of the disk."""
+    if durable:
+        return b"*3\r\n$3\r\nack\r\n:%d\r\n:%d\r\n" % (offset, durable)
+    return b"*2\r\n$3\r\nack\r\n:%d\r\n" % offset
 
 
 def _array(name: bytes, *words: int | bytes) -> bytes:
@@ -135,7 +144,7 @@ def _flags(message: Sync) -> int:
 
 _ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
     Append: _append,
-    Ack: lambda message: b"*2\r\n$3\r\nack\r\n:%d\r\n" % message.offset,
+    Ack: lambda message: encode_ack(message.offset, message.durable),
     Continue: lambda message: _array(b"continue", message.epoch, message.cut, message.commit, *_flat(message.entries)),
     Image: _image,
     Stand: lambda message: _array(b"stand", message.epoch),
@@ -200,7 +209,7 @@ def _numbers(words: list[Any], count: int, more: bool = False) -> list[int]:
     if len(found) < count or (len(words) > count + 1 and not more):
         raise BadLink(f"'{words[0].decode()}' has {len(words)} words")
     for each in found:
-        if type(each) is not int or each < 0:
+        if type(each) is not int or not 0 <= each <= MOST_NUMBER:
             raise BadLink("a number is none")
     return found
 
@@ -231,7 +240,7 @@ def _published(data: bytes) -> bytes:
 
 def _table_of(words: list[Any]) -> Table:
     for each in words:
-        if type(each) is not int or each < 0:
+        if type(each) is not int or not 0 <= each <= MOST_NUMBER:
             raise BadLink("a table has something else than numbers")
     table = tuple(zip(words[::2], words[1::2], strict=True))
     for before, after in pairwise(table):
@@ -247,8 +256,9 @@ def _to_append(words: list[Any]) -> Append:
             type(epoch) is type(first) is type(commit) is type(of) is int
             and type(data) is bytes
             and data
-            and epoch >= 0 <= first
-            and commit >= 0 <= of
+            and 0 <= epoch <= MOST_NUMBER
+            and first >= 0 <= commit
+            and of >= 0
         ):
             return Append(epoch, first, (Entry(of, _WRITE, data),), commit)
     epoch, first, commit = _numbers(words, 3, more=True)
@@ -256,6 +266,11 @@ def _to_append(words: list[Any]) -> Append:
 
 
 def _to_ack(words: list[Any]) -> Ack:
+    if len(words) == 3:
+        _, offset, durable = words
+        if type(offset) is type(durable) is int and 0 <= durable <= offset:
+            return Ack(offset, durable)
+        raise BadLink("what is on the disk is no offset, or more than there is")
     _, offset = words
     if type(offset) is not int or offset < 0:
         raise BadLink("an offset is none")
@@ -273,10 +288,12 @@ def _to_image(words: list[Any]) -> Image:
     if len(words) < behind:
         raise BadLink("a table is cut")
     voters = words[behind:]
-    if any(type(seat) is not bytes or not seat for seat in voters):
+    if not voters or any(type(seat) is not bytes or not seat for seat in voters):
         raise BadLink("a voter is none")
-    seats = tuple(seat.decode() for seat in voters)
-    return Image(epoch, _table_of(words[8:behind]), end, seats, need, cut, commit, size)
+    seats, table = tuple(seat.decode() for seat in voters), _table_of(words[8:behind])
+    if table and table[-1][1] > end:
+        raise BadLink("a table reaches further than the history")
+    return Image(epoch, table, end, seats, need, cut, commit, size)
 
 
 def _to_sync(words: list[Any]) -> Sync:

@@ -81,11 +81,12 @@ class Stand:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(NamedTuple):
     """A follower holds all up to here, as durably as it is configured to."""
 
     offset: int
+    durable: int = 0
+    """Up to where its append-only file is on the disk; 0 where it tells of none."""
 
 
 @dataclass(frozen=True, slots=True)

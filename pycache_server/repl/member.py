@@ -185,9 +185,13 @@ class Member:
         elif isinstance(message, Pulled):
             if link == self.pulling:
                 self.step_pulled(message, now)
+            else:
+                self.distrust(link, "it answers what it was not asked")
         elif isinstance(message, (Continue, Image, Append, Stand)):
             if link == self.link:
                 self.step_stream(link, message, now)
+            else:
+                self.distrust(link, "it speaks as a leader, and is not followed on this link")
         elif self.leading:
             self.leading.step(link, message, now)
         else:
@@ -316,17 +320,53 @@ class Member:
                 self._after(link, message.commit)
 
     def _take(self, message: Continue | Image | Append) -> bool:
+        if isinstance(message, Image):
+            self.install(message)
+            return True
+        if isinstance(message, Continue):
+            problem = self._misfit(message.cut, message.entries, message.epoch)
+        elif message.first != self.log.end:
+            problem = f"entries begin at {message.first}, and the history ends at {self.log.end}"
+        else:
+            problem = self._misplaced(message.first, message.entries, message.epoch)
+        if problem:
+            self.distrust(self.link, problem)
+            self.link = None
+            return False
         if isinstance(message, Continue):
             self.cut(message.cut)
-            self.keep(message.entries)
-        elif isinstance(message, Image):
-            self.install(message)
-        elif message.first == self.log.end:
-            self.keep(message.entries)
-        else:
-            self.unfollow()
-            return False
+        self.keep(message.entries)
         return True
+
+    def _misfit(self, cut: int, new: tuple[Entry, ...], epoch: int) -> str:
+        """Why this history cannot go on at ``cut`` with entries of a leader of an epoch; empty where it can."""
+        if not self.log.ends_at(cut):
+            return f"the history should go on at {cut}, and no entry ends there"
+        if not self.may_drop(cut):
+            return f"what lies behind {cut} should be dropped, and is committed or executed"
+        return self._misplaced(cut, new, epoch)
+
+    def may_drop(self, cut: int) -> bool:
+        """Whether nothing that lies behind this offset is committed or in the keyspace."""
+        return cut >= self.log.commit and cut >= self.log.applied
+
+    def _misplaced(self, first: int, new: tuple[Entry, ...], epoch: int) -> str:
+        """Why entries cannot stand behind an offset; empty where they can."""
+        if len(new) == 1 and new[0].epoch == self.log.position.epoch and first == self.log.end:
+            return ""  # as nearly all do
+        last = self.log.epochs.at(first)
+        for entry in new:
+            if not last <= entry.epoch <= epoch:
+                return f"an entry of epoch {entry.epoch} should stand behind one of epoch {last}, in epoch {epoch}"
+            last = entry.epoch
+        return ""
+
+    def distrust(self, link: Link | None, why: str) -> None:
+        """Hang up on a voter that has said what no voter says, and tell the operator."""
+        if link:
+            self.close(link)
+            text = f"The link {'to' if link.outgoing else 'of'} {link.peer} is dropped: {why}"
+            self.actions.append(Log(text, "warning"))
 
     def _after(self, link: Link, commit: int) -> None:
         machine, log = self.machine, self.log
@@ -399,9 +439,13 @@ class Member:
         history ended then: if that has moved on since, the answer does not fit any more."""
         machine = self.machine
         wanted = machine.is_nominated(now) and machine.role is Role.FOLLOWER and machine.memory is Memory.WHOLE
-        self.close(self.pulling)
-        self.pulling = None
+        pulled, self.pulling = self.pulling, None
+        self.close(pulled)
         if wanted and message.position > self.log.position == self._pulled_at:
+            problem = self._misfit(message.cut, message.entries, message.position.epoch)
+            if problem:
+                self.distrust(pulled, problem)
+                return
             self.unfollow()
             machine.reach(message.position.epoch)
             self.cut(message.cut)

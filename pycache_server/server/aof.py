@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -287,6 +288,41 @@ class AppendOnly:
         self.base_size = self.size()
         self._remove_history()
 
+    def adopt(self, payload: Path | None) -> Path | None:
+        """Another name for a file that holds a data set which may take the place of this one (``begin_anew``), among
+        the files of this one; None where there is none, or nothing is appended."""
+        if self.state == OFF or payload is None:
+            return None
+        adopted = self.directory.file(f"{TEMPORARY}sync.rdb")
+        try:
+            self.directory.make()
+            self.directory.remove(adopted.name)
+            os.link(payload, adopted)
+        except OSError:
+            return None
+        return adopted
+
+    def begin_anew(self, base_file: Path | None) -> None:
+        """The data set has become another one, without a word of the feed: that of a master. An RDB file that holds it
+        (``adopt``) becomes the base at once; without one, or where the disk does not take it, a child writes the base,
+        and what comes meanwhile waits in a temporary increment, as when appending is switched on."""
+        if self.state == OFF:
+            return
+        if base_file is not None:
+            try:
+                self.start_over(base_file, self.appending.start_over)
+            except OSError as error:
+                self._core.host.log("warning", f"Can't begin the append-only file anew: {error.strerror or error}")
+                self.directory.remove(base_file.name)
+            else:
+                return
+        self._stop_rewrite()
+        self.appending.close(sync=False)
+        if self.state == WAITS:
+            self.directory.remove(self._temporary_increment())
+        self.state = WAITS
+        self.rewrites.scheduled = self._has_child() or not self._start()
+
     def may_end(self, forced: bool) -> bool:
         """Whether the server may end now: not while the first base is being written, without which what it has appended
         is worth nothing, unless it must."""
@@ -403,6 +439,7 @@ class AppendOnly:
         file = self.open_file(self.directory.file(name))
         self.on_increment(file)
         self.appending.open(file)
+        self.appending.is_whole = False
 
     def _drop_temporary_increment(self) -> None:
         if self.appending.file is not None:
@@ -478,6 +515,8 @@ class AppendOnly:
         self.manifest = manifest
         if self.state == WAITS:
             self.state = ON
+        self.appending.is_whole = True
+        self._core.syncs.moved()
         self._measure()
         self.base_size = self.size()
         self.appending.doubtful = False

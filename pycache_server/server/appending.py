@@ -88,6 +88,8 @@ class Appending:
         """The increment that grows; None while nothing is written."""
         self.written = 0
         self.synced = 0
+        self.is_whole = True
+        """See session/syncs.py."""
         self._unsynced = False  # whether the file has grown since the last fsync began
         self._sync_begun = 0.0
         self._retry_at = 0.0
@@ -108,6 +110,7 @@ class Appending:
         assert self.file is None
         self.configure()
         self.file = file
+        self.is_whole = True
         self.written = self.synced = self._feed.position
         self._stream.reset()
         self._stamp = 0
@@ -331,6 +334,7 @@ class Appending:
             if self.sync_error is None:
                 self._core.host.log("warning", f"Fail to fsync the AOF file: {error.strerror}")
             self.doubtful = True
+            self.is_whole = False
             self._set_trouble(self.error, error)
             return
         if self.sync_error is not None:
@@ -392,6 +396,19 @@ class Appending:
                 old.close()
 
         self._syncer.submit(finish, lambda error: self._has_synced(position, error))
+
+    def start_over(self, file: AppendFile) -> None:
+        """Go on in a file that continues nothing of what was written before: the data set is another one."""
+        if self.file is None:
+            self.open(file)
+            return
+        self._buffer.clear()
+        self._drain()
+        self._buffer.clear()
+        self._set_trouble(None, None)
+        self.written = self._position()
+        self.is_whole = True
+        self.exchange(file)
 
     def in_background(self, job: Callable[[], object]) -> None:
         """Do something with files in the thread; where it fails, nobody is harmed."""

@@ -8,6 +8,7 @@ go on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from pycache_server.errors import RedisError
 if TYPE_CHECKING:
     from pycache_server.server.app import App
     from pycache_server.server.group.group import Group
+    from pycache_server.session.applying import LinkBroken
     from pycache_server.session.session import Session
 
 FAILED = RedisError(b"ERR Errors trying to SHUTDOWN. Check logs.")
@@ -28,6 +30,17 @@ _HANDOVER = 1.0
 
 class Doomed(Exception):
     """The server must end at once, and does (App.die)."""
+
+
+def panic_where_wanted(app: App, broken: LinkBroken) -> None:
+    """A command of the master has failed: with propagation-error-behavior other than ``ignore`` the server ends."""
+    settings = app.settings
+    if broken.command and settings["propagation-error-behavior"] != "ignore" and settings["replica-read-only"]:
+        with contextlib.suppress(Doomed):
+            app.die(
+                "This replica panicked sending an error to its master after processing the command "
+                f"'{broken.command}': {broken.problem} at offset {broken.offset}"
+            )
 
 
 class Ending:

@@ -27,7 +27,8 @@ from pycache_server import REDIS_VERSION
 from pycache_server.rdb.reader import BadData
 from pycache_server.repl import follower as says
 from pycache_server.repl.follower import CAPABILITIES, Follower, Wish
-from pycache_server.server.ending import Doomed
+from pycache_server.server.acknowledging import Acknowledging
+from pycache_server.server.ending import Doomed, panic_where_wanted
 from pycache_server.server.intake import Intake
 from pycache_server.server.listener import keep_alive
 from pycache_server.server.wire import Wire
@@ -79,6 +80,7 @@ class Follow:
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._on_outcome: Callable[[bool], None] | None = None
+        self._acknowledging = Acknowledging(self._core, self._send)
 
     # Following
 
@@ -369,6 +371,7 @@ class Follow:
             self._selected = self._session.db.index
             self._session.on_lost()
         self._session = self._applier = self._follower = None
+        self._acknowledging.end()
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -497,7 +500,9 @@ class Follow:
         """The data set becomes what the master has sent."""
         core, replication = self._core, self._replication
         core.clock.time = core.host.time()
+        base = self._app.aof.adopt(intake.path)
         aux = intake.install()
+        self._app.aof.begin_anew(base)
         replid, offset = self._full
         replication.history.adopt(replid.encode() or core.host.token(40), max(offset, 0))
         replication.restart_backlog()
@@ -527,6 +532,7 @@ class Follow:
         self._in_step_with = (self.host, self.port)
         self._set_state("connected")
         self._down_since = 0.0
+        self._acknowledging.begin()
         self.acknowledge()
 
     def _go_on_behind_payload(self) -> None:
@@ -549,10 +555,11 @@ class Follow:
     def _apply(self, applier: Applier, data: bytes) -> None:
         try:
             applier.receive(data)
+            self._acknowledging.note()
         except Doomed:
             self._disconnect()  # the server ends
         except LinkBroken as broken:
-            self._panic_where_wanted(broken)
+            panic_where_wanted(self._app, broken)
             self._give_up_history(
                 f"The stream of the master cannot be applied at offset {broken.offset}: {broken.problem}. The link is "
                 "dropped, and everything will be asked for anew."
@@ -562,16 +569,6 @@ class Follow:
             self._give_up_history(f"The stream of the master cannot be applied: {error}")
         else:
             self._failures = 0
-
-    def _panic_where_wanted(self, broken: LinkBroken) -> None:
-        """A command has failed: with propagation-error-behavior other than ``ignore`` the server ends."""
-        settings = self._app.settings
-        if broken.command and settings["propagation-error-behavior"] != "ignore" and settings["replica-read-only"]:
-            with contextlib.suppress(Doomed):
-                self._app.die(
-                    "This replica panicked sending an error to its master after processing the command "
-                    f"'{broken.command}': {broken.problem} at offset {broken.offset}"
-                )
 
     def _tell_unkept(self) -> None:
         """The disk does not take what the master sends.
@@ -587,8 +584,8 @@ class Follow:
 
     def acknowledge(self) -> None:
         """Tell the master how far we are."""
-        if self._wire is not None and self.connected:
-            self._wire.send(says.packed("REPLCONF", "ACK", self._replication.history.offset))
+        if self.connected:
+            self._acknowledging.tell()
 
     def _check(self) -> None:
         """Assert that state and connection agree."""

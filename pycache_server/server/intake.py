@@ -1,6 +1,7 @@
 """The payload of a full resync: received, checked, and put into the place of the data set.
 
-It comes into a temporary file, or into memory where repl-diskless-load says so, and is loaded in slices into databases
+It comes into a temporary file, or into memory where repl-diskless-load says so (MOST_IN_MEMORY bytes of it: what is
+larger, or has no end, goes on in a file), and is loaded in slices into databases
 that nobody sees (persist/loading.py) while others go on. Only when all of it is sound is it installed, as one change: a
 payload that is cut or corrupt has changed nothing. So for a moment both data sets are in memory.
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 SYNC_EVERY = 8 << 20
 """So many bytes are given to the disk at once."""
+MOST_IN_MEMORY = 1 << 28
+"""Bytes of a payload that are kept in memory, before anything shows whether they are one."""
 SLICE = 0.002
 """Seconds of loading after which others go on."""
 
@@ -49,10 +52,14 @@ class Intake:
         self.loading: Loading | None = None
         """The loading, once all has come."""
         self._libraries: dict[bytes, Library] = {}
+        self._is_kept = not in_memory  # whether the file becomes the one that is loaded at the next start
         if not in_memory:
-            directory = Path(app.settings["dir"])
-            self._path = directory / f"temp-{int(app.host.time())}.{os.getpid()}-{id(self):x}.rdb"
-            self._stream = self._path.open("wb")
+            self._open_file()
+
+    def _open_file(self) -> None:
+        directory = Path(self._app.settings["dir"])
+        self._path = directory / f"temp-{int(self._app.host.time())}.{os.getpid()}-{id(self):x}.rdb"
+        self._stream = self._path.open("wb")
 
     @property
     def path(self) -> Path | None:
@@ -67,7 +74,11 @@ class Intake:
         self.received += len(data)
         if self._stream is None:
             self._parts.append(data)
-            return
+            if self.received <= MOST_IN_MEMORY:
+                return
+            self._open_file()
+            data = b"".join(self._parts)
+            self._parts.clear()
         self._stream.write(data)
         if self.received - self._synced >= SYNC_EVERY:  # little by little, so that the end does not take seconds
             self._synced = self.received
@@ -135,7 +146,7 @@ class Intake:
     def _keep_file(self) -> None:
         """Let the file become the one that is loaded at the next start."""
         settings = self._app.settings
-        if self._path is None:
+        if self._path is None or not self._is_kept:
             return
         persists = bool(settings["save"]) or settings["appendonly"]
         try:

@@ -20,10 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from operator import length_hint
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pycache_server.commands.registry import Command, Flag
-from pycache_server.errors import RedisError, arity_rejection
+from pycache_server.errors import BadSyntax, RedisError, arity_rejection, c_string
 from pycache_server.repl.reader import StreamReader, size_of
 from pycache_server.session.host import Link
 from pycache_server.session.rows import Row, row_in_front
@@ -38,7 +38,10 @@ _ALLOWED = frozenset(("pfcount", "ping", "select", "script"))
 """What a master may send besides what changes something."""
 _REFUSED = frozenset(("migrate",))
 """What changes something here, and something elsewhere."""
-_EXEC = b"EXEC"
+_MULTI, _EXEC = b"MULTI", b"EXEC"
+MOST_OF_TRANSACTION: Final = 1 << 29
+"""Bytes of a transaction whose EXEC has not come, all of which are kept. A larger one costs a resynchronisation, whose
+snapshot holds what it has changed."""
 
 
 class LinkBroken(Exception):
@@ -137,6 +140,8 @@ class Applier:
             core.clock.come_back()
         if reader.broken is not None:
             raise LinkBroken(str(reader.broken), reader.broken.offset)
+        if self._block is not None and reader.received - core.replication.history.offset > MOST_OF_TRANSACTION:
+            raise LinkBroken("a transaction without an end", core.replication.history.offset)
         if self._asked:
             self._asked = False
             self._on_asked()
@@ -226,6 +231,8 @@ class Applier:
     # Transactions
 
     def _multi(self, session: Session, argv: list[bytes]) -> None:
+        if len(argv) != 1:
+            raise arity_rejection(b"multi")
         self._count("multi")
         self._block = []
         self._collect(self._block)
@@ -236,9 +243,13 @@ class Applier:
             if not argv or any(type(word) is not bytes for word in argv):
                 self._block = None
                 raise self._within(block, LinkBroken("something else than a command"))
-            if argv[0].upper() == _EXEC:
+            name = argv[0].upper()
+            if name == _EXEC and len(argv) == 1:
                 self._run_block(block)
                 return
+            if name in (_MULTI, _EXEC) or name not in self._rows:
+                self._block = None
+                raise self._within(block, self._broken(argv, _misplaced(name)))
             block.append(argv)
 
     def _run_block(self, block: list[list[bytes]]) -> None:
@@ -280,9 +291,12 @@ class Applier:
     # What the master says to us alone
 
     def _replconf(self, session: Session, argv: list[bytes]) -> None:
-        """REPLCONF GETACK: the only one that a master sends."""
-        if argv[1].upper() == b"GETACK":
-            self._asked = True
+        """REPLCONF GETACK *: the only one that a master sends."""
+        if len(argv) != 3:
+            raise BadSyntax
+        if argv[1].upper() != b"GETACK":
+            raise RedisError(b"ERR Unrecognized REPLCONF option: " + c_string(argv[1]))
+        self._asked = True
 
     def _check(self) -> None:
         """Assert that the offsets agree with what is kept."""
@@ -303,7 +317,12 @@ class _Rows(dict[bytes, Row]):
         return self[lower]
 
 
-_SIZE_OF_MULTI = size_of([b"MULTI"])
+_SIZE_OF_MULTI = size_of([_MULTI])
+
+
+def _misplaced(name: bytes) -> RedisError:
+    """Why MULTI, or EXEC with words of its own, may not stand within a transaction."""
+    return RedisError(b"ERR MULTI calls can not be nested") if name == _MULTI else arity_rejection(b"exec")
 
 
 def _may_send(command: Command) -> bool:

@@ -421,17 +421,19 @@ class Leading:
 
     # What replicas say
 
-    def hear(self, link: ReplicaLink, offset: int, durable: int) -> None:
-        """A replica has acknowledged. One that has more than there is lies, or follows another history: then its word
-        counts for nothing, and it is not spoken to any more."""
-        replica, history = link.replica, self._replication.history
-        if max(offset, durable) > history.offset:
-            self.core.host.log(
-                "warning",
-                f"Replica {replica.name} has acknowledged offset {max(offset, durable)}, but the stream ends at "
-                f"{history.offset}. Disconnecting it.",
+    def hear(self, link: ReplicaLink, offset: int, durable: int = 0) -> None:
+        """A replica has acknowledged. One that has more than it was sent lies, or follows another history: then its
+        word counts for nothing, and it is not spoken to any more. Before it has got its snapshot it has nothing, and
+        what it says is not heard."""
+        replica = link.replica
+        if replica.state is not State.ONLINE:
+            return
+        if max(offset, durable) > replica.position:
+            self.disbelieve(
+                link,
+                f"has acknowledged offset {max(offset, durable)}, but has been sent the stream up to "
+                f"{replica.position} only",
             )
-            link.session.abort()
             return
         starts = replica.awaits_ack
         replica.acknowledge(offset, durable, self.core.host.ticks())
@@ -440,6 +442,11 @@ class Leading:
         if self.good < self.leader.limits.least_good:
             self.count_good()
         self._replication.acknowledged()
+
+    def disbelieve(self, link: ReplicaLink, why: str) -> None:
+        """A replica has said what cannot be."""
+        self.core.host.log("warning", f"Replica {link.replica.name} {why}. Disconnecting it.")
+        link.session.abort()
 
     def resume(self, link: ReplicaLink) -> None:
         """A replica reads again."""

@@ -71,15 +71,26 @@ def link_of(session: Session) -> ReplicaLink:
 
 
 def _acknowledge(session: Session, words: list[bytes]) -> None:
-    """ACK offset [FACK offset]."""
+    """ACK offset [FACK offset]. Nothing is answered: who says what is no offset is no replica any more."""
     link = session.replica
-    offset = parse_int(words[1])
-    if link is None or not link.replica.active or offset is None:
+    if link is None or not link.replica.active:
         return
-    durable = 0
+    leading = session.core.replication.leading
+    told = [words[1]]
     if len(words) > 3 and words[2].lower() == b"fack":
-        durable = parse_int(words[3]) or 0
-    session.core.replication.leading.hear(link, offset, durable)
+        told.append(words[3])
+    offsets = [_offset(word) for word in told]
+    for word, offset in zip(told, offsets, strict=True):
+        if offset is None:
+            shown = word[:64].decode("ascii", "backslashreplace")
+            leading.disbelieve(link, f"has acknowledged '{shown}', which is no offset")
+            return
+    leading.hear(link, *[offset for offset in offsets if offset is not None])
+
+
+def _offset(word: bytes) -> int | None:
+    offset = parse_int(word)
+    return offset if offset is not None and offset >= 0 else None
 
 
 def _listening_port(link: ReplicaLink, value: bytes) -> None:
@@ -89,7 +100,10 @@ def _listening_port(link: ReplicaLink, value: bytes) -> None:
 def _ip_address(link: ReplicaLink, value: bytes) -> None:
     if len(value) > LONGEST_ADDRESS:
         raise RedisError(b"ERR REPLCONF ip-address provided by replica instance is too long: %d bytes" % len(value))
-    link.replica.address = value.decode("utf-8", "backslashreplace")
+    address = value.decode("utf-8", "backslashreplace")
+    if not address.isprintable():  # it stands in INFO, which those who watch read line by line
+        raise RedisError(b"ERR REPLCONF ip-address provided by replica instance is not printable")
+    link.replica.address = address
 
 
 def _capa(link: ReplicaLink, value: bytes) -> None:

@@ -30,6 +30,9 @@ class Local(Protocol):
 
     synced: int
     """Up to which position of the feed everything is on the disk."""
+    is_whole: bool
+    """Whether what was there before is on the disk, too: not while the first base is being written, nor when an fsync
+    has failed, behind which the next one proves nothing, before the next base is there."""
 
 
 class _Wait:
@@ -51,12 +54,15 @@ class Syncs:
         self._core = core
         self.local: Local | None = None
         self.replicas: Callable[[Session], int] = _none
+        self.on_moved: Callable[[], None] = lambda: None
+        """Called when more is on a disk, before those who wait are looked at."""
         self._waiting: list[_Wait] = []
 
     def reached(self, session: Session) -> list[int]:
         """On how many local disks, 1 or none, and on those of how many replicas a client's changes are."""
-        local = self.local is not None and self.local.synced >= session.wrote
-        return [int(local), self.replicas(session)]
+        local = self.local
+        is_there = local is not None and local.is_whole and local.synced >= session.wrote
+        return [int(is_there), self.replicas(session)]
 
     def wait(self, session: Session, local: int, replicas: int, timeout: float) -> Any:
         """WAITAOF, with a timeout in seconds, 0 for ever.
@@ -76,6 +82,7 @@ class Syncs:
     def moved(self) -> None:
         """Something more is on a disk, or there is no append-only file any more: answer those who have waited for
         that."""
+        self.on_moved()
         waiting, self._waiting = self._waiting, []
         for wait in waiting:
             session = wait.waiter.session

@@ -61,6 +61,13 @@ def test_a_message_cannot_be_played_to_another_seat() -> None:
         theirs.decode(ours.encode("d:4", messages.Hello(5)))
 
 
+def test_an_epoch_that_leaves_no_room_for_the_next_is_refused() -> None:
+    ours, theirs = wires()
+    assert theirs.decode(ours.encode("c:3", messages.Higher(1 << 62)))[1] == messages.Higher(1 << 62)
+    with pytest.raises(Refused, match="out of range"):
+        theirs.decode(ours.encode("c:3", messages.Higher((1 << 62) + 1)))
+
+
 def test_another_protocol_is_refused_by_name() -> None:
     ours, theirs = wires()
     data = ours.encode("c:3", messages.Hello(5))

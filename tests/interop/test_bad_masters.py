@@ -210,6 +210,35 @@ def test_the_stream_may_come_in_one_piece_with_the_payload(ours: Running, follow
         wait_for(lambda: follower.call("GET", "n") == "5000", "applied")
 
 
+SILENCES = {
+    "before its answer": b"",
+    "behind empty lines": b"\n\n",
+    "behind +FULLRESYNC": b"+FULLRESYNC " + b"7" * 40 + b" 0\r\n",
+    "within a payload": b"+FULLRESYNC " + b"7" * 40 + b" 0\r\n$%d\r\n" % len(GOOD) + GOOD[: len(GOOD) // 2],
+    "without the mark": b"+FULLRESYNC " + b"7" * 40 + b" 0\r\n$EOF:" + b"e" * 40 + b"\r\n" + GOOD,
+    "within the mark": b"+FULLRESYNC " + b"7" * 40 + b" 0\r\n$EOF:" + b"e" * 40 + b"\r\n" + GOOD + b"e" * 39,
+}
+
+
+@pytest.mark.parametrize("kind", SILENCES)
+@pytest.mark.parametrize("load", ["disabled", "swapdb"])
+def test_a_master_that_falls_silent_is_left_and_asked_again(
+    ours: Running, follower: Wire, kind: str, load: str
+) -> None:
+    follower.call("CONFIG", "SET", "repl-diskless-load", load)
+    follower.call("CONFIG", "SET", "repl-timeout", 1)
+    log = fresh(ours)
+    try:
+        with serve(lambda master: (master.send(SILENCES[kind]), master.wait_end())) as master:
+            follower.call("REPLICAOF", "127.0.0.1", master.port)
+            wait_for(lambda: len(master.asked) >= 2, "another try")
+            said = "Timeout receiving bulk data" if SILENCES[kind].strip() else "Timeout connecting to the MASTER..."
+            assert said in log()
+            assert follower.call("GET", "old") == "1"
+    finally:
+        follower.call("CONFIG", "SET", "repl-timeout", 60)
+
+
 def test_an_old_master_without_psync_is_followed(ours: Running, follower: Wire) -> None:
     def script(master: ScriptedConnection) -> None:
         master.send(b"-ERR unknown command 'PSYNC'\r\n")

@@ -13,9 +13,13 @@ import redis
 import redis.sentinel
 
 from pycache_server.repl.entries import CHANNEL
+from pycache_server.repl.entries import write as entry
+from pycache_server.repl.link_proof import Proofs, hello
+from pycache_server.repl.link_wire import Piece, Whole, encode
+from pycache_server.repl.links import Ack, Append, Image, Sync
 from tests.conftest import RealRedis, free_port
 from tests.interop.following import info, wait_for
-from tests.interop.groups import Group, Voter, Writer
+from tests.interop.groups import SECRET, Group, Voter, Writer
 from tests.server.running import ROOT, Wire
 
 pytestmark = pytest.mark.interop
@@ -182,6 +186,25 @@ def test_transactions_scripts_and_blocked_clients_are_acknowledged_as_one(group:
     group.wait_same()
 
 
+@pytest.mark.parametrize("policy", ["everysec", "always"])
+def test_waitaof_counts_the_voters_whose_files_have_it(tmp_path: Path, policy: str) -> None:
+    with Group(tmp_path, 3, "--appendonly", "yes", "--appendfsync", policy) as group:
+        group.wait_whole()
+        leader, (one, other) = group.leader(), group.followers()
+        with leader.connect() as wire:
+            assert wire.call("SET", "k", "1") == "OK"
+            assert wire.call("WAITAOF", 1, 2, 0) == [1, 2]
+            assert one.call("CONFIG", "SET", "appendonly", "no") == "OK"
+            assert wire.call("SET", "k", "2") == "OK"
+            assert wire.call("WAITAOF", 1, 1, 0) == [1, 1]
+            assert wire.call("WAITAOF", 0, 2, 20) == [1, 1]
+            assert other.call("CONFIG", "SET", "appendonly", "no") == "OK"
+            assert wire.call("SET", "k", "3") == "OK"
+            assert wire.call("WAITAOF", 1, 1, 20)[1] == 0
+            assert one.call("CONFIG", "SET", "appendonly", "yes") == "OK"
+            assert wire.call("WAITAOF", 1, 1, 0) == [1, 1]  # when the first base is there
+
+
 def test_nobody_publishes_where_leaders_speak(group: Group) -> None:
     leader = group.leader()
     with leader.connect() as wire:
@@ -213,6 +236,45 @@ def test_a_stranger_is_refused_and_changes_nothing(group: Group) -> None:
         assert wire.read_bytes() == b""
     assert leader.info()["group_epoch"] == epoch
     assert leader.call("SET", "k", "v") == "OK"
+
+
+def proved(voter: Voter, seat: str) -> socket.socket:
+    """A link of somebody who knows the secret."""
+    nonce = b"0123456789abcdef" * 2
+    connection = socket.create_connection(("127.0.0.1", voter.port))
+    connection.settimeout(20)
+    connection.sendall(hello(seat, voter.seat, nonce))
+    answer = b""
+    while not answer.endswith(b"\r\n"):
+        answer += connection.recv(1000)
+    connection.sendall(Proofs(SECRET.encode(), seat, voter.seat, nonce, answer.split()[1]).proof())
+    return connection
+
+
+def test_a_voter_that_lies_loses_its_link_and_commits_nothing(group: Group) -> None:
+    with written(group):
+        leader = group.leader()
+        epoch, end = int(leader.info()["group_epoch"]), int(leader.info()["group_end_offset"])
+        sync, seat = Sync(epoch, (), 0, 0, True), "127.0.0.1:1"
+        forged = entry(epoch + 1, b"*1\r\n$8\r\nFLUSHALL\r\n")
+        lies = {
+            "has acknowledged 1000000000000000, and the history ends at": [sync, Ack(10**15)],
+            "speaks as a leader, and is not followed": [Append(epoch + 1, end, (forged,), end)],
+            "an image comes from who has asked for the stream": [
+                Image(epoch + 1, ((epoch, 0),), end, (seat,), end, 0, end, 3),
+                Piece(b"abc"),
+                Whole(),
+            ],
+            "cannot be understood: a number is none": [Sync(2**62 + 1, (), 0, 0, True)],
+        }
+        for number, (said, messages) in enumerate(lies.items()):  # of one seat the log says one line a second
+            for voter in group.voters if "acknowledged" not in said else [leader]:
+                with proved(voter, f"127.0.0.1:{2 + number}") as connection:
+                    connection.sendall(b"".join(map(encode, messages)))
+                    wait_for(lambda voter=voter, said=said: said in voter.log(), said)
+        with proved(leader, seat) as connection:
+            connection.sendall(encode(sync) + encode(Ack(5)) * 200_000)
+        assert group.leader() is leader and int(leader.info()["group_epoch"]) == epoch
 
 
 # Faults.

@@ -98,6 +98,15 @@ def test_what_a_master_does_not_understand_of_replconf_does_not_matter() -> None
     assert sent[-1] == Send(packed("PSYNC", "?", -1))
 
 
+@pytest.mark.parametrize("answer", [b"$5", b":1", b"*0", b"", b"garbage"])
+def test_an_answer_of_another_kind_ends_the_connection(answer: bytes) -> None:
+    follower = Follower(Wish(7000))
+    follower.begin()
+    talk(follower, b"+PONG\r\n")
+    (ended,) = talk(follower, answer + b"\r\n")
+    assert isinstance(ended, Ended) and ended.text.startswith("Unexpected reply to listening-port from master: ")
+
+
 def test_failover_is_asked_for() -> None:
     follower = Follower(Wish(7000, ID, 5, failover=True))
     follower.begin()
@@ -171,6 +180,7 @@ def test_a_master_without_psync_is_asked_in_the_old_way(answer: bytes) -> None:
         b"+FULLRESYNC " + b"a" * 39 + b" 5",
         b"+FULLRESYNC " + b"a" * 40 + b" -5",
         b"+FULLRESYNC " + b"a" * 40 + b" 99999999999999999999",
+        b"+FULLRESYNC " + b"a" * 40 + b" 9223372036854775807",
         b"+FULLRESYNC " + b"a" * 40 + b" 5 6",
         b"+CONTINUE short",
     ],

@@ -60,6 +60,13 @@ def test_a_replica_goes_on_where_it_was_if_the_history_and_the_bytes_are_there(
     assert stage.leader.refused == (offset is None and wanted != b"?")
 
 
+def test_a_strange_id_does_not_fill_the_log() -> None:
+    stage = Stage()
+    decision = stage.leader.decide(stage.replica(), b"x" * 1_000_000, 1, stage.backlog)
+    assert decision.offset is None
+    assert sum(len(text) for _, text in decision.notes) < 400
+
+
 def test_without_a_second_id_zeros_are_nobodys_history() -> None:
     history = History(NEW, 10)
     backlog = Backlog(history, 100)
@@ -113,11 +120,20 @@ def test_acknowledged_offsets_only_rise() -> None:
     replica.acknowledge(40, 10, 1.0)
     assert (replica.acknowledged, replica.durable) == (50, 20)
     assert stage.leader.acknowledged_by(50) == 0  # it is not online
-    replica.state = State.ONLINE
+    replica.state, replica.position = State.ONLINE, 50
     assert stage.leader.acknowledged_by(50) == 1
     assert stage.leader.acknowledged_by(51) == 0
     assert stage.leader.durable_at(20) == 1
     stage.leader._check()
+
+
+def test_voters_count_as_replicas() -> None:
+    stage = Stage()
+    voter = Replica("127.0.0.1", 2)
+    voter.state, voter.acknowledged, voter.durable = State.ONLINE, 60, 40
+    stage.leader.voters = lambda: [voter]
+    assert (stage.leader.acknowledged_by(60), stage.leader.acknowledged_by(61)) == (1, 0)
+    assert (stage.leader.durable_at(40), stage.leader.durable_at(41)) == (1, 0)
 
 
 def test_the_backlog_is_outlived_when_nobody_has_come_for_its_ttl() -> None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import hiredis
 import pytest
 
-from pycache_server.repl.link_proof import NONCE_SIZE, PROOF_SIZE, Proofs, hello, is_nonce, nonce_of, seat_of
+from pycache_server.repl.link_proof import (
+    NONCE_SIZE,
+    PROOF_SIZE,
+    Proofs,
+    hello,
+    is_nonce,
+    nonce_of,
+    older_version,
+    refusal,
+    seat_of,
+)
 from pycache_server.repl.link_wire import BadLink
 
 A, B = b"a" * NONCE_SIZE, b"b" * NONCE_SIZE
@@ -43,7 +53,32 @@ def test_the_answer_is_no_proof() -> None:
 def test_the_greeting_is_a_command() -> None:
     reader = hiredis.Reader()
     reader.feed(hello("h:1", "h:2", A))
+    assert reader.gets() == [b"GROUP", b"LINK", b"2", b"h:1", b"h:2", A]
+    reader.feed(hello("h:1", "h:2", A, b"1"))
     assert reader.gets() == [b"GROUP", b"LINK", b"1", b"h:1", b"h:2", A]
+
+
+def test_a_proof_is_for_one_version() -> None:
+    assert Proofs(*GOOD).answer() == Proofs(*GOOD, b"2").answer() != Proofs(*GOOD, b"1").answer()
+    assert not Proofs(*GOOD, b"1").is_proof(Proofs(*GOOD, b"2").proof())
+
+
+@pytest.mark.parametrize(
+    ("line", "asked", "older"),
+    [
+        (b"-ERR this voter speaks version 1 of the protocol of links, not 2\r\n", b"2", b"1"),
+        (b"-" + refusal(b"1", b"2") + b"\r\n", b"2", b"1"),
+        (b"-" + refusal(b"1", b"1") + b"\r\n", b"1", None),
+        (b"-" + refusal(b"2", b"1") + b"\r\n", b"1", None),
+        (b"-" + refusal(b"2", b"2") + b"\r\n", b"2", None),
+        (b"-" + refusal(b"7", b"2") + b"\r\n", b"2", None),
+        (b"-" + refusal(b"", b"2") + b"\r\n", b"2", None),
+        (b"-ERR this is the voter h:1, not h:2\r\n", b"2", None),
+        (b"+LINK\r\n", b"2", None),
+    ],
+)
+def test_an_older_version_is_found_in_a_refusal(line: bytes, asked: bytes, older: bytes | None) -> None:
+    assert older_version(line, asked) == older
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pycache_server.repl import entries, link_wire
 from pycache_server.repl.link_wire import BadLink, Here, LinkReader, Piece, There, Whole, encode
 from pycache_server.repl.links import Ack, Append, Continue, Image, Pull, Pulled, Refusal, Stand, Sync
 
-numbers = st.integers(0, 2**63 - 1)
+numbers = st.integers(0, link_wire.MOST_NUMBER)
 seats = st.from_regex(r"[a-z0-9.\-]{1,20}:[0-9]{1,5}", fullmatch=True)
 writes = st.builds(entries.write, numbers, st.binary(min_size=1, max_size=60))
 some_entries = st.lists(
@@ -33,12 +33,19 @@ messages = st.one_of(
     st.builds(Sync, numbers, tables, numbers, numbers, st.booleans(), st.booleans()),
     st.builds(Continue, numbers, numbers, some_entries, numbers),
     st.builds(
-        Image, numbers, tables, numbers, st.lists(seats, max_size=5).map(tuple), numbers, numbers, numbers, numbers
+        lambda table, more, voters, four: Image(
+            four[0], table, (table[-1][1] if table else 0) + more, voters, *four[1:]
+        ),
+        tables.filter(lambda rows: not rows or rows[-1][1] < link_wire.MOST_NUMBER // 2),
+        st.integers(0, 1000),
+        st.lists(seats, min_size=1, max_size=5).map(tuple),
+        st.tuples(numbers, numbers, numbers, numbers, numbers),
     ),
     st.builds(Append, numbers, numbers, some_entries, numbers),
     st.builds(Append, numbers, numbers, st.tuples(writes), numbers),
     st.builds(Stand, numbers),
-    st.builds(Ack, numbers),
+    numbers.map(Ack),
+    st.tuples(numbers, numbers).map(lambda two: Ack(max(two), min(two))),
     st.builds(Refusal, numbers),
     st.builds(Pull, tables, numbers, numbers),
     st.builds(Pulled, st.builds(Position, numbers, numbers), numbers, some_entries),
@@ -119,6 +126,9 @@ def array(*words: bytes | int) -> bytes:
         array(b"unknown", 1),
         array(b"ack"),
         array(b"ack", 1, 2),
+        array(b"ack", 1, -1),
+        array(b"ack", 1, b"1"),
+        array(b"ack", 1, 1, 1),
         array(b"ack", -1),
         array(b"ack", b"1"),
         array(b"here", 1),
@@ -154,12 +164,25 @@ def array(*words: bytes | int) -> bytes:
         array(b"image", 1, 2, 3, 4, 5, 6, 0, b""),
         array(b"image", 1, 2, 3, 4, 5, 6, 0, b"\xff"),
         array(b"image", 1, 2, 3, 4, 5, 6, 2**62, b"a:1"),
+        array(b"image", 1, 2, 3, 4, 5, 6, 0),
+        array(b"image", 1, 2, 3, 4, 5, 6, 1, 1, 3, b"a:1"),
+        array(b"refusal", 2**62 + 1),
+        array(b"stand", 2**63 - 1),
+        array(b"sync", 2**62 + 1, 2, 3, 1),
+        array(b"sync", 1, 2, 3, 1, 2**62 + 1, 5),
+        array(b"append", 2**62 + 1, 2, 3, 4, b"w", b"data"),
         b"*2000000000\r\n" if link_wire.reader_of(1) is not None else b"+OK\r\n",
     ],
 )
 def test_what_is_not_exactly_a_message_is_refused(data: bytes) -> None:
     with pytest.raises(BadLink):
         read(data)
+
+
+def test_an_acknowledgement_of_nothing_on_the_disk_is_that_of_version_1() -> None:
+    assert encode(Ack(5)) == b"*2\r\n$3\r\nack\r\n:5\r\n"
+    assert encode(Ack(5, 4)) == b"*3\r\n$3\r\nack\r\n:5\r\n:4\r\n"
+    assert read(array(b"ack", 5, 0)) == [Ack(5)]
 
 
 def test_a_message_without_an_end_is_refused_in_time() -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from pycache_server.election.machine import Memory, Refusal, Role
 from pycache_server.election.messages import Hello, Vote
 from pycache_server.election.position import Position
 from pycache_server.repl import entries
+from pycache_server.repl.actions import Close, Say
 from pycache_server.repl.commit import ALL, ASYNC, QUORUM
 from pycache_server.repl.leading import Verdict
-from pycache_server.repl.links import Ack, Append, Link
+from pycache_server.repl.links import Ack, Append, Continue, Link, Pulled
+from pycache_server.repl.links import Refusal as Refused
 from pycache_server.repl.member import Saved
 from tests.repl.trio import SEATS, Trio
 
@@ -467,14 +471,32 @@ def test_the_word_is_refused_while_a_leader_makes_this_node_whole() -> None:
         follower.machine.bootstrap(trio.now)
 
 
-def test_a_follower_that_lies_about_the_future_holds_no_more_than_there_is() -> None:
+def test_a_follower_that_acknowledges_the_future_is_dropped_and_has_committed_nothing() -> None:
     trio = Trio()
     leader = trio.elect()
     assert leader.leading
+    trio.cut = set(leader.leading.followers)
+    trio.write(b"SET k v")
+    commit = leader.log.commit
     seat, follower = next(iter(leader.leading.followers.items()))
     leader.step_link(follower.link, Ack(10**15), trio.now)
-    assert leader.leading.followers[seat].acknowledged <= leader.log.end
+    assert seat not in leader.leading.followers
+    assert leader.log.commit == commit < leader.log.end
+    closed, told = leader.take_actions()[-2:]
+    assert closed == Close(follower.link)
+    assert f"The link of {seat} is dropped: it has acknowledged {10**15}" in told.text and told.level == "warning"
     leader._check()
+
+
+def test_of_a_voters_disk_its_newest_word_counts() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    assert leader.leading
+    follower = next(iter(leader.leading.followers.values()))
+    leader.step_link(follower.link, Ack(leader.log.end, 50), trio.now)
+    assert follower.durable == 50
+    leader.step_link(follower.link, Ack(leader.log.end), trio.now)  # it keeps no file any more
+    assert follower.durable == 0 and follower.acknowledged == leader.log.end
 
 
 def test_what_comes_on_a_link_that_is_not_the_leaders_is_not_believed() -> None:
@@ -485,17 +507,126 @@ def test_what_comes_on_a_link_that_is_not_the_leaders_is_not_believed() -> None:
     forged = entries.write(leader.machine.epoch, b"FLUSHALL")
     follower.step_link(Link("x", 1, True), Append(99, position.offset, (forged,), position.offset), trio.now)
     assert follower.log.position == position
-    assert follower.take_actions() == []
+    closed, told = follower.take_actions()
+    assert closed == Close(Link("x", 1, True))
+    assert told.text == "The link to x is dropped: it speaks as a leader, and is not followed on this link"
 
 
-def test_entries_that_do_not_fit_break_the_link() -> None:
+@pytest.mark.parametrize(
+    ("message", "problem"),
+    [
+        (lambda epoch, end: Append(epoch, end + 3, (entries.write(epoch, b"SET k v"),), 0), "entries begin at"),
+        (lambda epoch, end: Append(epoch, end - 3, (entries.write(epoch, b"SET k v"),), 0), "entries begin at"),
+        (lambda epoch, end: Append(epoch, 0, (entries.write(epoch, b"SET k v"),), 0), "entries begin at 0"),
+        (lambda epoch, end: Append(epoch, end, (entries.write(epoch + 1, b"SET k v"),), 0), "an entry of epoch"),
+        (lambda epoch, end: Append(epoch, end, (entries.write(epoch - 1, b"SET k v"),), 0), "an entry of epoch"),
+        (
+            lambda epoch, end: Append(epoch, end, (entries.write(epoch, b"SET k v"), entries.write(0, b"SET k v")), 0),
+            "an entry of epoch 0 should stand behind",
+        ),
+        (lambda epoch, end: Continue(epoch, end + 1, (), 0), "no entry ends there"),
+        (lambda epoch, end: Continue(epoch, end - 1, (), 0), "no entry ends there"),
+        (lambda epoch, end: Continue(epoch, 10**15, (), 0), "no entry ends there"),
+        (lambda epoch, end: Continue(epoch, 0, (), 0), "is committed or executed"),
+        (lambda epoch, end: Continue(epoch, end, (entries.write(epoch + 1, b"x"),), 0), "an entry of epoch"),
+    ],
+)
+def test_what_does_not_fit_breaks_the_link_and_changes_nothing(
+    message: Callable[[int, int], Append | Continue], problem: str
+) -> None:
     trio = Trio()
     leader = trio.elect()
     follower = trio.follower()
-    assert follower.link
-    entry = entries.write(leader.machine.epoch, b"SET k v")
-    follower.step_link(follower.link, Append(leader.machine.epoch, follower.log.end + 3, (entry,), 0), trio.now)
+    link = follower.link
+    assert link
+    before = follower.log.position, follower.log.commit, follower.log.applied, follower.log.epochs.table
+    follower.step_link(link, message(leader.machine.epoch, follower.log.end), trio.now)
     assert follower.link is None
+    assert before == (
+        follower.log.position,
+        follower.log.commit,
+        follower.log.applied,
+        follower.log.epochs.table,
+    )
+    closed, told = follower.take_actions()
+    assert closed == Close(link)
+    assert told.text.startswith(f"The link to {link.peer} is dropped: ") and problem in told.text
+    follower._check()
+
+
+def test_what_was_loaded_beyond_the_commit_is_not_dropped_from_under_the_keyspace() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    trio.write(b"SET k v")
+    follower = trio.follower()
+    assert follower.link
+    link, cut = follower.link, follower.log.end
+    trio.cut = {follower.seat}
+    follower.keep((entries.write(leader.machine.epoch, b"SET k w"),))
+    follower.log.applied = follower.log.end
+    follower.log.commit = 0
+    follower.take_actions()
+    follower.step_link(link, Continue(leader.machine.epoch, cut, (), 0), trio.now)
+    assert follower.link is None and follower.log.end > cut
+    assert "is committed or executed" in follower.take_actions()[-1].text
+
+
+def test_a_leader_below_the_promise_is_refused_and_left() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    follower = trio.follower()
+    link, position = follower.link, follower.log.position
+    assert link
+    follower.machine.reach(leader.machine.epoch + 5)
+    follower.take_actions()
+    entry = entries.write(leader.machine.epoch, b"SET k v")
+    follower.step_link(link, Append(leader.machine.epoch, follower.log.end, (entry,), 0), trio.now)
+    assert follower.link is None and follower.log.position == position
+    assert follower.take_actions() == [Say(link, Refused(leader.machine.epoch + 5)), Close(link)]
+
+
+def test_an_answer_that_nobody_has_asked_for_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    trio = Trio()
+    epoch = trio.elect().machine.epoch
+    follower = trio.follower()
+    monkeypatch.setattr(follower.machine, "is_nominated", lambda now: True)
+    position, link = follower.log.position, Link("x", 9, False)
+    follower._pulled_at = position
+    answer = Pulled(Position(epoch + 1, position.offset + 7), position.offset, (entries.write(epoch + 1, b"forged!"),))
+    follower.step_link(link, answer, trio.now)
+    assert follower.log.position == position
+    closed, told = follower.take_actions()
+    assert closed == Close(link) and told.text == "The link of x is dropped: it answers what it was not asked"
+
+
+def test_an_acknowledgement_on_another_link_counts_for_nothing() -> None:
+    trio = Trio()
+    leader = trio.elect()
+    assert leader.leading
+    trio.cut = set(leader.leading.followers)
+    trio.write(b"SET k v")
+    seat, follower = next(iter(leader.leading.followers.items()))
+    before = follower.acknowledged
+    for peer in (seat, "a stranger"):
+        other = Link(peer, 999, False)
+        leader.step_link(other, Ack(leader.log.end), trio.now)
+        assert leader.take_actions()[-1] == Close(other)
+    assert follower.acknowledged == before and leader.log.commit < leader.log.end
+
+
+def test_an_answer_of_one_that_was_ahead_that_does_not_fit_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    trio = Trio()
+    epoch = trio.elect().machine.epoch
+    follower = trio.follower()
+    monkeypatch.setattr(follower.machine, "is_nominated", lambda now: True)
+    position, end = follower.log.position, follower.log.end
+    for cut, entry in ((end + 50, entries.write(epoch + 1, b"x")), (end, entries.write(epoch + 9, b"x"))):
+        link = follower.pulling = Link("x", 9, True)
+        follower._pulled_at = position
+        follower.step_link(link, Pulled(Position(epoch + 1, end + 100), cut, (entry,)), trio.now)
+        assert follower.pulling is None and follower.log.position == position and follower.link is not None
+        told = follower.take_actions()[-1].text
+        assert told.startswith("The link to x is dropped: ")
 
 
 def test_a_large_message_that_comes_in_parts_keeps_its_leader() -> None:

@@ -209,6 +209,13 @@ class Raw:
         except ConnectionError:
             return b""
 
+    async def word(self) -> bytes:
+        """The next word of a command."""
+        line = await self.line()
+        while line[:1] == b"*":
+            line = await self.line()
+        return (await self.reader.readexactly(int(line[1:]) + 2))[:-2]
+
     async def is_closed(self) -> bool:
         """Wait for the end of the connection."""
         try:

@@ -231,6 +231,81 @@ def test_waitaof_waits_for_the_disk(start: Callable[..., Running]) -> None:
         assert str(wire.call("WAITAOF", "0", "-1", "0")) == "ERR value is out of range, must be positive"
 
 
+def test_nothing_is_on_the_disk_before_the_first_base_is(start: Callable[..., Running]) -> None:
+    server = start("--appendonly", "no")
+    with server.connect() as wire:
+        wire.call("DEBUG", "POPULATE", "10")
+        wire.call("CONFIG", "SET", "rdb-key-save-delay", "100000")
+        assert wire.call("CONFIG", "SET", "appendonly", "yes") == "OK"
+        wire.call("SET", "k", "1")
+        assert wire.call("WAITAOF", "1", "0", "1") == [0, 0]
+        assert server.info("persistence")["aof_rewrite_in_progress"] == "1"
+        assert wire.call("WAITAOF", "1", "0", "0") == [1, 0]
+        before = digest(server)
+        killed(server)
+    assert digest(start()) == before
+
+
+@pytest.mark.parametrize("load", ["disabled", "swapdb"])
+def test_the_file_of_a_follower_holds_what_its_master_has_sent(
+    start: Callable[..., Running], tmp_path: Path, load: str
+) -> None:
+    (tmp_path / "master").mkdir()
+    with Running(
+        tmp_path / "master", "--save", "", "--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0"
+    ) as master:
+        fill(master)
+        follower = start("--repl-diskless-load", load)
+        follower.call("SET", "own", "1")
+        follower.call("REPLICAOF", "127.0.0.1", master.port)
+        until(lambda: follower.info("replication").get("master_link_status") == "up")
+        master.call("SET", "after", "1")
+        before = digest(master)
+        until(lambda: digest(follower) == before)
+        until(lambda: follower.info("persistence")["aof_rewrite_in_progress"] == "0")
+        until(lambda: len(files(tmp_path)) == 3)
+        killed(follower)
+    again = start()
+    assert digest(again) == before and again.call("FCALL", "f", "0") == 7
+    assert again.call("EXISTS", "own") == 0
+
+
+@pytest.mark.parametrize("policy", ["everysec", "always"])
+def test_waitaof_counts_followers_that_have_it_on_the_disk(
+    start: Callable[..., Running], tmp_path: Path, policy: str
+) -> None:
+    (tmp_path / "master").mkdir()
+    with Running(tmp_path / "master", "--save", "", "--repl-diskless-sync-delay", "0") as master:
+        follower = start("--appendfsync", policy, "--replicaof", f"127.0.0.1 {master.port}")
+        with master.connect() as wire:
+            wire.call("SET", "k", "1")
+            assert wire.call("WAITAOF", "0", "1", "0") == [0, 1]
+            killed(follower)
+            wire.call("SET", "k", "2")
+            assert wire.call("WAITAOF", "0", "1", "50") == [0, 0]
+    assert start().call("GET", "k") == "1"
+
+
+def test_a_follower_that_cannot_take_the_payload_as_its_base_writes_one(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    (tmp_path / "master").mkdir()
+    with Running(tmp_path / "master", "--save", "", "--repl-diskless-sync-delay", "0") as master:
+        master.call("SET", "k", "1")
+        follower = start()
+        (tmp_path / "appendonlydir" / "temp-appendonly.aof.manifest").mkdir()  # no manifest can be written
+        follower.call("REPLICAOF", "127.0.0.1", master.port)
+        until(lambda: "Can't begin the append-only file anew: Is a directory" in follower.log())
+        until(lambda: "Error trying to put the new AOF base file" in follower.log())
+        follower.call("REPLICAOF", "NO", "ONE")
+        follower.call("SET", "after", "1")
+        (tmp_path / "appendonlydir" / "temp-appendonly.aof.manifest").rmdir()
+        until(lambda: follower.info("persistence")["aof_last_bgrewrite_status"] == "ok")
+        until(lambda: follower.call("WAITAOF", "1", "0", "10") == [1, 0])
+        killed(follower)
+    assert start().call("MGET", "k", "after") == ["1", "1"]
+
+
 def test_times_are_annotated_where_that_is_wanted(start: Callable[..., Running], tmp_path: Path) -> None:
     server = start("--aof-timestamp-enabled", "yes")
     server.call("SET", "k", "1")

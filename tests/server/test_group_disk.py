@@ -204,3 +204,118 @@ def test_a_file_that_cannot_be_cut_ends_the_server(play: Callable[..., VoterApp]
             app.voter.cut(end)
 
     assert get(play(scene, appendfsync="always"), "k") == b"1"  # as if it had not been told of the cut
+
+
+# What is on the disk
+
+
+def test_with_always_all_that_is_kept_is_on_the_disk(play: Callable[..., VoterApp]) -> None:
+    async def scene(app: VoterApp, disk: Disk) -> None:
+        voter, file = app.voter, app.voter.journal.file
+        for number in range(5):
+            voter.keep(commands(1, f"SET k {number}"))
+            assert file.durable() == voter.log.end == file.end
+
+    play(scene, appendfsync="always")
+
+
+def test_with_everysec_what_an_fsync_has_reached_is_on_the_disk(play: Callable[..., VoterApp]) -> None:
+    async def scene(app: VoterApp, disk: Disk) -> None:
+        voter, file = app.voter, app.voter.journal.file
+        await until(lambda: not file._syncer.pending)
+        before = file.durable()
+        disk.may_sync.clear()
+        file._sync_begun -= 10
+        voter.keep(commands(1, "SET k 1"))
+        assert file._syncer.pending
+        covered = voter.log.end
+        voter.keep(commands(1, "SET k 2"))  # another thread writes it
+        voter.keep(commands(1, "SET k 3"))
+        assert file.durable() == before < covered
+        disk.may_sync.set()
+        await until(lambda: not file._syncer.pending and not file._writer.pending)
+        assert before < file.durable() == covered < voter.log.end
+        file._sync_begun -= 10
+        file.tick()
+        await until(lambda: file.durable() == voter.log.end)
+
+    play(scene, appendfsync="everysec")
+
+
+def test_what_waits_to_be_written_is_not_on_the_disk(play: Callable[..., VoterApp]) -> None:
+    async def scene(app: VoterApp, disk: Disk) -> None:
+        voter, file = app.voter, app.voter.journal.file
+        voter.keep(commands(1, "SET k 1"))
+        file._sync_begun -= 10
+        file.tick()
+        await until(lambda: file.durable() == voter.log.end)
+        end = voter.log.end
+        disk.room = 0
+        voter.keep(commands(1, "SET k 2"))
+        file._unsynced, file._sync_begun = True, file._sync_begun - 10
+        file.tick()
+        await until(lambda: not file._syncer.pending)
+        assert file.durable() == end < voter.log.end
+        disk.room = None
+        await until(lambda: file.error is None)
+        file._sync_begun -= 10
+        file.tick()
+        await until(lambda: file.durable() == voter.log.end)
+
+    play(scene, appendfsync="everysec")
+
+
+def test_behind_a_cut_nothing_is_on_the_disk_that_was_there_before(play: Callable[..., VoterApp]) -> None:
+    async def scene(app: VoterApp, disk: Disk) -> None:
+        voter, file = app.voter, app.voter.journal.file
+        await until(lambda: not file._syncer.pending)
+        end = voter.log.end
+        disk.may_sync.clear()
+        file._sync_begun -= 10
+        voter.keep(commands(1, "SET k " + "1" * 500))
+        assert file._syncer.pending
+        disk.may_sync.set()
+        voter.cut(end)
+        assert file.durable() <= end
+        voter.keep(mark(2, SEAT, "0" * 40), commands(2, "SET j 1"))
+        await until(lambda: not file._syncer.pending)
+        assert file.durable() <= end < voter.log.end
+        file._sync_begun -= 10
+        file.tick()
+        await until(lambda: file.durable() == voter.log.end)
+
+    play(scene, appendfsync="everysec")
+
+
+def test_after_an_fsync_that_failed_nothing_is_on_the_disk_before_a_rewrite(play: Callable[..., VoterApp]) -> None:
+    async def scene(app: VoterApp, disk: Disk) -> None:
+        voter, file = app.voter, app.voter.journal.file
+        await until(lambda: not file._syncer.pending)
+        disk.broken_sync = True
+        file._sync_begun -= 10
+        voter.keep(commands(1, "SET k 1"))
+        await until(lambda: file.sync_error is not None)
+        assert file.durable() == 0
+        disk.broken_sync = False
+        file._sync_begun -= 10
+        file.tick()
+        await until(lambda: file.sync_error is None)
+        assert file.durable() == 0
+        app.aof.tick()
+        await settled(app)
+        file._sync_begun -= 10
+        voter.keep(commands(1, "SET k 2"))
+        await until(lambda: file.durable() == voter.log.end)
+
+    play(scene, appendfsync="everysec")
+
+
+def test_with_no_fsync_nothing_more_is_known_to_be_on_the_disk(play: Callable[..., VoterApp]) -> None:
+    async def scene(app: VoterApp, disk: Disk) -> None:
+        voter, file = app.voter, app.voter.journal.file
+        voter.keep(commands(1, "SET k 1"))
+        file._sync_begun -= 10
+        file.tick()
+        assert not file._syncer.pending and file.durable() < voter.log.end
+
+    play(scene, appendfsync="no")

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pycache_server.entry import NEVER
+from pycache_server.persist.saving import save
+from pycache_server.rdb.reader import BadData
 from pycache_server.repl.entries import write
 from pycache_server.repl.group_log import GroupLog
 from pycache_server.repl.link_wire import Here, Piece, There, Whole, encode
-from pycache_server.repl.links import Ack, Append, Image, Link, Stand
+from pycache_server.repl.links import Ack, Append, Image, Link, Refusal, Stand
+from pycache_server.server import intake
 from pycache_server.server.group import pictures as pictures_module
 from pycache_server.server.group.pictures import PictureFile, Pictures
 from pycache_server.server.group.received import Received
 from pycache_server.session.core import OutputLimit
+from pycache_server.store.events import UNHEARD
 from tests.server.group_voters import Raw, Voter, run, until, voters
-from tests.server.test_group_links import SYNC, append, joined, proved
+from tests.server.test_group_links import SYNC, append, followed, joined, proved
 
 VOTERS = ("a:1", "b:1", "c:1")
 
@@ -236,11 +242,47 @@ def test_an_image_that_is_none_ends_the_link(tmp_path: Path, data: bytes, proble
     async def program() -> None:
         async with voters(tmp_path, 1) as (a,):
             a.app.settings.values["save"] = ((3600, 1),)
-            raw = await proved(a)
-            raw.send(encode(SYNC) + data)
+            raw = await followed(a)
+            raw.send(data)
             assert await raw.is_closed()
             await until(lambda: a.lost)
             assert a.log.have(problem)
+            assert files(tmp_path) == []
+
+    run(program())
+
+
+def test_who_follows_sends_no_images(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path, 1) as (a,):
+            a.app.settings.values["save"] = ((3600, 1),)
+            raw = await proved(a)
+            raw.send(encode(SYNC) + HEAD + encode(Piece(b"abc")))
+            assert await raw.is_closed()
+            await until(lambda: a.lost)
+            assert a.log.have("an image comes from who has asked for the stream")
+            assert files(tmp_path) == []
+
+    run(program())
+
+
+def test_of_an_image_in_memory_what_is_too_large_for_it_goes_on_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MOST_IN_MEMORY", 10_000)
+
+    async def program() -> None:
+        async with voters(tmp_path, 1) as (a,):
+            a.app.core.keyspace.databases[0].place(b"k", random.randbytes(50_000), NEVER, UNHEARD)
+            data = b"".join(save(a.app.core.keyspace)) + b"x"
+            received = Received(a.app, len(data), True)
+            for place in range(0, len(data), 4000):
+                received.take(data[place : place + 4000])
+                assert sum(map(len, received._parts)) <= 10_000
+                assert len(files(tmp_path)) == (place + 4000 > 10_000)
+            with pytest.raises(BadData, match="something follows the end of the file"):
+                list(received.load())
+            received.close()
             assert files(tmp_path) == []
 
     run(program())
@@ -462,8 +504,8 @@ def test_signs_of_life_are_written_whole_whatever_else_is_sent(tmp_path: Path) -
             link, there = await joined(a, b)
             for _ in range(50):
                 b.links.say(there, There())
-                a.links.say(link, Ack(1))
+                a.links.say(link, Refusal(1))
                 await asyncio.sleep(0)
-            await until(lambda: len(b.messages(Ack)) == 50 and len(a.progress) == 50)
+            await until(lambda: len(b.messages(Refusal)) == 50 and len(a.progress) == 50)
 
     run(program())

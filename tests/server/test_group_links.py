@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pycache_server.errors import RedisError
 from pycache_server.repl.entries import beat, write
-from pycache_server.repl.link_proof import VERSION, Proofs, hello
+from pycache_server.repl.link_proof import PROOF_SIZE, VERSION, Proofs, hello
 from pycache_server.repl.link_wire import MOST_OF_FOLLOWERS, Here, There, encode
 from pycache_server.repl.links import Ack, Append, Link, Refusal, Stand, Sync
 from pycache_server.server.group import links as links_module
 from pycache_server.server.group.links import MOST_UNPROVED
+from pycache_server.server.group.wire import Wire, without_older_acks
 from pycache_server.session.core import OutputLimit
 from tests.conftest import free_port
 from tests.server.group_voters import SECRET, Raw, Voter, run, start, to_the_end, until, voters
@@ -47,6 +50,25 @@ async def proved(voter: Voter, seat: str = "127.0.0.1:1", nonce: bytes = NONCE) 
     raw.send(hello(seat, voter.seat, nonce))
     answer = await raw.line()
     raw.send(Proofs(SECRET, seat, voter.seat, nonce, answer.split()[1]).proof())
+    return raw
+
+
+async def followed(voter: Voter) -> Raw:
+    """A connection that the voter has opened to follow a leader, which is played by hand."""
+    came: asyncio.Future[Raw] = asyncio.get_running_loop().create_future()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        raw = Raw(reader, writer)
+        words = [await raw.word() for _ in range(6)]
+        proofs = Proofs(SECRET, words[3].decode(), words[4].decode(), words[5], NONCE)
+        raw.send(proofs.answer())
+        assert proofs.is_proof(await reader.readexactly(PROOF_SIZE))
+        came.set_result(raw)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    voter.link_to(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    raw = await came
+    server.close()
     return raw
 
 
@@ -91,10 +113,10 @@ def test_messages_keep_their_order_in_both_directions(tmp_path: Path) -> None:
             many = [append(100 + place, b"%d" % place * (1 + place % 700)) for place in range(1, 2000)]
             for place, message in enumerate(many):
                 b.links.say(there, message)
-                a.links.say(link, Ack(place))
-            await until(lambda: len(a.said) == len(many) == len(b.messages(Ack)))
+                a.links.say(link, Refusal(place))
+            await until(lambda: len(a.said) == len(many) == len(b.messages(Refusal)))
             assert a.messages() == many
-            assert b.messages(Ack) == [Ack(place) for place in range(len(many))]
+            assert b.messages(Refusal) == [Refusal(place) for place in range(len(many))]
 
     run(program())
 
@@ -114,6 +136,95 @@ def test_a_message_to_several_is_encoded_once(tmp_path: Path, monkeypatch: pytes
             leader.links.say(to_b, append(6))
             await until(lambda: len(b.said) == 2 and c.said)
             assert b.messages() == [append(5), append(6)]
+
+    run(program())
+
+
+# Versions
+
+
+@pytest.mark.parametrize(("opener", "other", "spoken"), [("2", "2", 90), ("2", "1", 0), ("1", "2", 0), ("1", "1", 0)])
+def test_voters_of_two_versions_speak_the_older_one(tmp_path: Path, opener: str, other: str, spoken: int) -> None:
+    async def program() -> None:
+        async with voters(tmp_path) as (a, b):
+            a.links.version, b.links.version = opener.encode(), other.encode()
+            a.links.durable = lambda: 90
+            link, there = await joined(a, b)
+            a.links.say(link, Ack(100))
+            await until(lambda: b.messages(Ack))
+            assert b.messages() == [SYNC, Ack(100, spoken)]
+            assert a.links._wires[link].version == b.links._wires[there].version == min(opener, other).encode()
+            assert not a.lost and not b.lost
+            b.links.say(there, append(90))
+            await until(lambda: a.messages(Append))
+
+    run(program())
+
+
+def test_what_is_said_before_an_older_voter_answers_arrives_in_its_order(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path) as (a, b):
+            b.links.version = b"1"
+            link = a.link_to(b.seat)
+            said = [SYNC, *(Refusal(number) for number in range(100))]
+            for message in said:
+                a.links.say(link, message)
+            await until(lambda: len(b.said) == len(said))
+            assert b.messages() == said and not a.lost and not a.links._dials
+            assert len(a.links._wires) == 1 and b.links.strangers == 0
+
+    run(program())
+
+
+def test_a_link_may_be_closed_while_it_is_opened_in_an_older_version(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path) as (a, b):
+            b.links.version = b"1"
+            link = a.link_to(b.seat)
+            opened: list[bytes] = []
+            anew = a.links.open_anew
+
+            def open_and_close(wire: Wire, version: bytes) -> None:
+                opened.append(version)
+                anew(wire, version)
+                a.links.close(link)
+
+            a.links.open_anew = open_and_close  # type: ignore[method-assign]
+            await until(lambda: opened)
+            await until(lambda: not a.links._dials)
+            assert not a.lost and not b.said and not a.links._wires and not a.links._dials
+
+    run(program())
+
+
+def test_what_claims_to_be_older_and_is_not_is_left_after_one_try(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(1000))
+        writer.write(b"-ERR this voter speaks version 1 of the protocol of links, not 2\r\n")
+        writer.close()
+
+    async def program() -> None:
+        server = await asyncio.start_server(answers, "127.0.0.1", 0)
+        async with voters(tmp_path, 1) as (a,):
+            link = a.link_to(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            await until(lambda: a.lost == [link])
+            assert a.log.have("it answers '-ERR this voter speaks version 1")
+        server.close()
+        assert [data.split(b"\r\n")[6] for data in asked] == [b"2", b"1"]
+
+    run(program())
+
+
+def test_more_is_not_said_to_be_on_the_disk_than_is_acknowledged(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path) as (a, b):
+            a.links.durable = lambda: 500
+            link, _ = await joined(a, b)
+            a.links.say(link, Ack(100))
+            await until(lambda: b.messages(Ack))
+            assert b.messages(Ack) == [Ack(100, 100)]
 
     run(program())
 
@@ -201,7 +312,10 @@ def test_what_the_other_end_has_proved_cannot_be_sent_back_to_it(tmp_path: Path)
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ((b"2", b"h:1", b"{me}", NONCE), "version 1"),
+        ((b"3", b"h:1", b"{me}", NONCE), "this voter speaks version 2 of the protocol of links, not 3"),
+        ((b"0", b"h:1", b"{me}", NONCE), "version 2"),
+        ((b"", b"h:1", b"{me}", NONCE), "version 2"),
+        ((b"x" * 10_000, b"h:1", b"{me}", NONCE), "version 2"),
         ((VERSION, b"h:1", b"h:2", NONCE), "this is the voter"),
         ((VERSION, b"{me}", b"{me}", NONCE), "which other voter"),
         ((VERSION, b"no seat", b"{me}", NONCE), "which other voter"),
@@ -222,6 +336,30 @@ def test_a_link_that_cannot_be_is_answered_with_the_reason(
             assert answer.startswith(b"-ERR ") and problem.encode() in answer
             assert await raw.is_closed()
             assert a.log.have(problem)
+
+    run(program())
+
+
+def test_a_link_does_not_begin_behind_an_answer_that_has_not_left(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path, 1) as (a,):
+            raw = await Raw.to(a)
+            raw.send(b"*1\r\n$4\r\nPING\r\n" + hello("127.0.0.1:1", a.seat, NONCE))
+            assert await raw.line() == b"+PONG\r\n"
+            assert await raw.line() == b"-ERR a link cannot begin with pending output\r\n"
+            assert await raw.is_closed()
+
+    run(program())
+
+
+def test_a_link_needs_a_connection_of_its_own(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path, 1) as (a,):
+            session: Any = SimpleNamespace(link=None, address="127.0.0.1:5", closing=False)
+            words = [b"GROUP", b"LINK", VERSION, b"127.0.0.1:1", a.seat.encode(), NONCE]
+            with pytest.raises(RedisError, match="a link needs a connection of its own"):
+                a.links.accept(session, words)
+            assert session.closing
 
     run(program())
 
@@ -336,6 +474,25 @@ def test_what_is_no_message_ends_the_link_and_says_why(tmp_path: Path, data: byt
     run(program())
 
 
+def test_of_acknowledgements_that_come_together_the_newest_is_heard(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path, 1) as (a,):
+            raw = await proved(a)
+            raw.send(encode(SYNC) + b"".join(encode(Ack(number)) for number in range(10_000)) + encode(Refusal(9)))
+            await until(lambda: a.messages(Refusal))
+            heard = [message.offset for message in a.messages(Ack)]
+            assert len(heard) < 10  # one for each read
+            assert heard[-1] == 9999 and heard == sorted(heard)
+
+    run(program())
+
+
+def test_no_acknowledgement_is_left_out_that_the_next_one_does_not_say_again() -> None:
+    said = [SYNC, Ack(1), Ack(5), Ack(5), Ack(3), Ack(4), Refusal(1), Ack(2), Ack(9)]
+    assert without_older_acks(said) == [SYNC, Ack(5), Ack(4), Refusal(1), Ack(9)]
+    assert without_older_acks([Ack(1)]) == [Ack(1)] and without_older_acks([]) == []
+
+
 def test_a_failure_of_who_hears_a_message_ends_the_link_and_is_logged(tmp_path: Path) -> None:
     async def program() -> None:
         async with voters(tmp_path) as (a, b):
@@ -345,11 +502,11 @@ def test_a_failure_of_who_hears_a_message_ends_the_link_and_is_logged(tmp_path: 
                 raise ZeroDivisionError("a mistake")
 
             b.on_said = fail
-            a.links.say(link, Ack(1))
-            a.links.say(link, Ack(2))
+            a.links.say(link, Refusal(1))
+            a.links.say(link, Refusal(2))
             await until(lambda: b.lost and a.lost)
             assert b.log.have("a message of a link failed: ZeroDivisionError: a mistake")
-            assert b.messages(Ack) == [Ack(1)]
+            assert b.messages(Refusal) == [Refusal(1)]
 
     run(program())
 
@@ -489,6 +646,7 @@ def test_a_peer_that_stays_behind_the_soft_limit_is_given_up(tmp_path: Path) -> 
             now[0] += 1
             a.links.say(link, append(20_000_001))
             await until(lambda: a.lost == [link])
+            assert a.log.have("for overcoming of output buffer limits")
             raw.close()
 
     run(program())

@@ -13,7 +13,7 @@ import pytest
 
 from pycache_server.repl.entries import write
 from pycache_server.repl.link_wire import Here
-from pycache_server.repl.links import Ack, Append, Image, Link, Sync
+from pycache_server.repl.links import Append, Image, Link, Refusal, Sync
 from pycache_server.server.group import dialing, links
 from pycache_server.server.group.received import Received
 from tests.conftest import more_in_ci
@@ -132,7 +132,7 @@ class Chance:
         for _ in range(self.chance.choice((1, 1, 3, 40))):
             size = self.chance.choice((1, 10, 1000, 200_000))
             place = len(talk.said[voter])
-            talk.say(voter, Append(1, 10**6 + place, (write(1, b"x" * size),), place) if size > 1 else Ack(place))
+            talk.say(voter, Append(1, 10**6 + place, (write(1, b"x" * size),), place) if size > 1 else Refusal(place))
 
     def send_image(self, talk: Talk) -> None:
         """Only who has been asked for one sends one."""

@@ -9,11 +9,13 @@ from typing import Any
 import hiredis
 import pytest
 
+from pycache_server.session import applying
 from pycache_server.session.applying import Applier, LinkBroken, MasterSession
 from pycache_server.session.following import refuse
 from pycache_server.session.host import NO_LINK
 from pycache_server.store.events import parse_flags
 from pycache_server.testing.inprocess import START, Client, World
+from tests.peers import error_of
 
 NOW = int(START * 1000)
 
@@ -162,6 +164,10 @@ def test_the_master_asks_how_far_we_are(master: Master) -> None:
         (["LPUSH", "a", "x"], "WRONGTYPE"),
         (["SELECT", "99"], "out of range"),
         (["EXEC"], "EXEC without MULTI"),
+        (["MULTI", "x"], "wrong number of arguments"),
+        (["REPLCONF"], "syntax error"),
+        (["REPLCONF", "GETACK"], "syntax error"),
+        (["REPLCONF", "capa", "eof"], "Unrecognized REPLCONF option: capa"),
     ],
 )
 def test_what_cannot_be_applied_is_told_with_name_and_offset(
@@ -196,10 +202,48 @@ def test_garbage_breaks_the_link_at_its_offset(master: Master, client: Client, g
     assert client.call("GET", "a") == "1"
 
 
+def test_a_word_that_is_no_string_breaks_the_link(master: Master, client: Client) -> None:
+    with pytest.raises(LinkBroken, match="something else than a command"):
+        master.send(packed("SET", "a", "1") + b"*3\r\n$3\r\nSET\r\n$1\r\nb\r\n:5\r\n")
+    assert client.call("MGET", "a", "b") == ["1", None]
+
+
 def test_garbage_within_a_transaction_breaks_it_as_a_whole(master: Master) -> None:
     with pytest.raises(LinkBroken) as caught:
         master.send(packed("SET", "a", "1") + packed("MULTI") + packed("SET", "b", "1") + b"*1\r\n:1\r\n")
     assert caught.value.offset == len(packed("SET", "a", "1")) == master.offset
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["MULTI"], "MULTI calls can not be nested"),
+        (["EXEC", "x"], "wrong number of arguments for 'exec' command"),
+        (["DISCARD"], "none that a master may send"),
+        (["NOSUCH"], "unknown"),
+    ],
+)
+def test_what_no_transaction_holds_breaks_it_before_anything_of_it_is_executed(
+    master: Master, client: Client, words: list[str], problem: str
+) -> None:
+    master.send(packed("SET", "a", "1") + packed("MULTI") + packed("SET", "b", "1"))
+    before = master.offset
+    with pytest.raises(LinkBroken) as caught:
+        master.send(packed(*words))
+    assert problem in caught.value.problem and "within a transaction" in caught.value.problem
+    assert caught.value.offset == before == master.offset == len(packed("SET", "a", "1"))
+    assert client.call("MGET", "a", "b") == ["1", None]
+
+
+def test_a_transaction_without_an_end_is_not_kept_for_ever(master: Master, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applying, "MOST_OF_TRANSACTION", 10_000)
+    master.send(packed("SET", "a", "1") + packed("MULTI"))
+    before = master.offset
+    for _ in range(9):
+        master.say("SET", "b", "x" * 1000)
+    with pytest.raises(LinkBroken, match="a transaction without an end") as caught:
+        master.say("SET", "b", "x" * 1000)
+    assert caught.value.offset == before
 
 
 def test_a_mistake_of_ours_breaks_the_link_too(master: Master, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -466,3 +510,9 @@ def test_blocked_clients_are_sent_away_when_the_role_changes(world: World, clien
         "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
     )
     assert client.closed
+
+
+def test_a_follower_takes_over_from_nobody_but_its_leader(master: Master, client: Client, world: World) -> None:
+    answer = client.call("PSYNC", "0" * 40, 1, "FAILOVER")
+    assert error_of(answer) == "ERR PSYNC FAILOVER replid must match my replid."
+    assert not world.core.replication.leads

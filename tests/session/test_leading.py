@@ -10,6 +10,7 @@ import pytest
 import pycache_server.server.setup  # noqa: F401
 from pycache_server.persist.saving import save
 from pycache_server.session.leading import Sync
+from pycache_server.session.psync import MOST_CAPABILITIES
 from pycache_server.testing.inprocess import Client, World
 from tests.peers import error_of
 
@@ -200,6 +201,58 @@ def test_a_replica_that_lies_about_its_offset_is_dropped(world: World, client: C
     assert client.call("ROLE")[2] == []
 
 
+@pytest.mark.parametrize("offset", ["-1", "-9223372036854775808", "9" * 30, "abc", "", "1.5", " 1", "x" * 1_000_000])
+@pytest.mark.parametrize("place", ["ACK", "FACK"])
+def test_a_replica_that_acknowledges_no_offset_is_dropped(
+    world: World, client: Client, snapshots: InOnePiece, place: str, offset: str
+) -> None:
+    replica = replica_of(world)
+    client.call("SET", "a", "1")
+    replica.send(pack("REPLCONF", "ACK", *((offset,) if place == "ACK" else (0, "FACK", offset))))
+    assert replica.closed
+    (text,) = [text for _, text in world.host.messages if "which is no offset. Disconnecting it." in text]
+    assert len(text) < 200
+    assert client.call("ROLE")[2] == []
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_replica_that_acknowledges_more_than_it_was_sent_is_dropped(
+    world: World, client: Client, snapshots: InOnePiece, durable: bool
+) -> None:
+    replica = replica_of(world)
+    replica.stuck = True  # what it is not sent is kept in the backlog
+    for number in range(40):
+        client.call("SET", number, "x" * 50_000)
+    link = replica.session.replica
+    assert link is not None and link.replica.position < client.session.told
+    told = client.session.told
+    ack(replica, *((0, "FACK", told) if durable else (told,)))
+    assert replica.closed
+    assert any("but has been sent the stream up to" in text for _, text in world.host.messages)
+    assert client.call("WAIT", 0, 1) == 0
+
+
+def test_who_waits_for_its_snapshot_acknowledges_nothing(world: World, client: Client) -> None:
+    class Never:
+        def start(self, sync: Sync) -> None:
+            """It is still being made."""
+
+    world.core.replication.leading.snapshots = Never()
+    world.core.replication.keep_backlog()
+    client.call("SET", "a", "1")
+    replica = world.connect(decode=False)
+    replica.send(pack("PSYNC", "?", -1))
+    ack(replica, client.session.told, "FACK", client.session.told)
+    link = replica.session.replica
+    assert link is not None and (link.replica.acknowledged, link.replica.durable) == (0, 0)
+
+
+def test_an_address_that_would_forge_lines_of_info_is_refused(world: World, client: Client) -> None:
+    answer = error_of(client.call("REPLCONF", "ip-address", "10.0.0.1\r\nrole:slave"))
+    assert answer == "ERR REPLCONF ip-address provided by replica instance is not printable"
+    assert client.call("REPLCONF", "ip-address", "10.0.0.1") == "OK"
+
+
 @pytest.mark.parametrize("mode", ["ALL", "WRITE"])
 def test_pings_go_on_while_clients_are_paused_and_nothing_else_does(
     world: World, client: Client, snapshots: InOnePiece, mode: str
@@ -259,6 +312,50 @@ def test_a_replica_that_never_reads_is_dropped_at_its_limit(
     assert replica.kept < 1 << 18  # the rest was in the backlog, which is shared
     assert len(world.core.replication.backlog or b"") < 1 << 17
     world.core.replication._check()
+
+
+def test_a_replica_that_stays_behind_is_dropped_though_nothing_more_is_written(
+    world: World, client: Client, snapshots: InOnePiece
+) -> None:
+    limit = world.core.output_limits["slave"]
+    limit.hard, limit.soft, limit.seconds = 0, 1 << 20, 5
+    replica = replica_of(world)
+    replica.stuck = True
+    for number in range(30):
+        client.call("SET", number, "x" * 50_000)
+    assert not replica.closed
+    world.advance(8)
+    assert replica.closed
+
+
+@pytest.mark.parametrize("words", [("PSYNC", "?", -1), ("PSYNC", "x" * 40, 5), ("SYNC",)])
+def test_a_replica_that_asks_again_for_what_it_gets_is_not_heard(
+    world: World, client: Client, snapshots: InOnePiece, words: tuple[Any, ...]
+) -> None:
+    replica = replica_of(world)
+    replica.raw = b""
+    replica.send(pack(*words))
+    client.call("SET", "a", "1")
+    world.host.settle()
+    assert pack("SET", "a", "1") in replica.raw and b"RESYNC" not in replica.raw
+    assert not replica.closed and len(snapshots.syncs) == 1
+
+
+def test_a_leader_does_not_take_over_from_itself(world: World, client: Client) -> None:
+    answer = error_of(client.call("PSYNC", world.core.replication.history.id, 1, "FAILOVER"))
+    assert answer == "ERR PSYNC FAILOVER can't be sent to a master."
+
+
+def test_what_a_replica_says_of_itself_is_limited(client: Client) -> None:
+    answer = error_of(client.call("REPLCONF", "ip-address", "1" * 256))
+    assert answer == "ERR REPLCONF ip-address provided by replica instance is too long: 256 bytes"
+    assert client.call("REPLCONF", "capa", "x" * 10_000, "capa", "eof") == "OK"
+    for number in range(1000):
+        assert client.call("REPLCONF", "capa", f"word{number}") == "OK"
+    link = client.session.replica
+    assert link is not None
+    assert len(link.replica.capabilities) == MOST_CAPABILITIES and "eof" in link.replica.capabilities
+    assert max(map(len, link.replica.capabilities)) < 300
 
 
 def test_a_slow_replica_gets_everything_when_it_reads_again(

@@ -308,7 +308,7 @@ FAULTS: dict[str, Planted] = {
     "keepdirty": Planted(
         "what was executed and dropped needs an image",
         leading=_of(Leading, can_continue=YES),
-        member=_of(Member, has_committed_data=YES),
+        member=_of(Member, has_committed_data=YES, may_drop=YES),
     ),
     "dirtyread": Planted("no reads of what was loaded beyond the commit", member=_of(Member, has_committed_data=YES)),
     "memvote": Planted(

@@ -86,6 +86,8 @@ def shutdown(session: Session, argv: list[bytes]) -> Any:
         if not session.core.owner.ending.abort():
             raise RedisError(b"ERR No shutdown in progress.")
         return OK
+    if b"NOW" not in options and session.deny_blocking:  # what a file that is loaded may hold ends nothing
+        raise RedisError(b"ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client")
     app: App = session.core.owner
     app.log.write("notice", "User requested shutdown...")
     ends = app.ending.request({option.decode().lower() for option in options})

@@ -35,6 +35,8 @@ class GroupAppending(Appending):
         """Whether the file is left as it is, because what it holds is not the history of this voter."""
         self.ends_cleanly = False
         """Whether ``close`` is a clean end."""
+        self._durable = 0
+        self._syncing = 0  # what the fsync that is running covers, in offsets
         self._kept = 0  # the position of the feed when entries came last
         self._size = 0  # of the file when everything is written that has come
         self._marks: deque[tuple[int, int]] = deque()  # offsets of the history, and of the file
@@ -73,6 +75,8 @@ class GroupAppending(Appending):
         self.file.write(line)
         self.file.sync()
         self._size += len(line)
+        if not self._buffer:
+            self._durable = self._syncing = self.end
 
     def prepare(self, file: AppendFile, place: Place, select: bytes, pending: Sequence[Entry]) -> None:
         """Write the beginning of an increment: where the data set in front of it stands, and what is kept behind that
@@ -106,16 +110,18 @@ class GroupAppending(Appending):
         super().exchange(file)
         self._begin(file)
 
-    def start_over(self, file: AppendFile, end: int) -> None:
-        """Go on in a file that continues nothing of what was written before."""
+    def start_over_at(self, file: AppendFile, end: int) -> None:
+        """Go on in a file that continues nothing of what was written before, from an offset of the history."""
         self._buffer.clear()
         self._drain()
         self._buffer.clear()
         self._set_trouble(None, None)
+        self.is_whole = True
         super().exchange(file)
         self.end = end
         self.silent = False
         self._begin(file)
+        self._durable = self._syncing = end  # base, increment and manifest are on the disk
 
     def leave(self) -> None:
         """See Appending. What is acknowledged meanwhile is not in the file, which says so."""
@@ -159,6 +165,28 @@ class GroupAppending(Appending):
 
     def _settings_forbid_sync(self) -> bool:
         return self._policy != "always" and super()._settings_forbid_sync()
+
+    # The disk
+
+    def durable(self) -> int:
+        """Up to which offset of the history everything is on the disk, as far as that is known; 0 where it is not."""
+        return self._durable if self.file is not None and self.is_whole and not self.silent else 0
+
+    def _maybe_sync(self, position: int) -> None:
+        was_idle = not self._syncer.pending
+        super()._maybe_sync(position)
+        if was_idle and self._syncer.pending and not self._buffer and not self._writer.pending:
+            self._syncing = self.end
+
+    def _has_synced(self, position: int, error: OSError | None) -> None:
+        if error is None:
+            self._durable = max(self._durable, self._syncing)
+        super()._has_synced(position, error)
+
+    def _sync_always(self) -> None:
+        super()._sync_always()
+        if not self._buffer:
+            self._durable = self._syncing = self.end
 
     # Entries
 

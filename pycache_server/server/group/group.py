@@ -85,6 +85,7 @@ class Group:
         )
         stem = f"group-{address_of(self.seat)[1]}"
         self.journal = Journal(app, settings["group-voters"], stem)
+        self.links.durable = self.journal.file.durable
         name = settings["group-state-file"] or f"{stem}.state"
         self.state_file = StateFile(Path(settings["dir"] or ".") / name)
         self.following = GroupFollowing(self)
@@ -109,7 +110,7 @@ class Group:
         self._do: dict[type, Any] = {
             election.Persist: self._persist,
             election.Send: lambda action: self.post.send(action.to, action.message),
-            election.Log: lambda action: self.app.log.write("notice", f"Group: {action.text}"),
+            election.Log: lambda action: self.app.log.write(action.level, f"Group: {action.text}"),
             repl.Connect: lambda action: self.links.connect(action.link),
             repl.Say: lambda action: self.links.say(action.link, action.message),
             repl.Close: self._close,
@@ -525,7 +526,8 @@ class Group:
             host, port = address_of(seat)
             follower = leading.followers[seat]
             each = Replica(host, follower.link.number)
-            each.port, each.state, each.acknowledged = port, State.ONLINE, follower.acknowledged
+            each.port, each.state = port, State.ONLINE
+            each.acknowledged, each.durable = follower.acknowledged, follower.durable
             each.heard_at = follower.heard / 1000
             found.append(each)
         return found

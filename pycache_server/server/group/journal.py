@@ -314,7 +314,7 @@ class Journal:
         kept = self._place, self.log
         self._place, self.log, self._knows = place, None, True
         try:
-            self._app.aof.start_over(source, lambda file: self.file.start_over(file, place.end))
+            self._app.aof.start_over(source, lambda file: self.file.start_over_at(file, place.end))
         finally:
             self._place, self.log = kept
 

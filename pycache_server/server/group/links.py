@@ -16,12 +16,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pycache_server.errors import RedisError
-from pycache_server.repl.link_proof import VERSION, Proofs, hello, is_nonce, seat_of
-from pycache_server.repl.link_wire import Told, encode
-from pycache_server.repl.links import Image, Link
+from pycache_server.repl.link_proof import VERSION, VERSIONS, Proofs, hello, is_nonce, refusal, seat_of
+from pycache_server.repl.link_wire import Told, encode, encode_ack
+from pycache_server.repl.links import Ack, Image, Link
 from pycache_server.resp.encode import HALT
 from pycache_server.server.group.dialing import Dialer
 from pycache_server.server.group.wire import Wire
@@ -58,6 +58,10 @@ class Links:
         self.on_message = on_message
         self.on_progress = on_progress
         self.tell = tell
+        self.version = VERSION
+        """The newest version of the protocol that is spoken."""
+        self.durable: Callable[[], int] = lambda: 0
+        """Up to which offset of the history the file of this voter is on the disk: what its acknowledgements tell."""
         self.strangers = 0
         """How many have come that could not prove themselves."""
         self._secret = secret
@@ -74,9 +78,20 @@ class Links:
 
     def connect(self, link: Link) -> None:
         """Open a link."""
-        nonce = self.app.host.token(32)
-        wire = Wire(self, link, link.peer)
-        wire.greet(hello(self.seat, link.peer, nonce), partial(Proofs, self._secret, self.seat, link.peer, nonce))
+        self._open(Wire(self, link, link.peer, self.version), link)
+
+    def open_anew(self, wire: Wire, version: bytes) -> None:
+        """See wire.py."""
+        link = cast("Link", wire.link)
+        again = Wire(self, link, link.peer, version)
+        again.inherit(wire)
+        wire.leave()
+        self._open(again, link)
+
+    def _open(self, wire: Wire, link: Link) -> None:
+        nonce, version = self.app.host.token(32), wire.version
+        proofs = partial(Proofs, self._secret, self.seat, link.peer, nonce, version=version)
+        wire.greet(hello(self.seat, link.peer, nonce, version), proofs)
         wire.give_time(PROOF_TIME, "it has not proved itself in time")
         self._wires[link] = wire
         self._dials[link] = self.app.loop.create_task(self._dial(link, wire))
@@ -90,12 +105,17 @@ class Links:
             self.app.core.report_failure("opening a link to a voter", error)
             wire.fail(str(error))
         finally:
-            self._dials.pop(link, None)
+            if self._dials.get(link) is asyncio.current_task():
+                del self._dials[link]
 
     def say(self, link: Link, message: Told) -> None:
         """Send a message on a link, if there is one still."""
         wire = self._wires.get(link)
         if wire is None:
+            return
+        if type(message) is Ack:
+            durable = self.durable() if wire.version != VERSIONS[0] else 0
+            wire.say(message, encode_ack(message.offset, min(durable, message.offset)))
             return
         if message is not self._last:  # what is said to several is encoded once
             if type(message) is Image:
@@ -166,14 +186,12 @@ class Links:
             session.closing = True
             raise
         # Not before this command has ended: until then the session writes, and looks at its state.
-        self.app.host.defer(partial(self._take_over, session, peer, nonce))
+        self.app.host.defer(partial(self._take_over, session, peer, nonce, version))
         return HALT
 
     def _look_at(self, session: Session, version: bytes, opener: bytes, meant: bytes, nonce: bytes) -> str:
-        if version != VERSION:
-            raise RedisError(
-                b"ERR this voter speaks version %b of the protocol of links, not %b" % (VERSION, version[:16])
-            )
+        if version not in VERSIONS[: VERSIONS.index(self.version) + 1]:
+            raise RedisError(refusal(self.version, version))
         if meant != self.seat.encode():
             raise RedisError(b"ERR this is the voter %b, not %b" % (self.seat.encode(), meant[:300]))
         peer = seat_of(opener)
@@ -187,16 +205,17 @@ class Links:
             raise RedisError(b"ERR a link cannot begin with pending output")
         return peer
 
-    def _take_over(self, session: Session, peer: str, nonce: bytes) -> None:
+    def _take_over(self, session: Session, peer: str, nonce: bytes, version: bytes) -> None:
         """The connection of a client becomes a link."""
         connection = session.link
         if not isinstance(connection, Connection) or session.closing:
             return
         if len(self._unproved) >= MOST_UNPROVED:
             self._drop(next(iter(self._unproved)))
-        wire = Wire(self, None, peer)
+        wire = Wire(self, None, peer, version)
         self._unproved[wire] = None
-        wire.adopt(connection.release(), Proofs(self._secret, peer, self.seat, nonce, self.app.host.token(32)))
+        proofs = Proofs(self._secret, peer, self.seat, nonce, self.app.host.token(32), version)
+        wire.adopt(connection.release(), proofs)
         wire.give_time(PROOF_TIME, "it has not proved itself in time")
 
     def _drop(self, wire: Wire) -> None:

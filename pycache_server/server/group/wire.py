@@ -21,9 +21,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from pycache_server.repl.link_proof import LONGEST_ANSWER, PROOF_SIZE, Proofs, nonce_of
+from pycache_server.repl.link_proof import LONGEST_ANSWER, PROOF_SIZE, Proofs, nonce_of, older_version
 from pycache_server.repl.link_wire import (
     MOST_OF_FOLLOWERS,
     MOST_OF_LEADERS,
@@ -35,7 +36,7 @@ from pycache_server.repl.link_wire import (
     Whole,
     encode,
 )
-from pycache_server.repl.links import Image, Link
+from pycache_server.repl.links import Ack, Image, Link
 from pycache_server.server.group.dialing import notice_silence
 from pycache_server.server.group.queued import Queued
 from pycache_server.server.group.received import Received
@@ -70,6 +71,9 @@ class Owner(Protocol):
     def progressed(self, link: Link) -> None:
         """Something long is on its way, or the other end has said that it is alive."""
 
+    def open_anew(self, wire: Wire, version: bytes) -> None:
+        """The other end is older: open the link in another version of the protocol."""
+
     def takes_images_in_memory(self) -> bool:
         """Whether an image is not written to a file while it comes."""
 
@@ -78,13 +82,15 @@ class Owner(Protocol):
 
 
 class Wire(asyncio.Protocol):
-    """One link. ``link`` is None until the opener of an incoming one has proved itself."""
+    """One link. ``link`` is None until the opener of an incoming one has proved itself; ``version`` is that of the
+    protocol."""
 
-    def __init__(self, owner: Owner, link: Link | None, peer: str) -> None:
+    def __init__(self, owner: Owner, link: Link | None, peer: str, version: bytes) -> None:
         self._owner = owner
         self._core = owner.app.core
         self.link = link
         self.peer = peer
+        self.version = version
         self.host = ""
         """The address of the other end, without its port."""
         self.is_open = False
@@ -121,6 +127,10 @@ class Wire(asyncio.Protocol):
         """This end has opened it: what to say, and the proofs for the nonce that will be answered."""
         self._proofs = proofs
         self._early = hello
+
+    def inherit(self, older: Wire) -> None:
+        """What waits for another wire, which is given up before it was open, waits for this one."""
+        self._queue, older._queue = older._queue, Queued()
 
     def adopt(self, transport: asyncio.Transport, proofs: Proofs) -> None:
         """The other end has opened it, and asks for our proof on this transport."""
@@ -166,7 +176,11 @@ class Wire(asyncio.Protocol):
             assert callable(self._proofs)
             proofs = self._proofs(nonce_of(line))
         except BadLink as problem:
-            self.fail(str(problem))
+            older = older_version(line, self.version)
+            if older is not None:
+                self._owner.open_anew(self, older)
+            else:
+                self.fail(str(problem))
             return
         if not proofs.is_answer(line + end):
             self.fail("its proof is wrong: it has another group-secret")
@@ -304,6 +318,8 @@ class Wire(asyncio.Protocol):
         if not self.has_spoken:
             self.has_spoken = True
             self._forget_timer()
+        if len(messages) > 1:
+            messages = without_older_acks(messages)
         if self._is_loading:
             self._held += messages
         else:
@@ -326,6 +342,9 @@ class Wire(asyncio.Protocol):
                 return
 
     def _on_image(self, image: Image) -> None:
+        if not cast("Link", self.link).outgoing:
+            self.fail("an image comes from who has asked for the stream")
+            return
         if self._image is not None:
             self.fail("an image begins within another one")
             return
@@ -476,6 +495,16 @@ class Wire(asyncio.Protocol):
         else:
             assert self.is_open
         assert (self._intake is None) == (self._image is None)
+
+
+def without_older_acks(messages: list[Any]) -> list[Any]:
+    """The same messages but for acknowledgements that the next one says again: each would be counted for itself, and a
+    follower that sends thousands at a time would hold up the leader until its lease is over."""
+    return [
+        message
+        for message, following in pairwise([*messages, None])
+        if type(message) is not Ack or type(following) is not Ack or following.offset < message.offset
+    ]
 
 
 def _ignore(data: bytes) -> None:
