@@ -249,12 +249,16 @@ def _update(sentinel: Sentinel, master: Master, now: int) -> None:
 
 def order_to_follow(sentinel: Sentinel, instance: Replica | Master, leader: tuple[str, int] | None) -> None:
     """Tell an instance whom to follow, nobody where ``leader`` is None. It is told in one transaction to write that
-    into its configuration and to drop its clients, who shall ask where the leader is."""
+    into its configuration and to drop its clients, who shall ask where the leader is.
+
+    A voter of a group is nominated by REPLICAOF: what it does besides for Redis's sentinels, which say SLAVEOF, is not
+    needed here (server/group/watched.py)."""
     name = instance.master.renamed if isinstance(instance, Replica) else instance.renamed
+    verb = name.get("slaveof") or ("REPLICAOF" if instance.in_group and leader is None else "SLAVEOF")
     target = ("NO", "ONE") if leader is None else (sentinel.announced(leader[0]), str(leader[1]))
     for argv in (
         ("MULTI",),
-        (name.get("slaveof", "SLAVEOF"), *target),
+        (verb, *target),
         (name.get("config", "CONFIG"), "REWRITE"),
         (name.get("client", "CLIENT"), "KILL", "TYPE", "normal"),
         (name.get("client", "CLIENT"), "KILL", "TYPE", "pubsub"),

@@ -94,7 +94,7 @@ def test_a_voter_that_sentinels_have_chosen_gets_the_lead_and_nothing_is_lost(tm
         try:
             writer.wait_more()
             with chosen.connect() as sentinel:
-                assert sentinel.call("REPLICAOF", "NO", "ONE") == "OK"
+                assert sentinel.call("SLAVEOF", "NO", "ONE") == "OK"
 
                 def leads() -> bool:
                     say_hello(sentinel, ELSEWHERE)

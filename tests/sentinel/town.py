@@ -231,7 +231,8 @@ class Town:
         if name == "PUBLISH":
             self._publish(watch, server, action.to)
             return 1
-        if name == "SLAVEOF":
+        if name in ("SLAVEOF", "REPLICAOF"):
+            assert (name == "REPLICAOF") == bool(server.group_epoch), "a voter has been taken for none, or the reverse"
             server.told.append(action.argv[1:])
         if name == "SLAVEOF" and not server.group_epoch:
             leader = None if action.argv[1] == "NO" else (action.argv[1], int(action.argv[2]))

@@ -24,7 +24,7 @@ def replicaof(session: Session, argv: list[bytes]) -> Any:
     follow = session.core.owner.follow
     host = c_string(argv[1]).decode("utf-8", "surrogateescape")
     if session.core.owner.group is not None:
-        return _ask_group(session, argv, host)
+        return _ask_group(session, argv, host, claims=False)
     if argv[1].upper() == b"NO" and argv[2].upper() == b"ONE":
         if not session.core.replication.leads:
             follow.lead()
@@ -42,12 +42,13 @@ def replicaof(session: Session, argv: list[bytes]) -> Any:
     return OK
 
 
-def _ask_group(session: Session, argv: list[bytes], host: str) -> Any:
-    """A voter is nobody's to order about: it is nominated, or asks whether the other one leads."""
+def _ask_group(session: Session, argv: list[bytes], host: str, claims: bool) -> Any:
+    """A voter is nobody's to order about: it is nominated, or asks whether the other one leads. It ``claims`` the lead,
+    too, if it is Redis's sentinels that want it (server/group/watched.py): those say SLAVEOF."""
     group = session.core.owner.group
     try:
         if argv[1].upper() == b"NO" and argv[2].upper() == b"ONE":
-            group.orders.nominate()
+            group.orders.nominate(claims)
         else:
             group.orders.redirect(f"{host}:{integer_in(argv[2], 0, 65535, b'ERR Invalid master port')}")
     except Refusal as refusal:
@@ -58,4 +59,6 @@ def _ask_group(session: Session, argv: list[bytes], host: str) -> Any:
 @command("SLAVEOF <<host port> | <NO ONE>>", ADMIN, NOSCRIPT, STALE, NO_ASYNC_LOADING, since="1.0.0", arity=3)
 def slaveof(session: Session, argv: list[bytes]) -> Any:
     """Follow another server, or nobody any more."""
+    if session.core.owner.group is not None:
+        return _ask_group(session, argv, c_string(argv[1]).decode("utf-8", "surrogateescape"), claims=True)
     return replicaof(session, argv)

@@ -265,14 +265,14 @@ class Group:
     def _tick(self) -> None:
         self._timer = self.app.loop.call_later(self.timing.heartbeat / 1000, self._tick)
         try:
-            self.asides.tick(now_ms())
-            self.watched.tick(now_ms())
             if self.is_ready():
                 member = self.member
                 member.tick(now_ms())
                 self.settle()
                 self.journal.trim(member.log.commit)
                 self.waiting.tell()
+            self.asides.tick(now_ms())
+            self.watched.tick(now_ms())
         except Exception as error:  # it is in the log and in INFO, and the next tick comes
             self.core.report_failure("a tick of the group", error)
 

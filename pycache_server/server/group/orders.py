@@ -36,10 +36,12 @@ class Orders:
         finally:
             group.settle()
 
-    def nominate(self) -> None:
-        """This voter shall lead, if the others want that, too. Raises Refusal."""
+    def nominate(self, claims: bool = False) -> None:
+        """This voter shall lead, if the others want that, too, or, if it ``claims`` the lead, the leader. Raises
+        Refusal."""
         self.operate(lambda member, now: member.machine.nominate(now))
-        self._group.watched.nominate(self._group.now())
+        if claims:
+            self._group.watched.nominate(self._group.now())
 
     def redirect(self, seat: str) -> None:
         """Another one is said to lead: it is asked."""

@@ -15,7 +15,8 @@ are not proofs: whoever may publish can forge them. Neither rule believes more t
 besides, and hellos of more sentinels that take *another* than the leader for it than of such that do not; or else that
 most of those that the leader has heard of have been heard by it just now. A leader that the sentinels know, and cannot
 reach, is not deposed for them. A PING is answered so on the connection alone that the
-hello has come on. And both wait for GRACE after a new leader is followed: our sentinels ask, and need neither.
+hello has come on. And both wait for GRACE after a new leader is followed: our sentinels ask, and need neither. Nor do
+their nominations lead to a claim: to a voter they say REPLICAOF, and Redis's SLAVEOF.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class Watched:
     # Nominations
 
     def nominate(self, now: float) -> None:
-        """Somebody wants this voter to lead."""
+        """Sentinels want this voter to lead."""
         self._nominated_at = now
         leader = self._leader_now()
         self._by_hand = leader is not None and leader == self._leader and self._is_named(leader, now)
