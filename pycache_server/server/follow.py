@@ -29,7 +29,7 @@ from pycache_server.repl import follower as says
 from pycache_server.repl.follower import CAPABILITIES, Follower, Wish
 from pycache_server.server.acknowledging import Acknowledging
 from pycache_server.server.ending import Doomed, panic_where_wanted
-from pycache_server.server.intake import Intake
+from pycache_server.server.intake import Intake, NotKept
 from pycache_server.server.listener import keep_alive
 from pycache_server.server.wire import Wire
 from pycache_server.session.applying import Applier, LinkBroken, MasterSession
@@ -43,6 +43,7 @@ EVERY = 1.0
 """Seconds between looks at the link."""
 UNKEPT_EVERY = 10.0
 """Seconds between lines of the log that the disk does not take what is applied."""
+NOT_KEPT = "Write error or short write writing to the DB dump file needed for MASTER <-> REPLICA synchronization"
 LONGEST_PAUSE = 60.0
 """Seconds between tries at most, where what comes cannot be applied."""
 
@@ -465,11 +466,7 @@ class Follow:
         try:
             self._intake.take(data)
         except OSError as error:
-            self._fail(
-                "warning",
-                "Write error or short write writing to the DB dump file needed for MASTER <-> REPLICA "
-                f"synchronization: {error.strerror or error}",
-            )
+            self._fail("warning", f"{NOT_KEPT}: {error.strerror or error}")
 
     async def _load(self, intake: Intake) -> None:
         """Load a payload that has come, and go on with the stream."""
@@ -488,6 +485,9 @@ class Follow:
                 f"Failed trying to load the MASTER synchronization DB: {error.reason} at offset {error.offset}. The "
                 "data set is as it was."
             )
+        except NotKept as error:
+            self._task = None
+            self._fail("warning", f"{NOT_KEPT}: {error.strerror}")
         except Exception as error:
             self._task = None
             self._core.report_failure("loading what the master has sent", error)

@@ -36,6 +36,10 @@ SLICE = 0.002
 """Seconds of loading after which others go on."""
 
 
+class NotKept(OSError):
+    """The disk does not take what has come."""
+
+
 class Intake:
     """One payload. ``size`` is its length in bytes, None where only its end tells."""
 
@@ -88,7 +92,7 @@ class Intake:
     def load(self) -> Iterator[None]:
         """Load what has come, a slice a step.
 
-        Raises BadData, OSError.
+        Raises BadData, NotKept.
         """
         core = self._app.core
         loading = self.loading = Loading(
@@ -113,9 +117,12 @@ class Intake:
             data = b"".join(self._parts)
             self._parts.clear()
             return data
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-        self._stream.close()
+        try:
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+        except OSError as error:
+            raise NotKept(error.errno, error.strerror) from None
         if not self.received:
             return b""
         assert self._path is not None
@@ -168,7 +175,8 @@ class Intake:
             self._mapped.close()
             self._mapped = None
         if self._stream is not None:
-            self._stream.close()
+            with contextlib.suppress(OSError):  # a full disk does not take what is still to be written
+                self._stream.close()
         if self._path is not None:
             with contextlib.suppress(OSError):
                 self._path.unlink()

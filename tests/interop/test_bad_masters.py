@@ -5,6 +5,7 @@ what is tried."""
 
 from __future__ import annotations
 
+import resource
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,10 +38,10 @@ def follower(ours: Running) -> Iterator[Wire]:
     assert list(ours.directory.glob("temp-*")) == []
 
 
-def payload() -> bytes:
+def payload(keys: int = 500) -> bytes:
     """The data set of a good master."""
     client = (world := World()).connect()
-    for number in range(500):
+    for number in range(keys):
         client.call("SET", f"key:{number}", "v" * 50)
     client.call("RPUSH", "list", *range(100))
     client.call("HSET", "hash", "f", "v")
@@ -268,3 +269,25 @@ def test_a_file_that_cannot_be_written_drops_the_link(tmp_path: Path) -> None:
         directory.mkdir()
         wait_for(lambda: follower.call("DBSIZE") == 502, "loaded")
         assert [path.name for path in directory.iterdir()] == ["dump.rdb"]
+
+
+@pytest.mark.parametrize("keys", [350, 500])
+def test_a_payload_that_a_full_disk_does_not_take_changes_nothing(tmp_path: Path, keys: int) -> None:
+    data = payload(keys)  # the smaller one is written when it is whole, the larger one while it comes
+    directory = tmp_path / "data"
+    directory.mkdir()
+    with (
+        Running(tmp_path, "--dir", str(directory)) as ours,
+        ours.connect() as follower,
+        serve(lambda master: (master.give(data), master.wait_end())) as master,
+    ):
+        follower.call("SET", "old", "1")
+        resource.prlimit(ours.process.pid, resource.RLIMIT_FSIZE, (len(data) - 10, resource.RLIM_INFINITY))
+        follower.call("REPLICAOF", "127.0.0.1", master.port)
+        wait_for(lambda: "Write error or short write writing to the DB dump file" in ours.log(), "log")
+        assert follower.call("GET", "old") == "1" and list(directory.iterdir()) == []
+        assert info(follower, "stats")["pycache_internal_errors"] == "0"
+        wait_for(lambda: len(master.asked) >= 2, "another try")
+        assert master.asked[1] == master.asked[0]  # what it holds is the data set of its history still
+        resource.prlimit(ours.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        wait_for(lambda: follower.call("DBSIZE") == keys + 2, "loaded")

@@ -288,6 +288,20 @@ def test_of_an_image_in_memory_what_is_too_large_for_it_goes_on_in_a_file(
     run(program())
 
 
+def test_what_a_full_disk_does_not_take_can_be_given_up(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with voters(tmp_path, 1) as (a,):
+            received = Received(a.app, 100_000, False)
+            received.take(b"x" * 10)
+            received._stream.close()
+            received._stream = Path("/dev/full").open("wb")  # noqa: SIM115
+            received.take(b"x" * 10)  # which waits to be written
+            received.close()
+            assert files(tmp_path) == []
+
+    run(program())
+
+
 def test_a_disk_that_is_full_ends_the_link_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Received, data: bytes) -> None:
         raise OSError(28, "No space left on device")
