@@ -1,7 +1,7 @@
 """Masters that are groups (docs/design/election.md): their voters elect the leader, and a sentinel finds out who it is.
 
-A sentinel may nominate a voter (REPLICAOF NO ONE), and no more: nobody tells a leader to follow, and a node that says in
-INFO that it leads an epoch of its group is the only one that can. So whoever is found to lead a later epoch than the
+A sentinel may nominate a voter (REPLICAOF NO ONE), and no more: nobody tells a leader to follow, and a node that says
+in INFO that it leads an epoch of its group is the only one that can. So whoever is found to lead a later epoch than the
 one that is known is *adopted*: by a failover of which only the ends are left, winning an epoch of the sentinels and
 telling them, without which others would not believe it.
 """
