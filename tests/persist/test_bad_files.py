@@ -34,6 +34,7 @@ def _read(world: World, data: bytes, **options: bool) -> Loading:
         (b"REDIS0013\xff", "version 0013"),
         (b"REDISabcd\xff", "version abcd"),
         (file_of(KEY, KEY), "duplicated key 'k' in DB 0"),
+        (file_of(*[b"\xfc" + bytes(7) + b"\x01" + KEY] * 2), "duplicated key 'k' in DB 0"),
         (file_of(b"\xfc" + bytes(8) + KEY, KEY[:0], b"\xfe\x50"), "more than 4 databases"),
         (file_of(b"\xf7\x81" + b"m" * 8), "module"),
         (file_of(b"\xf6\x01x"), "Pre-release"),
