@@ -178,6 +178,50 @@ def test_a_seat_where_nobody_is_is_tried_less_and_less_often(tmp_path: Path, mon
     run(program())
 
 
+class Closed(asyncio.Transport):
+    """A transport that uvloop has closed without a word."""
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def write(self, data: Any) -> None:
+        raise RuntimeError("unable to perform operation: the handler is closed")
+
+    def abort(self) -> None:
+        pass
+
+
+async def too_late(self: Dialer, seat: str, protocol: Any) -> None:
+    """The time is over when the connection has just been made."""
+    protocol().connection_made(Closed())
+    raise OSError("no connection within 0.5 seconds")
+
+
+def test_a_connection_that_came_too_late_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Closed, "write", lambda self, data: None)  # what was said first is lost
+
+    async def program() -> None:
+        async with voters(tmp_path) as (a, b):
+            with monkeypatch.context() as late:
+                late.setattr(Dialer, "dial", too_late)
+                a.post.send(b.seat, Hello(1))
+                await until(lambda: a.post._ways[b.seat]._not_before)
+                a.post.send(b.seat, Hello(2))
+                link = a.link_to(b.seat)
+                await until(lambda: a.lost == [link])
+
+            def heard() -> Any:
+                a.post.send(b.seat, Hello(3))
+                return b.heard
+
+            await until(heard)
+
+    run(program())
+
+
 def test_a_peer_that_does_not_read_loses_messages_and_holds_nothing_up(tmp_path: Path) -> None:
     async def program() -> None:
         server = await asyncio.start_server(Raw, "127.0.0.1", 0)

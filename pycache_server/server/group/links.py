@@ -100,10 +100,10 @@ class Links:
         try:
             await self._dialer.dial(link.peer, lambda: wire)
         except OSError as problem:
-            wire.fail(str(problem))
+            wire.give_up(str(problem))
         except Exception as error:
             self.app.core.report_failure("opening a link to a voter", error)
-            wire.fail(str(error))
+            wire.give_up(str(error))
         finally:
             if self._dials.get(link) is asyncio.current_task():
                 del self._dials[link]

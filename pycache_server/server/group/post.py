@@ -83,13 +83,16 @@ class _Way(asyncio.Protocol):
             self._dialling = self._post.loop.create_task(self._dial())
 
     async def _dial(self) -> None:
+        """Connect. Time may be over when the connection has just been made: uvloop closes it then without a word."""
         try:
             await self._post.dialer.dial(self._seat, lambda: self)
         except OSError as problem:
             self._post.note(self._seat, f"The voter {self._seat} cannot be reached: {problem}", "verbose")
+            self._transport = None
             self._rest()
         except Exception as error:
             self._post.app.core.report_failure("connecting to a voter", error)
+            self._transport = None
             self._rest()
         else:
             self._failures = 0

@@ -445,6 +445,11 @@ class Wire(asyncio.Protocol):
         else:
             self._owner.app.loop.call_soon(self.connection_lost, None)
 
+    def give_up(self, why: str) -> None:
+        """No connection has come about; or one has, but too late, and uvloop has closed it without a word."""
+        self._transport = None
+        self.fail(why)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         self._transport = None
         self._release()
