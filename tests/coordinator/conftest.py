@@ -28,7 +28,7 @@ def etcd(etcd_cluster: EtcdCluster) -> Iterator[EtcdCluster]:
 KINDS = (
     "builtin",
     pytest.param("etcd", marks=pytest.mark.interop),
-    "consul",
+    pytest.param("consul", marks=pytest.mark.process),
     pytest.param("real consul", marks=pytest.mark.real_consul),
 )
 

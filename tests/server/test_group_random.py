@@ -239,7 +239,7 @@ def lists_of(app: App) -> Lists:
     return found
 
 
-@pytest.mark.parametrize("seed", some_slow(range(1000), more_in_ci(4, 24)))
+@pytest.mark.parametrize("seed", some_slow(range(1000), more_in_ci(2, 24)))
 def test_a_voter_holds_what_it_has_kept_or_knows_that_it_does_not(tmp_path: Path, seed: int) -> None:
     print(f"seed {seed}")
     asyncio.run(Life(tmp_path, seed).run())

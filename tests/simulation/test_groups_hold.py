@@ -39,7 +39,7 @@ def check_seeds(name: str, numbers: range) -> None:
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_nothing_is_lost_and_the_group_leads_again(name: str) -> None:
     seeds = FEW if name in LONG else QUICK
-    check_seeds(name, range(more_in_ci(seeds // 3 or 1, seeds)))
+    check_seeds(name, range(more_in_ci(seeds // 6 or 1, seeds)))
 
 
 @pytest.mark.slow
@@ -51,7 +51,7 @@ def test_nothing_is_lost_in_thousands_of_runs(name: str) -> None:
 ORDERED = sorted(FAULTS, key=lambda fault: (fault in RARE, fault))
 
 
-@pytest.mark.parametrize("fault", some_slow(ORDERED, more_in_ci(12, len(ORDERED) - len(RARE))))
+@pytest.mark.parametrize("fault", some_slow(ORDERED, more_in_ci(6, len(ORDERED) - len(RARE))))
 def test_a_rule_that_is_taken_away_is_missed(fault: str) -> None:
     names = FAULTS[fault].configs.split(",")
     runs = SEARCHED if fault in RARE else SOON
