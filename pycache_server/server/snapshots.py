@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from pycache_server import REDIS_VERSION
@@ -223,7 +224,8 @@ class Snapshots:
 
 
 class SnapshotFile:
-    """A file that takes the place of another when it is complete: ``temp-<pid>.rdb`` until then.
+    """A file that takes the place of another when it is complete: ``temp-<pid>.rdb`` until then. All in a directory
+    have that name, one after the other: one may be completed in a thread, and who removes it meanwhile waits for that.
 
     Raises OSError, as do its methods.
     """
@@ -240,6 +242,7 @@ class SnapshotFile:
                 f"{error.strerror}",
             ) from None
         self._sync = sync
+        self._lock = Lock()
         self.size = self._synced = 0
 
     def write(self, data: bytes) -> None:
@@ -251,16 +254,19 @@ class SnapshotFile:
             self._synced = self.size
 
     def complete(self) -> None:
-        """Let the file take its place, on disk."""
-        self._do("fsync", partial(os.fsync, self.descriptor))
-        self._do("fclose", self._close)
-        self._do("rename", partial(os.replace, self.temporary, self.path))
-        self._do("fsync", partial(sync_directory, self.path.parent))
+        """Let the file take its place, on disk, unless it has been removed."""
+        with self._lock:
+            if self.descriptor < 0:
+                raise OSError(errno.ECANCELED, "the snapshot was given up")
+            self._do("fsync", partial(os.fsync, self.descriptor))
+            self._do("fclose", self._close)
+            self._do("rename", partial(os.replace, self.temporary, self.path))
+            self._do("fsync", partial(sync_directory, self.path.parent))
 
     def remove(self) -> None:
-        """The file is not wanted."""
-        self._close()
-        with contextlib.suppress(OSError):
+        """The file is not wanted; one that is complete stays in its place."""
+        with self._lock, contextlib.suppress(OSError):
+            self._close()
             self.temporary.unlink()
 
     def _close(self) -> None:
@@ -541,9 +547,9 @@ class _Sliced(Snapshot):
         future.add_done_callback(self._on_complete)
 
     def _on_complete(self, future: asyncio.Future[None]) -> None:
+        error = None if future.cancelled() else future.exception()
         if self.ended:
             return
-        error = None if future.cancelled() else future.exception()
         if error is not None:
             self.error = str(getattr(error, "strerror", None) or error)
         self._end()
