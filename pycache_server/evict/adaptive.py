@@ -23,7 +23,7 @@ what is bad enough: worth no more than one in RATIO of the entries of a page, th
 over the pages, PART entries at a time, and at most MOST of them go, so that a large crowd of the same worth is not
 given up at one place. That is a third of the price, and costs a tenth of a point of hits.
 
-**Learning** goes on in steps that count one page and one row of the history and rebuild the tables of one group, in
+**Learning** goes on in steps that count one page and one part of the history and rebuild the tables of one group, in
 about a third of a millisecond of CPU. From LARGE on each group takes two steps, one to take in what was counted and one
 to rank: the groups of a large cache have enough to be learned from, and steps in which all is a miss are the longest.
 
@@ -42,7 +42,16 @@ from typing import Any
 from pycache_server.entry import SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
 from pycache_server.evict.hit_density import BINS, NEAR, NEXT, RANK_STEP, ROWS, HitDensity, bins_from, frequency_of
-from pycache_server.evict.mapped_history import NUMBER_BITS, NUMBERS, MappedHistory
+from pycache_server.evict.mapped_history import (
+    NUMBER_SHIFT,
+    NUMBERS,
+    PLACE_SHIFT,
+    SPOTS,
+    TAG,
+    TAG_SHIFT,
+    TIME_SHIFT,
+    MappedHistory,
+)
 
 PAGE = 256
 SAMPLES, BATCH, POOL = 48, 2, 14
@@ -91,14 +100,14 @@ class Adaptive(Engine):
         self._hand = 0  # of the entries in the order of pages, where to look next
         self._bound = 0  # the rank that is bad enough
         self._history = MappedHistory()
-        self._recall, self._note = self._history.recall, self._history.remember
+        self._rows, self._mask = self._history.rows, self._history.mask
         self._learned: HitDensity | None = None  # half a megabyte: made with the first entry
         self._hits: list[float] = []  # those of _learned
         self._tick = self._grain = self._left = 1
         self._burst = 0
         self._shift, self._far, self._bins = 0, NEAR, bins_from(0)
         self._learn_at = self._counted_at = 1
-        self._page_turn = self._row_turn = 0
+        self._page_turn = self._part_turn = 0
         self._moments = array("Q")  # ticks
         self._times = array("d")  # and when they began
 
@@ -109,12 +118,16 @@ class Adaptive(Engine):
         if not self._left:
             self._go_on()
         entry.mark = tick = self._tick
-        note = self._recall(entry.key)
-        if not note:
+        spot = hash(entry.key) % SPOTS
+        row = self._rows[spot & self._mask]
+        place = spot >> PLACE_SHIFT
+        held = row[place]
+        if not held or (spot >> TAG_SHIFT ^ held) & TAG:
             entry.cells = 0
         else:
-            age = tick - (note >> NUMBER_BITS)
-            cell = ROWS[note & _STATE_MASK] + self._bins[age >> self._shift if age < self._far else -1]
+            row[place] = 0  # or it would be counted among those that are gone
+            age = tick - (held >> TIME_SHIFT)
+            cell = ROWS[held >> NUMBER_SHIFT & _STATE_MASK] + self._bins[age >> self._shift if age < self._far else -1]
             self._hits[cell] += 1.0
             entry.cells = NEXT[cell]
         entries = self._entries  # behind the last
@@ -157,7 +170,7 @@ class Adaptive(Engine):
         return [self._history] if self._history.size > 1 else []
 
     def evicted(self, entry: Any) -> None:
-        self._note(entry.key, entry.mark << NUMBER_BITS | entry.cells // BINS)
+        self._history.remember(entry.key, entry.mark, entry.cells // BINS)
         self.discard(entry)
 
     # Victims
@@ -184,7 +197,9 @@ class Adaptive(Engine):
             doomed = self._doomed
         entry: Any = doomed.pop()  # and it is not in the pool
         mark, cells, number, place = entry.mark, entry.cells, entry.page, entry.place
-        self._note(entry.key, mark << NUMBER_BITS | cells // BINS)
+        spot = hash(entry.key) % SPOTS
+        word = mark << TIME_SHIFT | cells // BINS << NUMBER_SHIFT | spot >> TAG_SHIFT & TAG
+        self._rows[spot & self._mask][spot >> PLACE_SHIFT] = word
         pages = self._pages  # _displace
         page = pages[-1]
         last = page.pop()
@@ -293,7 +308,7 @@ class Adaptive(Engine):
         self._counted_at = tick
 
     def _look_around(self, elapsed: int) -> None:
-        """Count a page and a row of the history, for the ticks that have elapsed since the last time."""
+        """Count a page and a part of the history, for the ticks that have elapsed since the last time."""
         learned, entries, history = self._learned, self._entries, self._history
         assert learned is not None
         tick, bins, shift, far = self._tick, self._bins, self._shift, self._far
@@ -304,16 +319,17 @@ class Adaptive(Engine):
         if entries >= LARGE:
             ranks = learned.ranks
             self._bound = sorted([ranks[cell] for cell in cells])[len(page) // RATIO]
-        self._row_turn = (self._row_turn + 1) % history.size
-        row = history.row_of(self._row_turn)
-        cells = [ROWS[state] + bins[age >> shift if (age := tick - mark) < far else -1] for state, mark in row]
-        learned.see(cells, elapsed * history.size)
+        self._part_turn = (self._part_turn + 1) % history.parts
+        part = history.part(self._part_turn)
+        cells = [ROWS[state] + bins[age >> shift if (age := tick - mark) < far else -1] for state, mark in part]
+        learned.see(cells, elapsed * history.parts)
         self._remember(REMEMBERED * entries)
 
     def _remember(self, keys: int) -> None:
         """Make room for the memory of so many keys that are gone."""
         while len(self._history) < keys:
             self._history.grow()
+        self._mask = self._history.mask
 
     # What an operator may ask
 

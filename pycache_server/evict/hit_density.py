@@ -10,7 +10,7 @@ ticks since the read before, changes it as NEXT tells. States that differ little
 about, for each age by itself.
 
 **Rates.** For each class and age two sums are kept: reads that came at that age, and how many keys were seen to be of
-that age, in keys times ticks, by counting a page of the cache and a row of the history now and then. Their quotient is
+that age, in keys times ticks, by counting a page of the cache and a part of the history now and then. Their quotient is
 the rate at which such keys are read. Keys that have been evicted and not forgotten count like those that are there:
 otherwise nothing would ever be learned of the ages that no key lives to see, a loop longer than the cache would never
 be noticed, and what is given up early would look worthless because it was given up. Here we leave LHD, whose tables end

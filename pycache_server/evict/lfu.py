@@ -19,8 +19,9 @@ queue may grow by so many meanwhile, or nobody would ever be tried.
 The trial gets longer when those come back that have just failed it, and shorter when those do that were given up for
 them, as ARC does it.
 
-*Keys that were given up are remembered*, as many as there are entries, with their levels: who comes back goes on from
-there.
+*Keys that were given up are remembered* for a turnover of the cache, with their levels: who comes back goes on from
+there. What is written down of one is when it was (a time in parts of a tick), its level, in steps, and whether it was
+through.
 
 The entries that are through lie in rings by level, eight to a factor of two. An access changes the level alone; the
 search for a victim moves those on that have risen since.
@@ -47,7 +48,16 @@ from typing import Any
 
 from pycache_server.entry import SizedEntry
 from pycache_server.evict.base import Engine, Surroundings
-from pycache_server.evict.mapped_history import NUMBER_BITS, NUMBERS, MappedHistory
+from pycache_server.evict.mapped_history import (
+    NUMBER_SHIFT,
+    NUMBERS,
+    PLACE_SHIFT,
+    SPOTS,
+    TAG,
+    TAG_SHIFT,
+    TIME_SHIFT,
+    Places,
+)
 from pycache_server.evict.ring import LONGEST_WALK
 
 HALF_LIFE = 8
@@ -55,7 +65,7 @@ HALF_LIFE = 8
 TICKS = 8
 """Steps of time in a turnover."""
 _PARTS = 8
-"""Steps of a tick in which the history grows, so that none takes long."""
+"""Steps of a tick: in each the history may grow, and it is the unit of the time when a key was given up."""
 SCALE = 64
 """Levels are in this part of a power of two."""
 ADVANTAGE = 0.5
@@ -69,7 +79,7 @@ SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 0.5
 _FEWEST_AT_ONCE, _MOST_AT_ONCE, _AT_ONCE = 2, 16, 12
 """Victims that are asked for together, which a database does for a power of two less of what it holds."""
 BLAME = 0.2
-"""One who fails the trial and is back before this share of the entries has been given up should have had longer."""
+"""One who fails the trial and is back before the cache has turned over by this share should have had longer."""
 _STEP_BITS = 3
 """Levels of one ring, and of one step of what is remembered, as a power of two."""
 _STEPS_BACK, _STEPS_UP = NUMBERS // 2, 32
@@ -77,13 +87,14 @@ _STEPS_BACK, _STEPS_UP = NUMBERS // 2, 32
 _STEP_MASK, _THROUGH = _STEPS_BACK - 1, _STEPS_BACK
 _NOTE_MASK = NUMBERS - 1
 """What is remembered is the step, and whether the key was through."""
-_REMEMBERED, _LEAST_REMEMBERED = 3, 2048
-"""Places of the history: for each entry, and at least."""
+_REMEMBERED = 3
+"""Places of the history for each entry."""
+_THROUGH_HELD = _THROUGH << NUMBER_SHIFT
 _SHORTER, _SHORTER_FOR_OLD = 2, 3
 """What is taken off the trial when one is back who was through, lately or in the older half of what is remembered.
 The older a note, the more likely another has taken its place in the history: those who are recognized stand for those
 who are not, or trials would get ever longer."""
-_FIRST_GONE = NUMBERS << 30  # so that no difference from nothing remembered is small
+_TIME_MASK = (1 << 14) - 1  # of a word of the history, which has 30 bits
 _MOST_MOVES = LONGEST_WALK // 2
 _ADVANTAGE, _BURST = round(ADVANTAGE * SCALE), BURST * SCALE
 _TICK_SHIFT = 40  # in a mark
@@ -179,7 +190,7 @@ class Lfu(Engine):
     their type would cost a part of an access."""
 
     entry_type = LfuEntry
-    aside = 8 * _REMEMBERED
+    aside = 4 * _REMEMBERED
 
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
@@ -189,10 +200,10 @@ class Lfu(Engine):
         self._waiting = _FEWEST_AT_ONCE  # how many more may be until a victim is asked for
         self._levels: dict[int, LevelRing] = {}
         self._lowest: LevelRing | None = None  # the ring of the lowest level, None where there is none
-        self._history = MappedHistory()
-        self._recall, self._remember = self._history.recall, self._history.remember
+        self._history = Places("I")
+        self._rows, self._mask = self._history.rows, self._history.mask
         self._count = 0
-        self._gone = _FIRST_GONE  # a number for each that was given up, as it is remembered
+        self._part = self._stamp = 0  # parts of ticks that have passed, and that as it is remembered
         self._void = self._blamed = 0  # differences of those
         self._tick = 0
         self._until = self._left = 0  # admissions until the next part of a tick, and from there to the next tick
@@ -211,8 +222,23 @@ class Lfu(Engine):
         if self._until <= 0:
             self._go_on()
         entry.hits = 0
-        note = self._recall(entry.key)
-        entry.mark = self._welcome(note) if self._gone - note < self._void else self._now
+        spot = hash(entry.key) % SPOTS
+        held = self._rows[spot & self._mask][spot >> PLACE_SHIFT]
+        if (
+            held
+            and not (spot >> TAG_SHIFT ^ held) & TAG  # see Places
+            and (age := self._part - (held >> TIME_SHIFT) & _TIME_MASK) <= self._void
+        ):
+            # A key is back that was given up: it goes on with the frequency that it had, and the trial was too short,
+            # or too long.
+            if held & _THROUGH_HELD:
+                longest = self._longest - (_SHORTER if 2 * age < self._void else _SHORTER_FOR_OLD)
+                self._longest = longest if longest > self._least else self._least  # noqa: FURB136  (a call is as much)
+            elif age <= self._blamed and self._longest < self._most:
+                self._longest += 1
+            entry.mark = self._returns[held >> NUMBER_SHIFT & _NOTE_MASK]
+        else:
+            entry.mark = self._now
         entry.ring = trial = self._trial
         newest = trial.older
         entry.older = newest
@@ -285,30 +311,41 @@ class Lfu(Engine):
         return lowest  # type: ignore[no-any-return]
 
     def take_victim(self) -> LfuEntry | None:
-        entry = self.victim()
-        if entry is not None:
-            self._give_up(entry)
-        return entry
-
-    def _give_up(self, entry: Any) -> None:
-        """Let an entry go and remember its level, without what was added for bursts."""
-        ring = entry.ring
-        self._gone = gone = self._gone + NUMBERS
-        note = entry.mark >> _STEP_BITS & _STEP_MASK | gone
+        entry: Any = self.victim()
+        if entry is None:
+            return None
+        # _give_up, _take_out
         self._count -= 1
-        newer, older = entry.newer, entry.older  # _take_out
+        ring = entry.ring
+        newer, older = entry.newer, entry.older
         newer.older = older
         older.newer = newer
         del entry.newer, entry.older, entry.ring
+        spot = hash(entry.key) % SPOTS
+        word = entry.mark >> _STEP_BITS & _STEP_MASK
         if ring is self._trial:
             self._tried -= 1
         else:
-            note |= _THROUGH
+            word |= _THROUGH
             if newer is older:
                 self._close(ring)
             if self._tried > self._longest:  # who stood against it was better
                 self._pass_oldest()
-        self._remember(entry.key, note)
+        word = word << NUMBER_SHIFT | self._stamp | spot >> TAG_SHIFT & TAG
+        self._rows[spot & self._mask][spot >> PLACE_SHIFT] = word
+        return entry  # type: ignore[no-any-return]
+
+    def _give_up(self, entry: Any) -> None:
+        """Let an entry go and remember its level, without what was added for bursts."""
+        through = entry.ring is not self._trial
+        self._count -= 1
+        self._take_out(entry)
+        if through and self._tried > self._longest:
+            self._pass_oldest()
+        spot = hash(entry.key) % SPOTS
+        note = entry.mark >> _STEP_BITS & _STEP_MASK | (_THROUGH if through else 0)
+        word = note << NUMBER_SHIFT | self._stamp | spot >> TAG_SHIFT & TAG
+        self._rows[spot & self._mask][spot >> PLACE_SHIFT] = word
 
     def frequency(self, entry: Any) -> int | None:
         """What Redis's counter is expected to be: it starts at 5, and a hit adds to c with a chance of
@@ -336,9 +373,12 @@ class Lfu(Engine):
 
     def _go_on(self) -> None:
         """A part of a tick has passed."""
-        count = self._count
-        while len(self._history) < max(_LEAST_REMEMBERED, _REMEMBERED * count):
-            self._history.grow()
+        count, history = self._count, self._history
+        while len(history) < _REMEMBERED * count:
+            history.grow()
+        self._mask = history.mask
+        self._part += 1
+        self._stamp = (self._part & _TIME_MASK) << TIME_SHIFT
         if self._left <= 0:
             self._advance()
             self._left = max(1, count // TICKS)
@@ -352,7 +392,8 @@ class Lfu(Engine):
         self._least, self._most = max(1, int(SHORTEST_TRIAL * count)), max(1, int(LONGEST_TRIAL * count))
         self._longest = min(max(self._longest, self._least), self._most)
         self._waiting = min(_FEWEST_AT_ONCE + (count >> _AT_ONCE), _MOST_AT_ONCE)
-        self._void, self._blamed = count << NUMBER_BITS, int(BLAME * count) << NUMBER_BITS
+        self._void = void = count // max(1, count // (TICKS * _PARTS))
+        self._blamed = int(BLAME * void)
         decay_time = self.surroundings.decay_time
         ageing = 1 / (HALF_LIFE * TICKS * decay_time) if decay_time > 0 else 0.0
         if ageing != self._ageing:
@@ -374,18 +415,6 @@ class Lfu(Engine):
         is the same until the next."""
         level: int = entry.mark & _LEVEL_MASK
         return level if entry.hits <= MANY else level + int(_BURST * log2(entry.hits / MANY))
-
-    def _welcome(self, note: int) -> int:
-        """A key is back that was given up: it goes on with the frequency that it had, and the trial was too short, or
-        too long. Returns its mark."""
-        longest = self._longest
-        age = self._gone - note
-        if note & _THROUGH:
-            longest -= _SHORTER if 2 * age < self._void else _SHORTER_FOR_OLD
-            self._longest = longest if longest > self._least else self._least  # noqa: FURB136  (a call is as much)
-        elif age <= self._blamed and longest < self._most:
-            self._longest = longest + 1
-        return self._returns[note & _NOTE_MASK]
 
     def _pass_oldest(self) -> None:
         """Let the first of the trial through, and one more where it has become shorter."""

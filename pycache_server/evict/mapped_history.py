@@ -1,8 +1,8 @@
-"""What is remembered of keys that are gone, in 8 bytes a slot.
+"""What is remembered of keys that are gone, in 4 or 8 bytes a place.
 
 A direct-mapped table: a key has one place, found by its hash, and what is put there overwrites what was there before. A
 fingerprint of 8 bits tells a key from another with the same place, wrongly once in 256 times, which does no harm: what
-is remembered is a number and a tick, never an answer to anybody.
+is remembered is a number and a time, never an answer to anybody.
 
 The table must grow with the cache, and must never stop the world. It is made of rows and grows by one row at a time
 (linear hashing; Litwin, "Linear hashing: a new tool for file and table addressing", VLDB 1980). A new row begins as a
@@ -11,33 +11,41 @@ is overwritten in time. Until it is split a row stands at both of its places in 
 it is.
 
 A place is one word, what is remembered above the fingerprint, so that to look at it is one miss of the processor's
-cache. Of a hash 30 bits are taken, because CPython has operations for such integers that are several times faster: the
-low ones choose the row, the next ones are the fingerprint, and the high ones choose the place in the row. In a history
-of more than four million places a fingerprint tells less, as the row has told a part of it.
+cache; rows are as long as a step of growth allows, some microseconds, so that there are few of them and where they
+begin is no miss. Of a hash 30 bits are taken, because CPython has operations for such integers that are several times
+faster: the low ones choose the row, the next ones are the fingerprint, and the high ones choose the place in the row.
+In a history of more than four million places a fingerprint tells less, as the row has told a part of it.
 """
 
 from __future__ import annotations
 
 from array import array
 
-ROW = 256
+ROW = 4096
+TAG = 0xFF
+"""The bits of a word that are the fingerprint."""
 NUMBERS = 256
-NUMBER_BITS = 8
-_SPOTS = (1 << 30) - 35  # a prime
-_FREED = 8
+NUMBER_SHIFT, TIME_SHIFT = 8, 16
+"""Where a number below NUMBERS and a time stand in a word."""
+SPOTS = (1 << 30) - 35  # a prime
+TAG_SHIFT, PLACE_SHIFT = 10, 18
+PART = 256
+"""Places that are looked at together."""
+_PARTS = ROW // PART
+_FREED = 16
 """A row takes as long to free as so many elements of a collection."""
-_TAG_SHIFT, _PLACE_SHIFT = 14, 22
 
 
-class MappedHistory:
-    """A note for each key that is gone and not forgotten: ``tick << NUMBER_BITS | number``, of a number below NUMBERS
-    and a tick above 0."""
+class Places:
+    """The words of keys that are gone. ``rows[spot & mask][spot >> PLACE_SHIFT]`` is the place of a key whose hash
+    modulo SPOTS is ``spot``, and its fingerprint ``spot >> TAG_SHIFT & TAG``. Engines write that out: it is done once
+    or twice for each key that comes, and to call for it would cost as much again."""
 
-    __slots__ = ("_mask", "_rows", "size")
+    __slots__ = ("mask", "rows", "size")
 
-    def __init__(self) -> None:
-        self._rows = [array("Q", bytes(8 * ROW))]
-        self._mask = 0  # the number of places in the list is a power of two, this is one less
+    def __init__(self, code: str) -> None:
+        self.rows = [array(code, [0]) * ROW]
+        self.mask = 0  # the number of places in the list is a power of two, this is one less
         self.size = 1
         """How many rows there are."""
 
@@ -46,45 +54,52 @@ class MappedHistory:
 
     def grow(self) -> None:
         """Add a row."""
-        rows, size = self._rows, self.size
+        rows, size = self.rows, self.size
         if size == len(rows):
             rows += rows
-            self._mask = len(rows) - 1
+            self.mask = len(rows) - 1
         rows[size] = rows[size][:]
         self.size = size + 1
 
     def free(self, budget: int) -> int:
         """Take rows apart, each of which counts for _FREED of the budget; nobody uses the history any more. Returns
         what was used of the budget."""
-        rows = self._rows
+        rows = self.rows
         before = len(rows)
         del rows[-max(1, budget // _FREED) :]
         self.size = min(self.size, len(rows))
         return _FREED * (before - len(rows))
 
-    def remember(self, key: bytes, note: int) -> None:
-        """Put a key's note in its place."""
-        spot = hash(key) % _SPOTS
-        self._rows[spot & self._mask][spot >> _PLACE_SHIFT] = note << 8 | spot >> _TAG_SHIFT & 0xFF
-
-    def recall(self, key: bytes) -> int:
-        """The note of a key, which is forgotten; 0 where there is none."""
-        spot = hash(key) % _SPOTS
-        row = self._rows[spot & self._mask]
-        place = spot >> _PLACE_SHIFT
-        held = row[place]
-        if held & 0xFF != spot >> _TAG_SHIFT & 0xFF:
-            return 0
-        row[place] = 0
-        return held >> 8
-
-    def row_of(self, index: int) -> list[tuple[int, int]]:
-        """The numbers and ticks in a row."""
-        return [(held >> 8 & 0xFF, held >> 16) for held in self._rows[index] if held]
-
     def _check(self) -> None:
-        assert self._mask + 1 == len(self._rows) < 2 * self.size
-        assert all(len(row) == ROW for row in self._rows)
-        half = len(self._rows) // 2
-        assert all(self._rows[index] is self._rows[index - half] for index in range(self.size, len(self._rows)))
-        assert len({id(row) for row in self._rows}) == self.size
+        assert self.mask + 1 == len(self.rows) < 2 * self.size
+        assert all(len(row) == ROW for row in self.rows)
+        half = len(self.rows) // 2
+        assert all(self.rows[index] is self.rows[index - half] for index in range(self.size, len(self.rows)))
+        assert len({id(row) for row in self.rows}) == self.size
+
+
+class MappedHistory(Places):
+    """A number below NUMBERS and a tick above 0 for each key that is gone and not forgotten: the tick, the number and
+    the fingerprint, from the top of the word."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__("Q")
+
+    def remember(self, key: bytes, tick: int, number: int) -> None:
+        """Put what is to be remembered of a key in its place."""
+        spot = hash(key) % SPOTS
+        word = tick << TIME_SHIFT | number << NUMBER_SHIFT | spot >> TAG_SHIFT & TAG
+        self.rows[spot & self.mask][spot >> PLACE_SHIFT] = word
+
+    @property
+    def parts(self) -> int:
+        """How many parts there are to look at."""
+        return _PARTS * self.size
+
+    def part(self, index: int) -> list[tuple[int, int]]:
+        """The numbers and ticks in a part of a row."""
+        row, part = divmod(index, _PARTS)
+        held = self.rows[row][PART * part : PART * (part + 1)]
+        return [(word >> NUMBER_SHIFT & NUMBERS - 1, word >> TIME_SHIFT) for word in held if word]

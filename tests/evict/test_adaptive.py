@@ -23,7 +23,19 @@ from pycache_server.evict.hit_density import (
     frequency_of,
     octave_of,
 )
-from pycache_server.evict.mapped_history import NUMBER_BITS, ROW, MappedHistory
+from pycache_server.evict.mapped_history import (
+    NUMBER_SHIFT,
+    NUMBERS,
+    PART,
+    PLACE_SHIFT,
+    ROW,
+    SPOTS,
+    TAG,
+    TAG_SHIFT,
+    TIME_SHIFT,
+    MappedHistory,
+    Places,
+)
 from tests.conftest import some_slow
 
 
@@ -246,24 +258,44 @@ def test_a_state_follows_the_interval_half_of_the_way() -> None:
     assert octave_of(0) is None and frequency_of(0) == 0
 
 
+def word_of(history: Places, key: bytes) -> int:
+    """What the history holds of a key, without the fingerprint; 0 where that is of another."""
+    spot = hash(key) % SPOTS
+    word: int = history.rows[spot & history.mask][spot >> PLACE_SHIFT]
+    return 0 if (spot >> TAG_SHIFT ^ word) & TAG else word & ~TAG
+
+
 def test_history_forgets_nothing_when_it_grows() -> None:
     history = MappedHistory()
     known = {}
-    for number in range(40):
+    for number in range(300):
         key = b"key:%d" % number
-        known[key] = (1000 + number) << NUMBER_BITS | number
-        history.remember(key, known[key])
-    kept = [key for key, note in known.items() if history.recall(key) == note]
-    assert len(kept) > 30  # the last of those that share a place
-    for key in kept:
-        history.remember(key, known[key])
+        known[key] = (1000 + number) << TIME_SHIFT | number % NUMBERS << NUMBER_SHIFT
+        history.remember(key, 1000 + number, number % NUMBERS)
+    kept = [key for key, word in known.items() if word_of(history, key) == word]
+    assert len(kept) > 270  # the last of those that share a place
     for _ in range(13):
         history.grow()
         history._check()
     assert len(history) == 14 * ROW
-    for key in kept:
-        assert history.recall(key) == known[key]
-        assert history.recall(key) == 0
+    assert all(word_of(history, key) == known[key] for key in kept)
+
+
+def test_history_is_looked_at_in_parts() -> None:
+    history = MappedHistory()
+    history.grow()
+    for number in range(3000):
+        history.remember(b"key:%d" % number, 1 + number, number % NUMBERS)
+    assert history.parts * PART == len(history) == 2 * ROW
+    found = [pair for index in range(history.parts) for pair in history.part(index)]
+    assert {tick for _, tick in found} <= set(range(1, 3001))
+    assert all(number == (tick - 1) % NUMBERS for number, tick in found)
+    assert len(found) > 2000
+
+
+def test_words_of_four_bytes_take_half_of_the_room() -> None:
+    assert len(Places("I")) == len(Places("Q")) == ROW
+    assert 2 * Places("I").rows[0].itemsize == Places("Q").rows[0].itemsize == 8
 
 
 def test_history_is_freed_in_parts() -> None:
