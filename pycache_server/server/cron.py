@@ -27,7 +27,8 @@ class Cron:
         self._app = app
         self._core = core
         self._loop = loop
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._parts = (self._look_at_figures, self._look_at_keys_and_clients, self._collect, self._look_at_memory)
         self._round: list[int] = []  # ids of sessions still to be looked at in this round
         self._last_report = 0.0
         self.paused = False
@@ -45,28 +46,45 @@ class Cron:
     def _interval(self) -> float:
         return float(1.0 / min(max(self._app.settings["hz"], 1), 500))
 
-    def _run(self) -> None:
+    def _run(self, part: int = 0) -> None:
+        """One part of a tick: clients are served between two of them."""
         try:
             if not self.paused:
-                self._tick()
+                self._parts[part]()
         except Exception as error:  # it is in the log and in INFO, and the next tick comes
             self._core.report_failure("cron", error)
-        self._timer = self._loop.call_later(self._interval(), self._run)
+        if part + 1 < len(self._parts):
+            self._timer = self._loop.call_soon(self._run, part + 1)
+        else:
+            self._timer = self._loop.call_later(self._interval(), self._run)
 
-    def _tick(self) -> None:
+    def _look_at_figures(self) -> None:
         core = self._core
-        now = core.clock.time = core.host.time()
+        core.clock.time = core.host.time()
         core.sample_rates()
         core.peak_memory = max(core.peak_memory, self._app.memory.peak())
+
+    def _look_at_keys_and_clients(self) -> None:
+        core = self._core
+        now = core.clock.time = core.host.time()
         core.room.look()
         core.blocking.rest()
         self._app.saves.tick()
         self._app.aof.tick()
         self._look_at_sessions(now)
+        if now - self._last_report >= LOG_EVERY:
+            self._last_report = now
+            self._report()
+
+    def _collect(self) -> None:
+        core = self._core
         if self._app.collector is not None:
             begin = core.host.ticks()
             self._app.collector.step()
             watch_latency(core.latency, core.clock, "gc", core.host.ticks() - begin)
+
+    def _look_at_memory(self) -> None:
+        core = self._core
         if self._app.upkeep.tidier.look():
             core.keyspace.wake()
         if self._app.spare is not None:
@@ -77,9 +95,6 @@ class Cron:
             begin = core.host.ticks()
             self._app.pages.step(self._app.memory.resident())
             watch_latency(core.latency, core.clock, "huge-pages", core.host.ticks() - begin)
-        if now - self._last_report >= LOG_EVERY:
-            self._last_report = now
-            self._report()
 
     def _look_at_sessions(self, now: float) -> None:
         core, timeout = self._core, self._app.settings["timeout"]
