@@ -90,6 +90,10 @@ def _output_limits(app: App) -> None:
         app.core.output_limits[name] = OutputLimit(*limits)
 
 
+def _client_memory(app: App) -> None:
+    app.core.client_memory.share = app.settings["maxmemory-clients"]
+
+
 def _password(app: App) -> None:
     app.core.access.require(app.settings["requirepass"].encode("utf-8", "surrogateescape"))
 
@@ -373,6 +377,7 @@ APPLY: dict[str, Callable[[App], None]] = {
     "proto-max-bulk-len": _input_limits,
     "client-query-buffer-limit": _input_limits,
     "client-output-buffer-limit": _output_limits,
+    "maxmemory-clients": _client_memory,
     "requirepass": _password,
     "acl-pubsub-default": _users,
     "acllog-max-len": _users,

@@ -102,10 +102,9 @@ class Cron:
             self._round = list(core.sessions)
         size = max(PART, len(core.sessions) // 10)
         part, self._round = self._round[-size:], self._round[:-size]
-        for number in part:
-            session = core.sessions.get(number)
-            if session is None:
-                continue
+        sessions = [session for number in part if (session := core.sessions.get(number)) is not None]
+        core.client_memory.look(sessions)
+        for session in sessions:
             if session.congested:
                 session.check_output(core.host.ticks())
             idle = now - session.last_seen

@@ -17,6 +17,7 @@ from pycache_server.resp.encode import HALT
 from pycache_server.resp.exact import InputLimits
 from pycache_server.session.access import Access
 from pycache_server.session.blocking import Blocking
+from pycache_server.session.client_memory import ClientMemory
 from pycache_server.session.commandlog import SizeLogs
 from pycache_server.session.describe import monitor_line
 from pycache_server.session.feed import Feed
@@ -87,6 +88,7 @@ class Core:
         """Everyone who is connected, by client id, in the order of arrival."""
         self.monitors: list[Session] = []
         self.blocking = Blocking(self)
+        self.client_memory = ClientMemory(self)
         self.pubsub = PubSub()
         self.pause = Pause(self)
         self.tracking = Tracking(self)
@@ -153,6 +155,7 @@ class Core:
         self.pause.forget(session)
         self.observers.forget(session)
         self.tracking.forget(session)
+        self.client_memory.forget(session.id)
 
     def flush_soon(self, session: Outlet) -> None:
         """Send what has been pushed to a session when the present batch is done."""

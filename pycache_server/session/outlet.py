@@ -9,7 +9,7 @@ more executed for it, while the link says that it is congested, and ``check_outp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pycache_server.commands.context import Context
 from pycache_server.resp.encode import HALT, NO_REPLY, Wire, encode2
@@ -17,6 +17,7 @@ from pycache_server.session.host import Link
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
+    from pycache_server.session.session import Session
 
 UNAUTHENTICATED_OUTPUT = 1024 * 1024
 """Most bytes that are kept for a client that has not authenticated and does not read."""
@@ -167,6 +168,7 @@ class Outlet(Context):
         self.congested = True
         self.congested_since = 0.0
         self.link.pause_reading()
+        self.core.client_memory.look((cast("Session", self),))
 
     def on_relief(self) -> None:
         """The client has read."""

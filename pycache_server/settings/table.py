@@ -162,6 +162,7 @@ def _acting() -> list[Directive]:
         ),
         Directive("maxmemory", Memory(), 0, acts=True),
         Directive("maxmemory-policy", TEXT, "noeviction", acts=True),
+        Directive("maxmemory-clients", Memory(-100, INT_MAX, percent=True), 0, acts=True),
         Directive("maxmemory-samples", Number(1, 64), 5, acts=True),
         Directive("maxmemory-eviction-tenacity", PERCENT, 10, acts=True),
         Directive("lfu-log-factor", ANY, 10, acts=True),
@@ -330,7 +331,6 @@ def _idle() -> list[Directive]:
     add(ANY, 1, "max-new-tls-connections-per-cycle")
     add(ANY, 100, "active-defrag-threshold-upper")
     add(Memory(0, INT_MAX), 100 << 20, "active-defrag-ignore-bytes")
-    add(Memory(-100, INT_MAX, percent=True), 0, "maxmemory-clients")
     add(Choice(("no", "yes", "clients")), "no", "sanitize-dump-payload")
     add(Choice(("no", "yes", "relative", "absolute")), "no", "oom-score-adj")
     add(Choice(("ip", "hostname", "unknown-endpoint")), "ip", "cluster-preferred-endpoint-type")

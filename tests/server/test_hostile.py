@@ -7,6 +7,7 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -232,3 +233,27 @@ def test_strangers_are_denied_in_protected_mode(tmp_path: Path) -> None:
         assert server.call("CONFIG", "SET", "protected-mode", "no") == "OK"
         with Wire((address, server.port)) as stranger:
             assert stranger.call("PING") == "PONG"
+
+
+@pytest.mark.parametrize("kind", ["incomplete", "unread", "queued"])
+def test_who_takes_more_than_maxmemory_clients_is_ended(server: Running, bystander: Wire, kind: str) -> None:
+    bystander.call("SET", "large", "x" * 16_000_000)
+    before = int(server.info("stats")["evicted_clients"])
+    assert bystander.call("CONFIG", "SET", "maxmemory-clients", "2mb") == "OK"
+    try:
+        with server.connect() as greedy, suppress(EOFError, OSError):
+            if kind == "incomplete":
+                greedy.send(b"*2\r\n$3\r\nGET\r\n$50000000\r\n" + b"x" * 10_000_000)
+            elif kind == "unread":
+                greedy.send(b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n" * 50)
+                until(lambda: int(server.info("stats")["evicted_clients"]) > before)
+            else:
+                greedy.call("MULTI")
+                for _ in range(20):
+                    greedy.call("SET", "queued", "x" * 200_000)
+                    time.sleep(0.05)
+            greedy.read_bytes()
+        assert int(server.info("stats")["evicted_clients"]) == before + 1
+        assert "Evicting client: " in server.log()
+    finally:
+        assert bystander.call("CONFIG", "SET", "maxmemory-clients", "0") == "OK"
