@@ -150,6 +150,17 @@ class Leading:
         follower = self.followers.get(seat)
         return follower is not None and follower.in_step >= IN_STEP
 
+    def catching_up(self) -> list[str]:
+        """The seats of voters that follow, and lacked more than what is on its way at the last heartbeat."""
+        return [seat for seat, follower in self.followers.items() if seat in self._log.voters and not follower.in_step]
+
+    def is_indispensable(self) -> bool:
+        """Whether those that are in step are no majority without this one, which others could be."""
+        seat, voters = self._member.seat, self._log.voters
+        others = [each for each in voters if each != seat]
+        present = [each for each in others if each in self.followers and self.followers[each].in_step]
+        return len(others) >= majority(len(voters)) > len(present)
+
     def _tell(self, text: str) -> None:
         self._member.actions.append(Log(text))
 

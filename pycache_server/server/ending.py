@@ -3,6 +3,9 @@
 Writes stand still, the replicas are asked how far they are, and when all have everything, or after shutdown-timeout,
 the server ends (App.shut_down): SHUTDOWN and signals alike. Until then SHUTDOWN ABORT, or a failure to save, lets it
 go on.
+
+A leader of a group waits as long, while it serves, for voters that are catching up: one that has returned without
+memory has no vote yet, and the rest may be no majority without this one (docs/design/replication.md).
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from pycache_server.election.machine import Refusal
 from pycache_server.errors import RedisError
 
 if TYPE_CHECKING:
+    from pycache_server.repl.leading import Leading
     from pycache_server.server.app import App
     from pycache_server.server.group.group import Group
     from pycache_server.session.applying import LinkBroken
@@ -26,6 +30,10 @@ FAILED = RedisError(b"ERR Errors trying to SHUTDOWN. Check logs.")
 _HELD = "shutdown"
 _HANDOVER = 1.0
 """Seconds that a handover may take before the end."""
+_RETURN = 2.0
+"""Seconds in which a voter that is started again is heard of."""
+_LOOK = 0.1
+"""Seconds from one look at voters that are catching up to the next."""
 
 
 class Doomed(Exception):
@@ -43,6 +51,11 @@ def panic_where_wanted(app: App, broken: LinkBroken) -> None:
             )
 
 
+def _leading(group: Group) -> Leading | None:
+    """The epoch of a voter that leads."""
+    return group.member.leading if group.leads else None
+
+
 class Ending:
     """The end of one server."""
 
@@ -51,6 +64,7 @@ class Ending:
         self._replication = app.core.replication
         self._options: Collection[str] = ()
         self._target = 0
+        self._begin = 0.0  # when it was requested, in ticks
         self._timer: asyncio.TimerHandle | None = None
         self._clients: list[Session] = []
         self.waits = False
@@ -64,6 +78,7 @@ class Ending:
             return None
         self._options = options
         self._target = self._replication.history.offset
+        self._begin = self._app.core.host.ticks()
         if "now" in options or not self._app.settings["shutdown-timeout"] or self._in_step():
             return self._finish()
         self._wait()
@@ -86,16 +101,45 @@ class Ending:
         self.waits = True
         self._app.log.write("notice", "Waiting for replicas before shutting down.")
         if self._app.group is not None:
-            self._timer = self._app.loop.call_later(_HANDOVER, self._end)
+            self._wait_for_voters(self._app.group)
             return
         self._replication.leading.send_getack()  # which the acknowledgement that it asks for does not contain
         self._app.core.pause.hold(_HELD)
         self._timer = self._app.loop.call_later(self._app.settings["shutdown-timeout"], self._end)
 
+    def _wait_for_voters(self, group: Group) -> None:
+        """Look again while some are catching up; then a handover has its time."""
+        if not self.waits:
+            return
+        if self._has_patience(group):
+            self._timer = self._app.loop.call_later(_LOOK, self._wait_for_voters, group)
+            return
+        leading = _leading(group)
+        if leading is not None and leading.is_indispensable():
+            late = " ".join(leading.catching_up()) or "none"
+            self._app.log.write(
+                "warning", f"Ending, though without this voter there is no majority. Catching up: {late}"
+            )
+        if self._hands_over(group):
+            self._timer = self._app.loop.call_later(_HANDOVER, self._end)
+        else:
+            self._end()
+
+    def _has_patience(self, group: Group) -> bool:
+        """Whether voters are catching up, and may go on with it; or so few follow that one that has just been started
+        again may come."""
+        leading = _leading(group)
+        if leading is None:
+            return False
+        begin, end = self._begin, self._begin + self._app.settings["shutdown-timeout"]
+        until = end if leading.catching_up() else min(end, begin + _RETURN) if leading.is_indispensable() else begin
+        return self._app.core.host.ticks() < until
+
     def _in_step(self) -> bool:
         """Whether every replica has everything."""
-        if self._app.group is not None:
-            return not self._hands_over(self._app.group)
+        group = self._app.group
+        if group is not None:
+            return not self._has_patience(group) and not self._hands_over(group)
         replicas = self._replication.leading.leader.replicas
         return not self._replication.leads or all(each.acknowledged >= self._target for each in replicas)
 

@@ -97,3 +97,38 @@ def test_a_leader_that_ends_does_not_hand_over_to_who_never_leads(tmp_path: Path
         first.process.wait(timeout=30)
         until(lambda: voters.role(1) == "master", "the lead of the one that may")
         assert second.call("GET", "k") == "v"
+
+
+def test_a_leader_that_ends_waits_for_a_voter_that_is_catching_up(tmp_path: Path) -> None:
+    with Voters(tmp_path) as voters:
+        old = voters.wait_whole()
+        leader, returned = voters.nodes[old], (old + 1) % 3
+        with leader.connect() as wire:
+            data = b"".join(pack_command(("SET", f"key:{number}", "x" * 10_000)) for number in range(1000))
+            for _ in range(10):
+                wire.send(data)
+                assert [wire.read() for _ in range(1000)] == ["OK"] * 1000
+        voters.nodes[returned].process.kill()
+        voters.nodes[returned].process.wait()
+        voters.restart(returned)
+        before = len(leader.log())
+        with leader.connect() as wire:
+            wire.send(pack_command(("SHUTDOWN", "NOSAVE")))
+        leader.process.wait(timeout=30)
+        log = leader.log()[before:]
+        assert "Ending, though" not in log
+        assert voters.nodes[returned].info("replication")["sync_state"] in ("in-sync", "leader", "disconnected")
+        running = [number for number in range(3) if number != old]
+        until(lambda: voters.leader() in running, "a leader, of two that hold everything")
+        assert voters.nodes[running[0]].call("DBSIZE") == voters.nodes[running[1]].call("DBSIZE") == 1000
+
+
+def test_a_leader_that_ends_tells_when_nobody_can_lead_without_it(voters: Voters) -> None:
+    old = voters.wait_whole()
+    leader = voters.nodes[old]
+    voters.nodes[(old + 1) % 3].stop()
+    with leader.connect() as wire:
+        wire.send(pack_command(("SHUTDOWN", "NOSAVE")))
+        assert leader.call("SET", "k", "v") == "OK"  # one voter in three may be missing, and it serves while it waits
+    leader.process.wait(timeout=30)
+    assert "Ending, though without this voter there is no majority. Catching up: none" in leader.log()
