@@ -86,11 +86,11 @@ class WrongPassword(RedisError):
 
 
 class NoPermissionForKey(Rejection):
-    text = b"NOPERM this user has no permissions to access one of the keys used as arguments"
+    text = b"NOPERM No permissions to access a key"
 
 
 class NoPermissionForChannel(Rejection):
-    text = b"NOPERM this user has no permissions to access one of the channels used as arguments"
+    text = b"NOPERM No permissions to access a channel"
 
 
 class OutOfMemory(Rejection):
@@ -155,9 +155,9 @@ def echo(data: bytes) -> bytes:
     return c_string(data[:ECHO_LIMIT])
 
 
-def no_permission(name: bytes) -> Rejection:
+def no_permission(user: bytes, name: bytes) -> Rejection:
     """The error for a command that a user may not call; ``name`` is its full name in lower case."""
-    return Rejection(b"NOPERM this user has no permissions to run the '" + name + b"' command")
+    return Rejection(b"NOPERM User " + user + b" has no permissions to run the '" + name + b"' command")
 
 
 def wrong_arity(name: bytes) -> RedisError:

@@ -101,8 +101,7 @@ def _password(app: App) -> None:
 def _users(app: App) -> None:
     access = app.core.access
     access.users.vocabulary.open_channels = app.settings["acl-pubsub-default"] == "allchannels"
-    access.log.longest = app.settings["acllog-max-len"]
-    access.log.shorten()
+    access.log.longest = app.settings["acllog-max-len"]  # to which it is shortened by the next entry, as in Redis
 
 
 def _slowlog(app: App) -> None:

@@ -120,7 +120,7 @@ class Access:
         if denial is not None:
             session.row = self.rows[command.name]
             self.note(session, command, argv, denial)
-            raise refusal(denial, command)
+            raise refusal(denial, session.user.name, command)
 
     def demand_in_script(self, session: Session, command: Command, argv: list[bytes]) -> None:
         """Refuse a command of a script that a client has called, and whose user may not run it.
@@ -129,8 +129,11 @@ class Access:
         """
         denial = session.guard.check(command, argv) if session.guard is not None else None
         if denial is not None:
+            running = self._core.scripts
+            if running is not None and running.argv and not session.executing:
+                session.row = self._core.row(running.argv[0])  # which the log shows
             self.note(session, command, argv, denial, "lua")
-            raise refusal_in_script(denial)
+            raise refusal_in_script(denial, session.user.name, command)
 
     def may_read_all(self, user: User, command: Command, argv: list[bytes]) -> bool:
         """Whether a user may run a command and let it read any key: SORT with patterns can."""

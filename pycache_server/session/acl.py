@@ -93,7 +93,7 @@ def acl_dryrun(session: Session, argv: list[bytes]) -> Any:
     if not row.accepts(len(words)):
         raise wrong_arity(row.name)
     denial = access.check(user, row.command, words)
-    return OK if denial is None else refusal_in_dry_run(denial, row.command, words)
+    return OK if denial is None else refusal_in_dry_run(denial, user.name, row.command, words)
 
 
 @command("ACL GENPASS [bits]", NOSCRIPT, LOADING, STALE, since="6.0.0")

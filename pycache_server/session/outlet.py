@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from pycache_server.session.core import Core
     from pycache_server.session.session import Session
 
-UNAUTHENTICATED_OUTPUT = 1024 * 1024
-"""Most bytes that are kept for a client that has not authenticated and does not read."""
 UNCOUNTED_OUTPUT = 16 * 1024
 """So many bytes of replies Redis does not count: its buffers that are no list."""
+UNAUTHENTICATED_OUTPUT = UNCOUNTED_OUTPUT + 1024
+"""Most bytes that are kept for a client that has not authenticated and does not read (CVE-2025-21605)."""
 
 
 class Outlet(Context):

@@ -37,13 +37,13 @@ def call_of(vocabulary: Vocabulary, command: Command, argv: list[bytes]) -> Call
     return Call(word, argv, keys, channels, command.name == "psubscribe")
 
 
-def refusal(denial: Denial, command: Command) -> Rejection:
+def refusal(denial: Denial, user: bytes, command: Command) -> Rejection:
     """The error for a command that is not permitted."""
     if denial.kind == DENIED_KEY:
         return NoPermissionForKey()
     if denial.kind == DENIED_CHANNEL:
         return NoPermissionForChannel()
-    return no_permission(command.name.encode())
+    return no_permission(user, command.name.encode())
 
 
 def refusal_at_exec(denial: Denial) -> RedisError:
@@ -61,21 +61,15 @@ _REASONS_AT_EXEC = {
 }
 
 
-def refusal_in_script(denial: Denial) -> RedisError:
+def refusal_in_script(denial: Denial, user: bytes, command: Command) -> RedisError:
     """The error for a command of a script that the user who runs the script is not permitted."""
-    return RedisError(b"ERR The user executing the script can't " + _REASONS_IN_SCRIPTS[denial.kind])
+    reason = refusal(denial, user, command).text.removeprefix(b"NOPERM ")
+    return RedisError(b"ERR ACL failure in script: " + reason)
 
 
-_REASONS_IN_SCRIPTS = {
-    DENIED_COMMAND: b"run this command or subcommand",
-    DENIED_KEY: b"access at least one of the keys mentioned in the command arguments",
-    DENIED_CHANNEL: b"publish to the channel mentioned in the command",
-}
-
-
-def refusal_in_dry_run(denial: Denial, command: Command, argv: list[bytes]) -> bytes:
+def refusal_in_dry_run(denial: Denial, user: bytes, command: Command, argv: list[bytes]) -> bytes:
     """What ACL DRYRUN answers where a command is not permitted."""
     if denial.kind == DENIED_COMMAND:
-        return b"This user has no permissions to run the '%b' command" % command.name.encode()
+        return b"User %b has no permissions to run the '%b' command" % (user, command.name.encode())
     what = b"key" if denial.kind == DENIED_KEY else b"channel"
-    return b"This user has no permissions to access the '%b' %b" % (argv[denial.place], what)
+    return b"User %b has no permissions to access the '%b' %b" % (user, argv[denial.place], what)

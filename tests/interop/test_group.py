@@ -666,7 +666,7 @@ def test_the_port_for_clients_of_sentinels_knows_the_users_of_the_server(tmp_pat
             assert finder.call("AUTH", "finder", "finds") == "OK"
             find = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")
             wait_for(lambda: finder.call(*find) == ["127.0.0.1", str(voter.port)], "the leader")
-            refused = "NOPERM this user has no permissions to run the 'sentinel|failover' command"
+            refused = "NOPERM User finder has no permissions to run the 'sentinel|failover' command"
             assert str(finder.call("SENTINEL", "FAILOVER", "mymaster")) == refused
             careful = redis.sentinel.Sentinel(
                 [("127.0.0.1", voter.sentinel_port)], sentinel_kwargs={"username": "finder", "password": "finds"}
@@ -717,7 +717,7 @@ def test_a_handover_is_for_those_who_may_ask_for_it(group: Group) -> None:
         assert wire.call("ACL", "SETUSER", "admin", "on", ">own", "~*", "&*", "+@all") == "OK"
         assert wire.call("ACL", "SETUSER", "default", "-@admin") == "OK"
         refusal = answer_of_sentinel_port(leader, "SENTINEL", "FAILOVER", "mymaster")
-        assert refusal == "NOPERM this user has no permissions to run the 'sentinel|failover' command"
+        assert refusal == "NOPERM User default has no permissions to run the 'sentinel|failover' command"
         assert answer_of_sentinel_port(leader, "PING") == "PONG"
     with Wire(("127.0.0.1", leader.sentinel_port)) as wire:
         assert wire.call("AUTH", "admin", "own") == "OK"

@@ -6,8 +6,8 @@ import pytest
 
 from pycache_server.testing.inprocess import Client, World
 
-CANNOT_RUN = "The user executing the script can't run this command or subcommand"
-CANNOT_TOUCH = "The user executing the script can't access at least one of the keys mentioned in the command arguments"
+CANNOT_RUN = "ACL failure in script: User reader has no permissions to run the 'set' command"
+CANNOT_TOUCH = "ACL failure in script: No permissions to access a key"
 
 
 @pytest.fixture
