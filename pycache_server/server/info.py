@@ -100,7 +100,7 @@ def _clients(app: App) -> Fields:
     yield "clients_in_timeout_table", core.blocking.count
     yield "total_watched_keys", sum(len(each.watched) for each in sessions)
     yield "total_blocking_keys", core.blocking.keys()
-    yield "total_blocking_keys_on_nokey", 0
+    yield "total_blocking_keys_on_nokey", core.blocking.keys_on_nokey()
 
 
 def _human(size: float) -> str:

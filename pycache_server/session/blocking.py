@@ -124,6 +124,10 @@ class Blocking:
         """How many keys somebody waits for."""
         return len(self._queues)
 
+    def keys_on_nokey(self) -> int:
+        """For how many of them somebody also waits for their end."""
+        return sum(any(waiter.wants is None for waiter in queue) for queue in self._queues.values())
+
     def serve_ready(self) -> None:
         """Serve whoever waits for keys that have become ready."""
         while self.ready:

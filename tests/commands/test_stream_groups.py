@@ -242,18 +242,21 @@ def test_what_xreadgroup_complains_of(filled: Client, words: str, error: str) ->
 
 def test_who_waits_is_told_that_the_stream_or_the_group_is_gone(world: World, client: Client) -> None:
     other = world.connect()
+    gone = "NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option"
     for line, error in [
-        ("DEL s", "UNBLOCKED the stream key no longer exists"),
-        ("SET s x", "UNBLOCKED the stream key no longer exists"),
-        ("FLUSHALL", "UNBLOCKED the stream key no longer exists"),
-        ("RENAME s t", "UNBLOCKED the stream key no longer exists"),
-        ("XGROUP DESTROY s g", "NOGROUP the consumer group this client was blocked on no longer exists"),
+        ("DEL s", gone),
+        ("SET s x", "WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ("FLUSHALL", gone),
+        ("RENAME s t", gone),
+        ("XGROUP DESTROY s g", gone),
     ]:
         client.call("DEL", "s")
         client.call("XGROUP", "CREATE", "s", "g", "$", "MKSTREAM")
         other.start("XREADGROUP", "GROUP", "g", "c", "BLOCK", 0, "STREAMS", "s", ">")
+        assert world.core.blocking.keys_on_nokey() == 1
         client.call(*line.split())
         assert str(other.read()) == error
+    assert world.core.blocking.keys_on_nokey() == 0
     assert other.call("PING") == "PONG"
 
 

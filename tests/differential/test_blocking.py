@@ -1,8 +1,8 @@
 """Clients that wait for keys: the same script on a real redis-server and on ours, byte for byte.
 
 Scripts are in the modules ``waiting_*.py`` beside this file, which are found by their names; each has ``SCENARIOS``,
-may have ``SINCE_7_2`` with those that an older server plays differently, ``UNTIL_7_2`` with those that a newer one
-does, and ``random_line`` for random programs. A script has a line for each step::
+may have ``SINCE_7_2`` with those that an older server plays differently, and ``random_line`` for random programs. A
+script has a line for each step::
 
     A: BLPOP k 0              client A sends a command; clients connect when they appear first
     B: MULTI | RPUSH k x | EXEC        several in one piece
@@ -42,9 +42,6 @@ MODULES = [
 SCENARIOS: dict[str, str] = {name: script for module in MODULES for name, script in module.SCENARIOS.items()}
 SINCE_7_2: dict[str, str] = {
     name: script for module in MODULES for name, script in getattr(module, "SINCE_7_2", {}).items()
-}
-UNTIL_7_2: dict[str, str] = {
-    name: script for module in MODULES for name, script in getattr(module, "UNTIL_7_2", {}).items()
 }
 
 Received = dict[str, bytes]
@@ -254,13 +251,6 @@ def test_waiting_clients_receive_what_redis_sends_since_7_2(real_redis: RealRedi
     if version_of(real_redis) < (7, 2):
         pytest.skip("Redis serves waiting clients in this way since 7.2")
     compare(real_redis.port, steps(SINCE_7_2[name]))
-
-
-@pytest.mark.parametrize("name", UNTIL_7_2)
-def test_waiting_clients_receive_what_redis_sent_until_7_2(real_redis: RealRedis, name: str) -> None:
-    if version_of(real_redis) >= (7, 2):
-        pytest.skip("Redis serves waiting clients in another way since 7.2")
-    compare(real_redis.port, steps(UNTIL_7_2[name]))
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if hasattr(module, "random_line")])

@@ -135,6 +135,15 @@ CHANGES = (
         ),
     ),
     Change(
+        "xreadgroup",
+        "who waits for a group that ends, or its key, gets the error of the command: 7.0 has errors for that",
+        before(7, 2),
+        lambda argv, theirs, mine: (
+            _error(theirs).startswith(("UNBLOCKED the stream key", "NOGROUP the consumer group this client"))
+            and _error(mine).startswith(("NOGROUP", "WRONGTYPE"))
+        ),
+    ),
+    Change(
         "blpop brpop blmpop blmove brpoplpush bzpopmin bzpopmax bzmpop",
         "a timeout that is too large is out of range: 7.0 takes it for negative",
         before(7, 2),

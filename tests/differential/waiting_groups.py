@@ -87,7 +87,7 @@ SCENARIOS = {
         D: XADD s 1-1 f v
     """,
 }
-UNTIL_7_2 = {
+SINCE_7_2 = {
     "the stream goes": """
         D: XGROUP CREATE s g $ MKSTREAM
         A: XREADGROUP GROUP g a BLOCK 0 STREAMS s >
