@@ -184,6 +184,10 @@ class Calls:
 
         return invoke
 
+    def invoke_many(self, words: Any, count: float) -> Any:
+        """The same with the words in a table."""
+        return self.invoke(*[words[place] for place in range(1, int(count) + 1)])
+
     def _to_lua(self, value: Any) -> Any:
         """A value that is neither a string nor an integer nor OK, for Lua."""
         client = self.client

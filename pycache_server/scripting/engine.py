@@ -89,6 +89,7 @@ class Engine:
         host = self._host = self.make_table(
             {
                 b"invoke": scripts.calls.invoke,
+                b"invoke_many": scripts.calls.invoke_many,
                 b"acl_check_cmd": scripts.calls.may_call,
                 b"setresp": scripts.calls.speak,
                 b"set_repl": scripts.set_repl,

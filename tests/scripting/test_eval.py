@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from hashlib import sha1
 from typing import Any
 
@@ -316,3 +317,25 @@ def test_a_script_that_may_write_needs_the_replicas_of_a_write(world: World, cli
     for shebang, runs in (("", True), ("#!lua flags=no-writes\n", True), ("#!lua\n", False)):
         answer = client.call("EVAL", shebang + "return redis.call('get', KEYS[1])", 1, "x")
         assert str(answer).startswith("NOREPLICAS") is not runs
+
+
+@pytest.mark.parametrize("count", [3998, 3999, 4000, 7997, 7999])
+def test_a_command_may_have_as_many_words_as_unpack_gives(client: Client, count: int) -> None:
+    fill = f"local words = {{}} for i = 1, {count} do words[i] = i end "
+    assert client.call("EVAL", fill + "return redis.call('RPUSH', KEYS[1], unpack(words))", 1, "list") == count
+    assert client.call("LRANGE", "list", -2, -1) == [str(count - 1), str(count)]
+    wrong = fill + "words[7] = {} return redis.pcall('RPUSH', KEYS[1], unpack(words))"
+    assert "must be strings or integers" in str(client.call("EVAL", wrong, 1, "list"))
+    assert client.call("LLEN", "list") == count
+
+
+def test_the_time_of_a_script_is_that_at_which_it_began(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count(1_700_000_000)
+    monkeypatch.setattr(world.host, "time", lambda: float(next(seconds)))
+    assert client.call("TIME")[0] < client.call("TIME")[0]
+    code = "local first, second = redis.call('TIME'), redis.call('TIME') return {first[1], second[1]}"
+    first, second = client.call("EVAL", code, 0)
+    assert first == second
+    assert client.call("TIME")[0] > second

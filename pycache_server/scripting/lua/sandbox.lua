@@ -30,6 +30,8 @@ end
 
 function host.set_soft(size) soft = size end
 
+local MANY = 4000
+
 local function guarded(outer)
     return function(...)
         if gcinfo() > soft then make_room() end
@@ -39,11 +41,14 @@ end
 
 -- redis.call and redis.pcall: ``raise`` and ``returned`` get what is no plain value (api.lua). They are the functions that
 -- scripts call most, so the guard stands in them: 0.1 us less than one more call of a function with any arguments.
+-- Of many words Lua's stack has no room for a call beside those that the script has put on it: they go in a table.
 function host.caller(special)
-    local outer = host.invoke
+    local outer, with_many, select = host.invoke, host.invoke_many, select
     return function(...)
         if gcinfo() > soft then make_room() end
-        local value, kind = outer(...)
+        local value, kind
+        local count = select('#', ...)
+        if count < MANY then value, kind = outer(...) else value, kind = with_many({...}, count) end
         if kind == nil then return value end
         return special(value, kind)
     end
