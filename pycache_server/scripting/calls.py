@@ -48,6 +48,7 @@ class Refusal(RedisError):
 UNKNOWN = b"ERR Unknown Redis command called from script"
 WRONG_ARITY = b"ERR Wrong number of args calling Redis command from script"
 NOT_ALLOWED = b"ERR This Redis command is not allowed from script"
+STALE = b"ERR Can not execute the command on a stale replica"
 READ_ONLY = b"ERR Write commands are not allowed from read-only scripts."
 
 Rows = dict[bytes, tuple["Row", bool]]
@@ -67,6 +68,7 @@ class Calls:
         self.rows = self._state = self.normal
         self.denies_nothing = False
         """DEBUG SET-DISABLE-DENY-SCRIPTS: whether scripts may call what is not for them."""
+        self._is_stale = False
         self._caller: Session | None = None
         """Whose script it is, where that is somebody who may not do everything."""
         self.wrote = False
@@ -109,7 +111,8 @@ class Calls:
         self._caller = None
         if read_only or full or core.disk_error is not None or replication.refuses_writes or replication.wants_replicas:
             self.rows = self._state = self._table_for(session, read_only, full)
-        if session.guard is not None or core.tracking.running is not None:
+        self._is_stale = replication.is_stale and session.kind() != "master"
+        if session.guard is not None or core.tracking.running is not None or self._is_stale:
             self._caller = session if session.guard is not None else None
             self.rows = {}
 
@@ -220,6 +223,8 @@ class Calls:
         flags = row.command.flags
         if Flag.NOSCRIPT in flags and not self.denies_nothing:
             raise self._refused(row, NOT_ALLOWED)
+        if self._is_stale and Flag.STALE not in flags:
+            raise self._refused(row, STALE)
         if self._caller is not None:
             self._core.access.demand_in_script(self._caller, row.command, argv)
         if self._state is self.read_only and may_change(row.command):

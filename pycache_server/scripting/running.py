@@ -13,7 +13,7 @@ from __future__ import annotations
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
-from pycache_server.errors import NoReplicas, RedisError, Rejection, c_string
+from pycache_server.errors import MasterDown, NoReplicas, RedisError, Rejection, c_string
 from pycache_server.resp.encode import Wire
 from pycache_server.scripting.calls import Calls
 from pycache_server.scripting.code import Code, Script
@@ -44,7 +44,7 @@ UNKILLABLE = (
     b"termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
 )
 CANNOT_WRITE = b"ERR Can not execute a script with write flag using *_ro command."
-NOT_ON_REPLICAS = b"READONLY Can not run script with write flag on readonly replica."
+NOT_ON_REPLICAS = b"READONLY Can not run script with write flag on readonly replica"
 NO_ROOM = b"OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
 TOO_LARGE = b"ERR the arguments of the script do not fit into Lua's memory (lua-max-memory)"
 
@@ -111,6 +111,23 @@ class Scripts:
         self._evaluated -= 1
         self.evicted += 1
 
+    def declared(self, command: str, argv: list[bytes]) -> frozenset[str] | None:
+        """The flags of what one of the commands that run scripts is going to run; None where it has none, or is not
+        there."""
+        word = argv[1]
+        if command.startswith("fcall"):
+            function = self.functions.get(word.lower())
+            return None if function is None else function.flags
+        script = self.names.get(word.lower()) if command.startswith("evalsha") else self.bodies.get(word)
+        if script is not None:
+            return script.flags
+        if command.startswith("evalsha") or not word.startswith(b"#!"):
+            return None
+        try:
+            return script_flags(word)[0]
+        except RedisError:  # which who runs it will hear of
+            return None
+
     def flush(self) -> None:
         """Forget all scripts."""
         self.bodies.clear()
@@ -130,7 +147,8 @@ class Scripts:
         flags = code.flags
         full = False
         limited = core.keyspace.maxmemory or core.disk_error is not None
-        if flags or read_only or limited or replication.refuses_writes or replication.wants_replicas:
+        bound = replication.refuses_writes or replication.wants_replicas or replication.is_stale
+        if flags or read_only or limited or bound:
             read_only, full = self._demand(session, flags, read_only)
         used, size = engine.used, sum(map(len, argv))
         if used() + size >= engine.roomy and not engine.has_room(size):
@@ -168,6 +186,8 @@ class Scripts:
         """
         core = self._core
         full = core.room.exceeded and not core.room.make()
+        if core.replication.is_stale and "allow-stale" not in (flags or ()) and session.kind() != "master":
+            raise RedisError(MasterDown.text)
         if flags is None:
             return read_only, full
         if "no-writes" in flags:

@@ -22,6 +22,7 @@ def refuse(core: Core, read_only: bool, master_down: bool, loading: str) -> None
     """Let clients be refused what they are in a state: writes (``replica-read-only``), what asks for fresh data
     (``replica-serve-stale-data``), and what does not go together with loading, ``"all"`` or ``"async"``."""
     core.replication.refuses_writes = read_only
+    core.replication.is_stale = master_down
     core.gates.set(READ_ONLY, _read_only if read_only else None)
     core.gates.set(MASTER_DOWN, _master_down if master_down else None)
     core.gates.set(LOADING, {"": None, "all": _loading, "async": _async_loading}[loading])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pycache_server.commands.registry import Command, Flag
-from pycache_server.errors import NoReplicas, Rejection
+from pycache_server.errors import MasterDown, NoReplicas, OutOfMemory, ReadOnlyReplica, Rejection
 
 if TYPE_CHECKING:
     from pycache_server.session.core import Core
@@ -40,6 +40,11 @@ class Gates:
             self._found[name] = gate_of
         self._core.tables.refresh()
 
+    @property
+    def any(self) -> bool:
+        """Whether one is set."""
+        return bool(self._found)
+
     def of(self, command: Command) -> list[Gate]:
         """The gates before a command."""
         if not self._found:
@@ -64,6 +69,31 @@ def refusing(is_refused: Callable[[Command], bool], error: type[Rejection]) -> G
         return refuse if is_refused(command) else None
 
     return gate_of
+
+
+RUN_SCRIPTS: Final = frozenset(("eval", "evalsha", "eval_ro", "evalsha_ro", "fcall", "fcall_ro"))
+
+
+def script_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
+    """What a script or a function says of itself counts as if it were said of a command, before it runs and before it
+    is queued. One that says nothing runs until it calls what may not be."""
+    core = session.core
+    flags = core.scripts.declared(row.command.name, argv) if core.scripts is not None else None
+    if flags is None or session.kind() == "master":
+        return
+    writes = "no-writes" not in flags
+    if writes and "allow-oom" not in flags and core.room.exceeded and not core.room.make():
+        raise OutOfMemory
+    replication = core.replication
+    if writes:
+        if core.disk_error is not None:
+            raise Rejection(core.disk_error[0])
+        if replication.lacks_replicas:
+            raise NoReplicas
+        if replication.refuses_writes:
+            raise ReadOnlyReplica
+    if replication.is_stale and "allow-stale" not in flags:
+        raise MasterDown
 
 
 def has_queued(session: Session, is_sought: Callable[[Command], bool]) -> bool:

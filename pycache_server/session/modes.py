@@ -21,6 +21,7 @@ from pycache_server.evict.base import Marker
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.session.commandlog import sized
 from pycache_server.session.feed import fed, united
+from pycache_server.session.gates import RUN_SCRIPTS, script_gate
 from pycache_server.session.leading import replicating
 from pycache_server.session.refusals import (
     busy_gate,
@@ -233,6 +234,8 @@ class Tables:
         if limited and _needs_room(command):
             gates.append(_memory_gate)
         gates += core.gates.of(command)
+        if command.name in RUN_SCRIPTS and (limited or core.gates.any or core.disk_error is not None):
+            gates.append(script_gate)
         if (
             core.pause.mode == "all"
             or (core.pause.mode == "write" and may_change(command))

@@ -64,6 +64,8 @@ class Replication:
         self.following: Following | None = None
         self.refuses_writes = False
         """Whether clients may only read, because the node follows."""
+        self.is_stale = False
+        """Whether clients may read nothing, because the leader is out of reach (replica-serve-stale-data)."""
         self.wants_replicas = False
         """Whether writes may be refused for want of good replicas (min-replicas-to-write)."""
         self.on_role: list[Callable[[], None]] = []
