@@ -180,7 +180,9 @@ class Loading:
             reader = Reader(self._data, self._place)
             found = int.from_bytes(reader.raw(opcodes.CHECKSUM), "little")
             if self._checksum and found and found != self._crc:
-                raise BadData(f"Wrong RDB checksum expected: ({self._crc:x}) but got ({found:x})", self._place)
+                raise BadData(
+                    f"RDB CRC error: Wrong RDB checksum expected: ({self._crc:x}) but got ({found:x})", self._place
+                )
             self._place = reader.position
         self.done = True
 

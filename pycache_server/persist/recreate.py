@@ -37,10 +37,11 @@ Command = list[bytes]
 
 class Recreating:
     """A base of commands that is being made: ``head``, then ``bucket`` for each bucket of each database, then
-    ``foot``."""
+    ``foot``. ``begun`` is the second in which that is, where it shall be told in front (aof-timestamp-enabled)."""
 
-    def __init__(self, keyspace: Keyspace) -> None:
+    def __init__(self, keyspace: Keyspace, begun: int | None = None) -> None:
         self._selected = -1
+        self._begun = begun
         self.keys = 0
         """How many keys have been written."""
         self.total = sum(database.size for database in keyspace.databases)
@@ -50,7 +51,8 @@ class Recreating:
 
     def head(self, aux: Iterable[Aux] = (), functions: Iterable[bytes] = ()) -> bytes:
         """The beginning: libraries of functions. There is no place for what an RDB file tells of itself."""
-        return b"".join(encode_texts([b"FUNCTION", b"LOAD", code]) for code in functions)
+        stamp = b"" if self._begun is None else b"#TS:%d\r\n" % self._begun
+        return stamp + b"".join(encode_texts([b"FUNCTION", b"LOAD", code]) for code in functions)
 
     def bucket(self, index: int, bucket: Bucket, candidates: Candidates | None) -> bytes:
         """The keys of one bucket, which belong to the database ``index``. What an engine knows has no place here."""

@@ -89,6 +89,12 @@ class Ending:
         self._clients.append(session)
         return session.block([], lambda key: NOT_READY, 0, FAILED)
 
+    @property
+    def milliseconds_left(self) -> int:
+        """How long it may take until the server ends."""
+        end = self._begin + self._app.settings["shutdown-timeout"]
+        return max(0, int(1000 * (end - self._app.core.host.ticks())))
+
     def abort(self) -> bool:
         """Go on. Whether the server was about to end."""
         if not self.waits:
@@ -168,7 +174,12 @@ class Ending:
     def _finish(self) -> bool:
         """End. Whether that is possible."""
         self._tell_lagging()
-        return self._app.shut_down(self._options)
+        ends = self._app.shut_down(self._options)
+        if not ends:
+            self._app.log.write(
+                "warning", "Errors trying to shut down the server. Check the logs for more information."
+            )
+        return ends
 
     def _tell_lagging(self) -> None:
         log, offset = self._app.log.write, self._replication.history.offset

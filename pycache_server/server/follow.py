@@ -561,8 +561,8 @@ class Follow:
         except LinkBroken as broken:
             panic_where_wanted(self._app, broken)
             self._give_up_history(
-                f"The stream of the master cannot be applied at offset {broken.offset}: {broken.problem}. The link is "
-                "dropped, and everything will be asked for anew."
+                f"== CRITICAL == The stream of the master cannot be applied at offset {broken.offset}: "
+                f"{broken.problem}. The link is dropped, and everything will be asked for anew."
             )
         except Exception as error:
             self._core.report_failure("applying the stream of the master", error)

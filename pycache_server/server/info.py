@@ -78,6 +78,8 @@ def _server(app: App) -> Fields:
     yield "executable", sys.executable
     yield "config_file", app.config_file
     yield "io_threads_active", 0
+    if app.ending.waits:
+        yield "shutdown_in_milliseconds", app.ending.milliseconds_left
     for number, listener in enumerate(app.listeners()):
         yield f"listener{number}", listener
     yield "server_name", "pycache"

@@ -210,7 +210,8 @@ class Snapshots:
         """What makes a file."""
         app = self._app
         if order is not None and order.commands:
-            return Recreating(app.core.keyspace)
+            stamped = app.settings["aof-timestamp-enabled"]
+            return Recreating(app.core.keyspace, int(app.core.host.time()) if stamped else None)
         return Saving(app.core.keyspace, app.settings["rdbchecksum"], order is not None and order.without_times)
 
     def syncs(self, order: Order | None = None) -> bool:

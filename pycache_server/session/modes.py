@@ -223,10 +223,10 @@ class Tables:
 
     def _gate_of(self, command: Command) -> Gate | None:
         core = self._core
-        if core.busy is not None and Flag.ALLOW_BUSY not in command.flags:
-            return busy_gate
         if core.loading and waits_for_data(command, core.loading):
             return loading_gate
+        if core.busy is not None and Flag.ALLOW_BUSY not in command.flags:
+            return busy_gate
         gates: list[Gate] = []
         if core.disk_error is not None and needs_the_disk(command):
             gates.append(disk_gate)

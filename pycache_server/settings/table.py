@@ -287,11 +287,16 @@ def _idle() -> list[Directive]:
     """Directives of Redis that have nothing to act on here, or not yet."""
     rows: list[Directive] = []
 
-    def add(kind: Kind, default: Any, *names: str, fixed: bool = False, protected: bool = False) -> None:
+    def add(
+        kind: Kind, default: Any, *names: str, fixed: bool = False, protected: bool = False, hidden: bool = False
+    ) -> None:
         for name in names:
             first, _, alias = name.partition("/")
-            rows.append(Directive(first, kind, default, alias=alias, fixed=fixed, protected=protected))
+            rows.append(Directive(first, kind, default, alias=alias, fixed=fixed, protected=protected, hidden=hidden))
 
+    add(YES_NO, False, "use-exit-on-panic", hidden=True)
+    add(Number(0, INT_MAX), 0, "watchdog-period", "cluster-ping-interval", hidden=True)
+    add(Memory(1024, INT_MAX), 2 << 20, "loading-process-events-interval-bytes", hidden=True)
     add(YES_NO, False, "hide-user-data-from-log")
     add(YES_NO, False, "activedefrag", "cluster-allow-reads-when-down")
     add(YES_NO, False, "cluster-replica-no-failover/cluster-slave-no-failover", "tls-cluster", "tls-replication")

@@ -131,7 +131,7 @@ def test_a_stream_that_cannot_be_applied_drops_the_link(ours: Running, follower:
     with serve(script) as master:
         follower.call("REPLICAOF", "127.0.0.1", master.port)
         wait_for(lambda: "The stream of the master cannot be applied" in log(), kind)
-        assert f"cannot be applied at offset {OFFSET + len(good)}: " in log()
+        assert f"== CRITICAL == The stream of the master cannot be applied at offset {OFFSET + len(good)}: " in log()
         assert said in log()
         assert int(info(follower, "stats")["pycache_replication_errors"]) > errors
         assert info(follower)["slave_repl_offset"] == "1"  # where it stands in the history is not known any more

@@ -434,3 +434,14 @@ def test_a_copy_of_the_directory_is_a_backup(start: Callable[..., Running], tmp_
     with Running(tmp_path, "--dir", str(copy), *APPEND) as restored:
         restored.wait_loaded()
         assert restored.call("GET", "k") == "1"
+
+
+def test_a_base_of_commands_tells_when_it_was_begun(start: Callable[..., Running], tmp_path: Path) -> None:
+    server = start("--aof-use-rdb-preamble", "no", "--aof-timestamp-enabled", "yes")
+    before = int(time.time())
+    fill(server)
+    server.call("BGREWRITEAOF")
+    rewritten(server)
+    (base,) = (tmp_path / "appendonlydir").glob("*.base.aof")
+    first = base.read_bytes().split(b"\r\n")[0]
+    assert first.startswith(b"#TS:") and before <= int(first[4:]) <= int(time.time())

@@ -206,7 +206,9 @@ def test_the_end_is_waited_for_as_long_as_it_may_take(leader: Running, replicas:
         wire.call("SET", "a", "1")
         wire.send(b"*1\r\n$8\r\nSHUTDOWN\r\n")
         wait_until(lambda: "Waiting for replicas before shutting down." in leader.log(), "it waits")
+        assert 0 < int(leader.info("server")["shutdown_in_milliseconds"]) <= 10_000
         assert other.call("SHUTDOWN", "ABORT") == "OK"
+        assert "shutdown_in_milliseconds" not in leader.info("server")
         assert "Errors trying to SHUTDOWN" in str(wire.read())
         assert other.call("SET", "b", "2") == "OK"
         other.call("CONFIG", "SET", "shutdown-timeout", "1")

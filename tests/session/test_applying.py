@@ -464,9 +464,7 @@ def test_scripts_may_only_read(master: Master, client: Client, world: World) -> 
     assert "READONLY You can't write against a read only replica." in str(
         client.call("EVAL", "return redis.call('set', KEYS[1], 1)", 1, "a")
     )
-    assert str(client.call("EVAL", "#!lua\nreturn 1", 0)) == (
-        "READONLY You can't write against a read only replica."
-    )
+    assert str(client.call("EVAL", "#!lua\nreturn 1", 0)) == ("READONLY You can't write against a read only replica.")
     assert client.call("EVAL", "#!lua flags=no-writes\nreturn 1", 0) == 1
     assert client.call("EVAL", "return redis.call('publish', 'c', 'm')", 0) == 0
 
