@@ -301,6 +301,7 @@ class Tracking:
                         continue
                     payload = _array(keys)
                 self._deliver(tracker, payload)
+        self._core.flush()  # not a round later, in which a reply might overtake it
 
     # Messages
 

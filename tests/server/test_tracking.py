@@ -23,3 +23,13 @@ def test_figures_and_the_limit_of_the_table(tmp_path: Path) -> None:
             assert told < set(map(str, range(10)))
             assert server.info("stats")["tracking_total_keys"] == "3"
         assert server.call("CONFIG", "GET", "tracking-table-max-keys") == ["tracking-table-max-keys", "3"]
+
+
+def test_a_broadcast_comes_before_what_is_asked_after_the_change(tmp_path: Path) -> None:
+    with Running(tmp_path) as server, server.connect() as reader, server.connect() as writer:
+        reader.call("HELLO", 3)
+        reader.call("CLIENT", "TRACKING", "ON", "BCAST")
+        for _ in range(100):
+            writer.call("INCR", "key")
+            assert reader.call("PING") == ["invalidate", ["key"]]
+            assert reader.read() == "PONG"
