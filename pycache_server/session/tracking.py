@@ -259,14 +259,14 @@ class Tracking:
 
     def changed(self, key: bytes, event: Event) -> None:
         """A key has changed."""
-        if self.prefixes:
-            by = None if self.by_script or event.kind & (EXPIRED | EVICTED) else self.running
-            if self.prefixes.changed(key, by):
-                self._core.host.defer(self._broadcast)
+        by_itself = event.kind & (EXPIRED | EVICTED)
+        if self.prefixes and self.prefixes.changed(key, None if self.by_script or by_itself else self.running):
+            self._core.host.defer(self._broadcast)
         if self.keys:
-            self._invalidate(key, before_reply=event.kind == EVICTED)
+            self._invalidate(key, self.running, before_reply=event.kind == EVICTED)
 
-    def _invalidate(self, key: bytes, before_reply: bool = False) -> None:
+    def _invalidate(self, key: bytes, by: Tracker | None = None, before_reply: bool = False) -> None:
+        """Tell who has read a key, but for ``by``, who has changed it, where that one does not want to hear of that."""
         clients = self.keys.take(key)
         if not clients:
             return
@@ -274,7 +274,7 @@ class Tracking:
         for client in clients:
             session = self._core.sessions.get(client)
             tracker = session.tracker if session is not None else None
-            if tracker is None or tracker.mode == "bcast" or (tracker.no_loop and tracker is self.running):
+            if tracker is None or tracker.mode == "bcast" or (tracker.no_loop and tracker is by):
                 continue
             self._tell(tracker, payload, before_reply)
         if not self.keys:

@@ -33,3 +33,14 @@ def test_a_broadcast_comes_before_what_is_asked_after_the_change(tmp_path: Path)
             writer.call("INCR", "key")
             assert reader.call("PING") == ["invalidate", ["key"]]
             assert reader.read() == "PONG"
+
+
+def test_who_wants_no_news_of_its_own_hears_of_what_the_table_gives_up(tmp_path: Path) -> None:
+    with Running(tmp_path) as server, server.connect() as reader:
+        reader.call("HELLO", 3)
+        reader.call("CLIENT", "TRACKING", "ON", "NOLOOP")
+        reader.call("MGET", "a", "b")
+        reader.send(b"CONFIG SET tracking-table-max-keys 1\r\n")
+        found = [reader.read(), reader.read()]
+        assert "OK" in found
+        assert [each for each in found if each != "OK"] in ([["invalidate", ["a"]]], [["invalidate", ["b"]]])
