@@ -92,6 +92,7 @@ def _output_limits(app: App) -> None:
 
 def _client_memory(app: App) -> None:
     app.core.client_memory.share = app.settings["maxmemory-clients"]
+    app.core.client_memory.look(list(app.core.sessions.values()))
 
 
 def _password(app: App) -> None:

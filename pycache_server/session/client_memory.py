@@ -1,9 +1,9 @@
 """What clients take, and maxmemory-clients: who takes most is ended while all together take more.
 
 Each client is counted with what its connection takes by itself, what has come of commands that are not whole, what is
-queued for EXEC, and what it has not read. The sum is kept: each tick looks at those that took much the last time or do
-not read, and at a part of the others, so that ten thousand idle ones cost nothing. Who stops reading is counted at
-once.
+queued for EXEC, what it has not read, and what it watches, listens to and tracks. The sum is kept: each tick looks at
+those that took much the last time, and at a part of the others, so that ten thousand idle ones cost nothing. Who does
+not read is counted whenever it is sent something, and who sends much before that is looked at.
 
 Replicas, masters and clients that have been asked not to be evicted (CLIENT NO-EVICT) are spared, and the latter count
 all the same, as in Redis.
@@ -60,7 +60,8 @@ class ClientMemory:
                 self.total = 0
             return
         for session in sessions:
-            self._count(session)
+            if session.id:  # it is no client that runs the commands of scripts
+                self._count(session)
         known = self._core.sessions
         for number in self._large.copy():
             if number in known:
@@ -70,14 +71,22 @@ class ClientMemory:
         if self.total >= limit:
             self._make_room(limit)
 
+    def refuses(self, session: Session, size: int) -> bool:
+        """Count a client with so many bytes that come from it. Whether that was too much, so that it is ended."""
+        if self.share:
+            self._count(session, size)
+            if 0 < self.limit <= self.total:
+                self._make_room(self.limit)
+        return session.closing
+
     def forget(self, number: int) -> None:
         """A client has gone."""
         self.total -= self._sizes.pop(number, 0)
         self._large.discard(number)
 
-    def _count(self, session: Session) -> None:
+    def _count(self, session: Session, more: int = 0) -> None:
         number = session.id
-        size = memory_of(session) if session.kind() in _COUNTED and not session.closing else 0
+        size = memory_of(session) + more if session.kind() in _COUNTED and not session.closing else 0
         self.total += size - self._sizes.get(number, 0)
         self._sizes[number] = size
         if size >= MUCH:

@@ -18,11 +18,17 @@ CONNECTION = 4096
 """Bytes that a connection takes by itself, measured as resident memory with 2,000 idle ones."""
 
 
+NAME = 128
+"""Bytes of a key or a channel that a client watches or listens to, about, with its places in two tables."""
+
+
 def memory_of(session: Session) -> int:
-    """Bytes that a client takes: its connection, what has come of commands that are not whole, what is queued, and what
-    it has not read."""
+    """Bytes that a client takes: see client_memory.py."""
     queued = session.transaction.size if session.transaction is not None else 0
-    return CONNECTION + session.parser.held() + queued + session.unread()
+    names = len(session.watched) + len(session.subscriptions) + len(session.patterns) + len(session.shard_subscriptions)
+    if session.tracker is not None:
+        names += len(session.tracker.prefixes)
+    return CONNECTION + NAME * names + session.parser.held() + queued + session.unread()
 
 
 def describe(session: Session, argv: list[bytes] | None = None) -> str:
@@ -60,7 +66,7 @@ def describe(session: Session, argv: list[bytes] | None = None) -> str:
         "obl": 0,
         "oll": 1 if kept else 0,
         "omem": kept,
-        "tot-mem": CONNECTION + held + kept + words + (transaction.size if transaction is not None else 0),
+        "tot-mem": memory_of(session) + held - session.parser.held() + words,
         "events": "rw" if kept else "r",
         "cmd": row.name.decode() if row is not None else "NULL",
         "user": session.user.name.decode("utf-8", "replace") if session.kind() != "master" else "(superuser)",

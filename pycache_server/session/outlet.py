@@ -168,7 +168,12 @@ class Outlet(Context):
         self.congested = True
         self.congested_since = 0.0
         self.link.pause_reading()
-        self.core.client_memory.look((cast("Session", self),))
+        self._count_memory()
+
+    def _count_memory(self) -> None:
+        memory = self.core.client_memory
+        if memory.share:
+            memory.look((cast("Session", self),))
 
     def on_relief(self) -> None:
         """The client has read."""
@@ -179,6 +184,7 @@ class Outlet(Context):
 
     def check_output(self, now: float) -> None:
         """Close the connection where client-output-buffer-limit is exceeded; ``now`` is in ticks."""
+        self._count_memory()
         kind = self.kind()
         limit = self.core.output_limits[kind]
         kept = self.unread()

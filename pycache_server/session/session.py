@@ -216,6 +216,8 @@ class Session(Standing):
     def _receive(self, data: bytes) -> None:
         """The same with any input."""
         stats = self._stats
+        if len(data) > PIECE and self.core.client_memory.refuses(self, len(data)):
+            return
         try:
             if self._source is not None or self.closing:
                 self._hold(data)

@@ -91,9 +91,9 @@ def test_a_percentage_is_one_of_maxmemory(world: World) -> None:
 
 
 def test_who_stops_reading_is_counted_at_once(world: World) -> None:
-    world.core.client_memory.share = LEAST
     client, other = world.connect(), world.connect()
     other.call("SET", "large", "x" * 2 * LEAST)
+    world.core.client_memory.share = LEAST
     client.stuck = True
     client.start("GET", "large")
     assert client.closed and not other.closed
@@ -144,3 +144,45 @@ def test_the_sum_is_right_whatever_happens(world: World, seed: int) -> None:
     spared = sum(memory_of(client.session) for client in clients if not client.closed)
     assert memory.total == spared
     assert memory.total < memory.limit or all("no-evict" in s.flags for s in world.core.sessions.values())
+
+
+def test_a_command_that_is_too_large_is_not_executed(world: World) -> None:
+    world.core.client_memory.share = MANY
+    client, other = world.connect(), world.connect()
+    for _ in range(5):
+        assert client.call("SET", "key", "x" * (MANY // 2)) == "OK"
+    client.start("SET", "key", "x" * MANY)
+    assert client.closed and not other.closed
+    assert other.call("STRLEN", "key") == MANY // 2
+
+
+@pytest.mark.parametrize("command", ["WATCH", "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"])
+def test_what_a_client_watches_and_listens_to_counts(world: World, command: str) -> None:
+    world.core.client_memory.share = LEAST
+    client, other = world.connect(), world.connect()
+    for number in range(LEAST // 100):
+        if client.closed:
+            break
+        client.start(command, f"name:{number}")
+        look(world)
+    assert client.closed and not other.closed
+
+
+def test_who_may_be_evicted_again_is_counted_then(world: World) -> None:
+    world.core.client_memory.share = MANY
+    client = world.connect()
+    client.call("CLIENT", "NO-EVICT", "ON")
+    client.start("MULTI")
+    for _ in range(4):
+        client.start("SET", "key", "x" * (MANY // 2))
+    look(world)
+    assert not client.closed
+    client.start("CLIENT", "NO-EVICT", "OFF")
+    client.start("EXEC")
+    look(world)
+    client.read_all()
+    assert client.call("PING") == "PONG"
+    client.start("MULTI")
+    for _ in range(4):
+        client.start("SET", "key", "x" * (MANY // 2))
+    assert client.closed
