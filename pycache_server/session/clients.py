@@ -214,7 +214,6 @@ def client_reply(session: Session, argv: list[bytes]) -> Any:
 def client_no_evict(session: Session, argv: list[bytes]) -> Any:
     """Spare the connection when clients are ended for want of memory."""
     _set_flag(session, "no-evict", argv[2])
-    session.core.client_memory.look((session,))
     return OK
 
 
