@@ -237,9 +237,9 @@ def test_what_an_engine_remembers_of_keys_that_went_is_freed_in_slices(name: str
     db = keyspace.databases[0]
     shape.use_engine(load_policy(f"allkeys-{name}").engine)
     finish(shape)
-    for number in range(2000):
+    for number in range(8000):
         db.put(b"%d" % number, b"x", DEL)
-        if number >= 1000:
+        if number >= 4000:
             keyspace.evict()
     shape.use_engine(load_policy(successor).engine if successor else None)
     assert not keyspace.discarded
@@ -248,7 +248,7 @@ def test_what_an_engine_remembers_of_keys_that_went_is_freed_in_slices(name: str
     while free_slice(keyspace, 16):
         pass
     assert not keyspace.discarded
-    assert db.size == 1000
+    assert db.size == 4000
 
 
 def test_entries_of_a_flushed_database_are_forgotten_by_their_engine_in_slices() -> None:
