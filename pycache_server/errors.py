@@ -13,6 +13,8 @@ from __future__ import annotations
 ECHO_LIMIT = 128
 """Longest piece of client input, in bytes, that an error text repeats."""
 
+_LONGEST_CODE = 31  # with a space behind it
+
 
 class RedisError(Exception):
     """An error reply. ``text`` is what follows the dash on the wire; its first word is the error code."""
@@ -32,8 +34,9 @@ class RedisError(Exception):
 
     @property
     def code(self) -> str:
-        """The first word of the text, by which INFO errorstats counts."""
-        return self.text.split(b" ", 1)[0].decode("ascii", "replace")
+        """The first word of the text, by which INFO errorstats counts: ERR where that is longer than any of Redis's."""
+        word, space, _ = self.text[:_LONGEST_CODE].partition(b" ")
+        return word.decode("ascii", "replace") if space else "ERR"
 
     def __str__(self) -> str:
         return self.text.decode("utf-8", "replace")

@@ -33,7 +33,7 @@ from pycache_server.session.replication import Replication
 from pycache_server.session.room import Room
 from pycache_server.session.rows import Row
 from pycache_server.session.slowlog import SlowLog
-from pycache_server.session.stats import SHORT_BUCKETS, TICKS, Rate, Stats, bucket_of
+from pycache_server.session.stats import SHORT_BUCKETS, TICKS, TOO_MANY_ERRORS, Rate, Stats, bucket_of
 from pycache_server.session.syncs import Syncs
 from pycache_server.session.tracking import Tracking
 from pycache_server.store.clock import Clock
@@ -78,6 +78,7 @@ class Core:
         self.shape = Shape(self.keyspace, self.clock.seconds)
         self.room = Room(self.keyspace, self.shape, host.ticks)
         self.stats = Stats()
+        self.stats.on_overflow = lambda: host.log("warning", TOO_MANY_ERRORS)
         self.input_limits = InputLimits()
         self.output_limits = {
             "normal": OutputLimit(0, 0, 0),

@@ -11,7 +11,15 @@ The distribution of times is kept in buckets of a quarter of a power of two (19 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+MOST_ERRORS = 128
+"""So many codes of errors are counted each for itself, as since Redis 7.4; all others together."""
+OTHER_ERRORS = "ERRORSTATS_OVERFLOW"
+TOO_MANY_ERRORS = (
+    f"{MOST_ERRORS} different codes of errors have been sent, of scripts probably: others are counted together, as "
+    f"{OTHER_ERRORS} in INFO errorstats, until CONFIG RESETSTAT."
+)
 
 
 class CommandStats:
@@ -115,6 +123,7 @@ class Stats:
         "evicted_clients",
         "input_bytes",
         "input_overflows",
+        "on_overflow",
         "output_bytes",
         "output_overflows",
         "reads",
@@ -129,6 +138,8 @@ class Stats:
     def __init__(self) -> None:
         self.sample_mask = 0
         """A batch is timed where ``reads & sample_mask`` is 0."""
+        self.on_overflow: Callable[[], None] = lambda: None
+        """Called when errors begin to be counted as others, which have no code of their own any more."""
         self.reset()
 
     def reset(self) -> None:
@@ -155,11 +166,18 @@ class Stats:
 
     def count_error(self, code: str) -> None:
         """An error reply is sent."""
-        self.errors[code] = self.errors.get(code, 0) + 1
+        errors = self.errors
+        if code not in errors and len(errors) >= MOST_ERRORS:  # scripts make codes as they like
+            code = OTHER_ERRORS
+            if code not in errors:
+                self.on_overflow()
+        errors[code] = errors.get(code, 0) + 1
 
     def uncount_error(self, code: str) -> None:
         """An error reply that has been counted is going to be counted again."""
-        self.errors[code] = self.errors.get(code, 1) - 1
+        code = code if code in self.errors else OTHER_ERRORS
+        if code in self.errors:
+            self.errors[code] -= 1
 
     def total_errors(self) -> int:
         return sum(self.errors.values())

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pycache_server.evict.noeviction import NoEviction
+from pycache_server.session.stats import MOST_ERRORS, OTHER_ERRORS, TOO_MANY_ERRORS
 from pycache_server.testing.inprocess import Client, World
 
 SHA = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"
@@ -339,3 +340,17 @@ def test_the_time_of_a_script_is_that_at_which_it_began(
     first, second = client.call("EVAL", code, 0)
     assert first == second
     assert client.call("TIME")[0] > second
+
+
+def test_codes_of_errors_that_scripts_make_are_counted_without_growing_for_ever(world: World, client: Client) -> None:
+    stats = world.core.stats
+    for number in range(MOST_ERRORS + 100):
+        reply = client.call("EVAL", "return redis.error_reply(ARGV[1] .. ' is wrong')", 0, f"E{number}")
+        assert str(reply) == f"E{number} is wrong"
+    assert len(stats.errors) == MOST_ERRORS + 1
+    assert stats.errors["E0"] == 1 and stats.errors[OTHER_ERRORS] == 100
+    assert stats.total_errors() == MOST_ERRORS + 100
+    assert [text for _, text in world.host.messages if OTHER_ERRORS in text] == [TOO_MANY_ERRORS]
+    for word in ("x" * 1000, "x" * 31 + " y"):
+        client.call("EVAL", "return redis.error_reply(ARGV[1])", 0, word)
+    assert len(stats.errors) == MOST_ERRORS + 1
