@@ -466,3 +466,14 @@ def test_a_pause_of_a_followers_clients_does_not_stop_its_master(
     follower.call("CLIENT", "PAUSE", 100_000, mode)
     master.call("SET", "k", mode)
     assert master.call("WAIT", 1, 0) == 1  # it has been applied, and that was told
+
+
+def test_a_difference_that_redis_makes_itself_is_known(real: RealRedis, master: Wire, follower: Wire) -> None:
+    follow(follower, real.port)
+    master.call("SET", "kept", "1")
+    assert master.call("BITFIELD", "longer", "OVERFLOW", "FAIL", "INCRBY", "u2", 14, 5) == [None]
+    master.call("BITFIELD", "kept", "OVERFLOW", "FAIL", "INCRBY", "u2", 30, 5)
+    wait_for(lambda: follower.call("GET", "kept") == "1", "the stream")
+    assert (master.call("STRLEN", "longer"), follower.call("STRLEN", "longer")) == (2, 0)
+    assert (master.call("STRLEN", "kept"), follower.call("STRLEN", "kept")) == (4, 1)
+    wait_same(master, follower)
