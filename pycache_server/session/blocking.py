@@ -155,6 +155,8 @@ class Blocking:
         begin = self._core.host.ticks() if waiter.call is not None else 0.0
         session.answering = True  # what it hears of its own doing follows the reply
         try:
+            if session.guard is not None:
+                self._demand(session)
             answer = feed.served(waiter, key) if feed.active else waiter.serve(key)
         except RedisError as error:
             answer = error.with_traceback(None)  # whose frames would refer to the answer: a cycle
@@ -169,6 +171,16 @@ class Blocking:
             session.reply(answer)
         session.push_late()
         return answer is not NOT_READY
+
+    def _demand(self, session: Session) -> None:
+        """Refuse what a client waits for, if its user may not do it any more.
+
+        Raises Rejection.
+        """
+        argv = session.halted_by
+        row = self._core.row(argv[0]) if argv else None
+        if row is not None:
+            self._core.access.demand(session, row.command, argv)
 
     def _note(self, call: tuple[Row, list[bytes]], session: Session, seconds: float) -> None:
         if seconds >= self._core.note_from:

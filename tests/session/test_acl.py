@@ -697,3 +697,22 @@ def test_refusals_are_in_the_words_of_redis_since_7_2(ours: Ours) -> None:
     for words, text in said.items():
         assert admin.call("ACL", "DRYRUN", ALICE, *words) == f"User {ALICE} has no permissions to {text}"
     admin.call("ACL", "DELUSER", ALICE)
+
+
+def test_who_waits_is_refused_what_is_not_permitted_any_more(ours: Ours) -> None:
+    admin = ours.connect()
+    set_user(admin, ALICE, "on nopass +blpop +xread +ping ~*")
+    client, other = logged_in(ours, ALICE), ours.connect()
+    client.send(pipeline("BLPOP list 0"))
+    set_user(admin, ALICE, "resetkeys ~other")
+    other.send(pipeline("BLPOP list 0"))
+    assert admin.call("RPUSH", "list", "x") == 1
+    assert exact_error_of(client.read()) == "NOPERM No permissions to access a key"
+    assert other.read() == ["list", "x"]
+    client.send(pipeline("XREAD BLOCK 0 STREAMS other $"))
+    set_user(admin, ALICE, "-xread")
+    admin.call("XADD", "other", "1-1", "f", "v")
+    assert exact_error_of(client.read()) == NO_COMMAND.replace("this user", f"User {ALICE}").format("xread")
+    assert client.call("PING") == "PONG"
+    assert [entry[5] for entry in admin.call("ACL", "LOG")][:2] == ["toplevel", "toplevel"]
+    admin.call("ACL", "DELUSER", ALICE)
