@@ -99,7 +99,7 @@ class Adaptive(Engine):
         self._sampled_at = 0
         self._hand = 0  # of the entries in the order of pages, where to look next
         self._bound = 0  # the rank that is bad enough
-        self._history = MappedHistory()
+        self._history = MappedHistory("Q")
         self._rows, self._mask = self._history.rows, self._history.mask
         self._learned: HitDensity | None = None  # half a megabyte: made with the first entry
         self._hits: list[float] = []  # those of _learned

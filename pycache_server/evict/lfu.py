@@ -56,7 +56,7 @@ from pycache_server.evict.mapped_history import (
     TAG,
     TAG_SHIFT,
     TIME_SHIFT,
-    Places,
+    MappedHistory,
 )
 from pycache_server.evict.ring import LONGEST_WALK
 
@@ -200,7 +200,7 @@ class Lfu(Engine):
         self._waiting = _FEWEST_AT_ONCE  # how many more may be until a victim is asked for
         self._levels: dict[int, LevelRing] = {}
         self._lowest: LevelRing | None = None  # the ring of the lowest level, None where there is none
-        self._history = Places("I")
+        self._history = MappedHistory("I")
         self._rows, self._mask = self._history.rows, self._history.mask
         self._count = 0
         self._part = self._stamp = 0  # parts of ticks that have passed, and that as it is remembered
@@ -226,7 +226,7 @@ class Lfu(Engine):
         held = self._rows[spot & self._mask][spot >> PLACE_SHIFT]
         if (
             held
-            and not (spot >> TAG_SHIFT ^ held) & TAG  # see Places
+            and not (spot >> TAG_SHIFT ^ held) & TAG  # see MappedHistory
             and (age := self._part - (held >> TIME_SHIFT) & _TIME_MASK) <= self._void
         ):
             # A key is back that was given up: it goes on with the frequency that it had, and the trial was too short,
@@ -342,10 +342,8 @@ class Lfu(Engine):
         self._take_out(entry)
         if through and self._tried > self._longest:
             self._pass_oldest()
-        spot = hash(entry.key) % SPOTS
         note = entry.mark >> _STEP_BITS & _STEP_MASK | (_THROUGH if through else 0)
-        word = note << NUMBER_SHIFT | self._stamp | spot >> TAG_SHIFT & TAG
-        self._rows[spot & self._mask][spot >> PLACE_SHIFT] = word
+        self._history.remember(entry.key, self._part & _TIME_MASK, note)
 
     def frequency(self, entry: Any) -> int | None:
         """What Redis's counter is expected to be: it starts at 5, and a hit adds to c with a chance of

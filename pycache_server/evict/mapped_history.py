@@ -36,10 +36,13 @@ _FREED = 16
 """A row takes as long to free as so many elements of a collection."""
 
 
-class Places:
-    """The words of keys that are gone. ``rows[spot & mask][spot >> PLACE_SHIFT]`` is the place of a key whose hash
-    modulo SPOTS is ``spot``, and its fingerprint ``spot >> TAG_SHIFT & TAG``. Engines write that out: it is done once
-    or twice for each key that comes, and to call for it would cost as much again."""
+class MappedHistory:
+    """A number below NUMBERS and a time for each key that is gone and not forgotten, in words of the array type
+    ``code``: the time, the number and the fingerprint, from the top; 0 is nothing.
+
+    ``rows[spot & mask][spot >> PLACE_SHIFT]`` is the place of a key whose hash modulo SPOTS is ``spot``, and its
+    fingerprint ``spot >> TAG_SHIFT & TAG``. Where it is hot, engines write out what ``remember`` does, and looking up:
+    it is done once or twice for each key that comes, and to call for it would cost as much again."""
 
     __slots__ = ("mask", "rows", "size")
 
@@ -70,27 +73,10 @@ class Places:
         self.size = min(self.size, len(rows))
         return _FREED * (before - len(rows))
 
-    def _check(self) -> None:
-        assert self.mask + 1 == len(self.rows) < 2 * self.size
-        assert all(len(row) == ROW for row in self.rows)
-        half = len(self.rows) // 2
-        assert all(self.rows[index] is self.rows[index - half] for index in range(self.size, len(self.rows)))
-        assert len({id(row) for row in self.rows}) == self.size
-
-
-class MappedHistory(Places):
-    """A number below NUMBERS and a tick above 0 for each key that is gone and not forgotten: the tick, the number and
-    the fingerprint, from the top of the word."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__("Q")
-
-    def remember(self, key: bytes, tick: int, number: int) -> None:
+    def remember(self, key: bytes, time: int, number: int) -> None:
         """Put what is to be remembered of a key in its place."""
         spot = hash(key) % SPOTS
-        word = tick << TIME_SHIFT | number << NUMBER_SHIFT | spot >> TAG_SHIFT & TAG
+        word = time << TIME_SHIFT | number << NUMBER_SHIFT | spot >> TAG_SHIFT & TAG
         self.rows[spot & self.mask][spot >> PLACE_SHIFT] = word
 
     @property
@@ -99,7 +85,14 @@ class MappedHistory(Places):
         return _PARTS * self.size
 
     def part(self, index: int) -> list[tuple[int, int]]:
-        """The numbers and ticks in a part of a row."""
+        """The numbers and times in a part of a row."""
         row, part = divmod(index, _PARTS)
         held = self.rows[row][PART * part : PART * (part + 1)]
         return [(word >> NUMBER_SHIFT & NUMBERS - 1, word >> TIME_SHIFT) for word in held if word]
+
+    def _check(self) -> None:
+        assert self.mask + 1 == len(self.rows) < 2 * self.size
+        assert all(len(row) == ROW for row in self.rows)
+        half = len(self.rows) // 2
+        assert all(self.rows[index] is self.rows[index - half] for index in range(self.size, len(self.rows)))
+        assert len({id(row) for row in self.rows}) == self.size

@@ -103,7 +103,6 @@ class Cron:
         size = max(PART, len(core.sessions) // 10)
         part, self._round = self._round[-size:], self._round[:-size]
         sessions = [session for number in part if (session := core.sessions.get(number)) is not None]
-        core.client_memory.look(sessions)
         for session in sessions:
             if session.congested:
                 session.check_output(core.host.ticks())
@@ -113,6 +112,7 @@ class Cron:
             if timeout and idle > timeout and not session.waits():
                 core.host.log("verbose", f"Closing idle client {describe(session)}")
                 session.abort()
+        core.client_memory.look(sessions)  # last: who exceeds a limit of its own goes for that
 
     def _report(self) -> None:
         core = self._core

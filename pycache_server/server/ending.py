@@ -5,7 +5,7 @@ the server ends (App.shut_down): SHUTDOWN and signals alike. Until then SHUTDOWN
 go on.
 
 A leader of a group waits as long, while it serves, for voters that are catching up: one that has returned without
-memory has no vote yet, and the rest may be no majority without this one (docs/design/replication.md).
+memory has no vote yet, and the rest may be no majority without this one (docs/design/election.md).
 """
 
 from __future__ import annotations
@@ -92,8 +92,12 @@ class Ending:
     @property
     def milliseconds_left(self) -> int:
         """How long it may take until the server ends."""
-        end = self._begin + self._app.settings["shutdown-timeout"]
-        return max(0, int(1000 * (end - self._app.core.host.ticks())))
+        return max(0, int(1000 * (self._deadline - self._app.core.host.ticks())))
+
+    @property
+    def _deadline(self) -> float:
+        """When the server ends whatever is missing, in ticks."""
+        return self._begin + float(self._app.settings["shutdown-timeout"])
 
     def abort(self) -> bool:
         """Go on. Whether the server was about to end."""
@@ -134,12 +138,10 @@ class Ending:
     def _has_patience(self, group: Group) -> bool:
         """Whether voters are catching up, and may go on with it; or so few follow that one that has just been started
         again may come."""
-        leading = _leading(group)
-        if leading is None:
+        leading, now = _leading(group), self._app.core.host.ticks()
+        if leading is None or now >= self._deadline:
             return False
-        begin, end = self._begin, self._begin + self._app.settings["shutdown-timeout"]
-        until = end if leading.catching_up() else min(end, begin + _RETURN) if leading.is_indispensable() else begin
-        return self._app.core.host.ticks() < until
+        return bool(leading.catching_up()) or (leading.is_indispensable() and now < self._begin + _RETURN)
 
     def _in_step(self) -> bool:
         """Whether every replica has everything."""

@@ -41,6 +41,7 @@ class ClientMemory:
         """Bytes of all that are limited."""
         self.share = 0
         """maxmemory-clients: bytes, a part of maxmemory in percent where it is negative, 0 for no limit."""
+        self._is_told = False  # that too much is taken, and nobody may go
 
     @property
     def limit(self) -> int:
@@ -70,6 +71,8 @@ class ClientMemory:
                 self.forget(number)
         if self.total >= limit:
             self._make_room(limit)
+        else:
+            self._is_told = False
 
     def refuses(self, session: Session, size: int) -> bool:
         """Count a client with so many bytes that come from it. Whether that was too much, so that it is ended."""
@@ -106,7 +109,9 @@ class ClientMemory:
                 session.abort()
                 if self.total < limit:
                     return
-        core.host.log("warning", "Over client maxmemory after evicting all evictable clients")
+        if not self._is_told:
+            self._is_told = True
+            core.host.log("warning", "Over client maxmemory after evicting all evictable clients")
 
     def _check(self) -> None:
         """Assert that the sum is right."""

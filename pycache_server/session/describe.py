@@ -39,8 +39,7 @@ def describe(session: Session, argv: list[bytes] | None = None) -> str:
     transaction = session.transaction
     queued = len(transaction.queued) if transaction is not None else -1
     kept = session.unread()
-    held = session.parser.held() + (len(encode_command(argv)) if argv else 0)
-    words = sum(map(len, argv or ()))
+    sent, words = (len(encode_command(argv)), sum(map(len, argv))) if argv else (0, 0)
     row = session.row
     fields = {
         "id": session.id,
@@ -57,7 +56,7 @@ def describe(session: Session, argv: list[bytes] | None = None) -> str:
         "ssub": len(session.shard_subscriptions),
         "multi": queued,
         "watch": len(session.watched),
-        "qbuf": held,
+        "qbuf": session.parser.held() + sent,
         "qbuf-free": 0,
         "argv-mem": words,
         "multi-mem": transaction.size if transaction is not None else 0,
@@ -66,7 +65,7 @@ def describe(session: Session, argv: list[bytes] | None = None) -> str:
         "obl": 0,
         "oll": 1 if kept else 0,
         "omem": kept,
-        "tot-mem": memory_of(session) + held - session.parser.held() + words,
+        "tot-mem": memory_of(session) + sent + words,
         "events": "rw" if kept else "r",
         "cmd": row.name.decode() if row is not None else "NULL",
         "user": session.user.name.decode("utf-8", "replace") if session.kind() != "master" else "(superuser)",

@@ -41,7 +41,7 @@ class Gates:
         self._core.tables.refresh()
 
     @property
-    def any(self) -> bool:
+    def are_set(self) -> bool:
         """Whether one is set."""
         return bool(self._found)
 

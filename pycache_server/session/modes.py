@@ -234,7 +234,7 @@ class Tables:
         if limited and _needs_room(command):
             gates.append(_memory_gate)
         gates += core.gates.of(command)
-        if command.name in RUN_SCRIPTS and (limited or core.gates.any or core.disk_error is not None):
+        if command.name in RUN_SCRIPTS and (limited or core.gates.are_set or core.disk_error is not None):
             gates.append(script_gate)
         if (
             core.pause.mode == "all"

@@ -14,7 +14,8 @@ from array import array
 from collections.abc import Callable, Iterable
 
 MOST_ERRORS = 128
-"""So many codes of errors are counted each for itself, as since Redis 7.4; all others together."""
+"""So many codes of errors are counted each for itself, all others together. Redis 8 has the same number, and forgets
+all of them when there are more."""
 OTHER_ERRORS = "ERRORSTATS_OVERFLOW"
 TOO_MANY_ERRORS = (
     f"{MOST_ERRORS} different codes of errors have been sent, of scripts probably: others are counted together, as "

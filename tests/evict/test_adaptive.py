@@ -34,7 +34,6 @@ from pycache_server.evict.mapped_history import (
     TAG_SHIFT,
     TIME_SHIFT,
     MappedHistory,
-    Places,
 )
 from tests.conftest import some_slow
 
@@ -258,7 +257,7 @@ def test_a_state_follows_the_interval_half_of_the_way() -> None:
     assert octave_of(0) is None and frequency_of(0) == 0
 
 
-def word_of(history: Places, key: bytes) -> int:
+def word_of(history: MappedHistory, key: bytes) -> int:
     """What the history holds of a key, without the fingerprint; 0 where that is of another."""
     spot = hash(key) % SPOTS
     word: int = history.rows[spot & history.mask][spot >> PLACE_SHIFT]
@@ -266,7 +265,7 @@ def word_of(history: Places, key: bytes) -> int:
 
 
 def test_history_forgets_nothing_when_it_grows() -> None:
-    history = MappedHistory()
+    history = MappedHistory("Q")
     known = {}
     for number in range(300):
         key = b"key:%d" % number
@@ -282,7 +281,7 @@ def test_history_forgets_nothing_when_it_grows() -> None:
 
 
 def test_history_is_looked_at_in_parts() -> None:
-    history = MappedHistory()
+    history = MappedHistory("Q")
     history.grow()
     for number in range(3000):
         history.remember(b"key:%d" % number, 1 + number, number % NUMBERS)
@@ -294,12 +293,12 @@ def test_history_is_looked_at_in_parts() -> None:
 
 
 def test_words_of_four_bytes_take_half_of_the_room() -> None:
-    assert len(Places("I")) == len(Places("Q")) == ROW
-    assert 2 * Places("I").rows[0].itemsize == Places("Q").rows[0].itemsize == 8
+    assert len(MappedHistory("I")) == len(MappedHistory("Q")) == ROW
+    assert 2 * MappedHistory("I").rows[0].itemsize == MappedHistory("Q").rows[0].itemsize == 8
 
 
 def test_history_is_freed_in_parts() -> None:
-    history = MappedHistory()
+    history = MappedHistory("Q")
     for _ in range(20):
         history.grow()
     sizes = [len(history)]
