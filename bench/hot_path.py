@@ -28,7 +28,7 @@ from pycache_server.server.commands.eviction import KEYS as MOST_KNOWN
 from pycache_server.server.commands.eviction import PERCENTS, POLICIES
 from pycache_server.server.host import RealHost
 from pycache_server.server.log import Log
-from pycache_server.session.feed import REPLICAS, Told
+from pycache_server.session.feed import REPLICAS, Sink, Told
 from pycache_server.session.session import Session
 from pycache_server.session.setup import make_core
 from pycache_server.session.stream import CommandStream
@@ -119,7 +119,7 @@ def best(work: Callable[[], None]) -> Callable[[], float]:
     return once
 
 
-class Bytes:
+class Bytes(Sink):
     """A sink that makes bytes of what it hears, and keeps the last."""
 
     kind = REPLICAS

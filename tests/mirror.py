@@ -8,7 +8,7 @@ from typing import Any
 from pycache_server.commands.effects import time_of, value_of
 from pycache_server.commands.types import type_name
 from pycache_server.server.digest import key_digest
-from pycache_server.session.feed import ALL, Told
+from pycache_server.session.feed import ALL, Sink, Told
 from pycache_server.store.database import Database
 from pycache_server.store.field_expiry import drop_some_due
 from pycache_server.store.hash import Hash, VolatileHash
@@ -17,7 +17,7 @@ from pycache_server.store.zset import SortedSet
 from pycache_server.testing.inprocess import World
 
 
-class Mirror:
+class Mirror(Sink):
     """A sink whose server executes what it hears. Its time stands still, before everything that can have happened, so
     that nothing there expires by itself."""
 

@@ -84,10 +84,8 @@ def _number(count: int) -> bytes:
 
 def of_set(session: Context, argv: list[bytes], value: Any) -> Effects:
     """SET: a time to live is absolute and has no conditions beside it; what it was to return does not matter."""
-    # hot: most have no options, and most of the others a time to live
+    # hot: most that have options have a time to live
     count = len(argv)
-    if count == 3:
-        return None
     if count == 5 and argv[3] in _USUAL_UNITS:
         key = argv[1]
         entry = session.db.buckets[hash(key) & SLOT_MASK].get(key)  # as _until, without its calls

@@ -136,6 +136,8 @@ class Command:
     effect: Effect | None = None
     """What the append-only file and replicas are told of a call that has changed something; where it is None, what the
     client has sent."""
+    plain: int = 0
+    """With how many words they are always told those, whatever ``effect`` is for."""
     promises: Promise | None = None
     """For a command that may change something, whether a call of it says that it will not."""
     subcommands: dict[str, Command] = field(default_factory=dict)
@@ -216,6 +218,7 @@ class Family:
         key_flags: KeyFlags | None = None,
         finder: KeyFinder | None = None,
         effect: Effect | None = None,
+        plain: int = 0,
         promises: Promise | None = None,
     ) -> Callable[[F], F]:
         """Register a function as the command that ``syntax`` describes.
@@ -224,8 +227,8 @@ class Family:
         several. ``key_specs`` replaces what the syntax implies, ``categories`` what the group does, ``arity`` what the
         syntax line says, ``kinds`` the types of arguments that their names suggest, and ``key_flags`` the flags of keys
         where they depend on the arguments. ``finder`` finds the keys where the specifications are not enough.
-        ``effect`` tells replicas what a call has done where its words would not do the same again; ``promises`` whether
-        a call says that it changes nothing.
+        ``effect`` tells replicas what a call has done where its words would not do the same again, which they always
+        do when there are ``plain`` of them; ``promises`` whether a call says that it changes nothing.
         """
         name, arguments = parse_syntax(syntax)
         arguments = with_kinds(arguments, kinds) if kinds else arguments
@@ -258,6 +261,7 @@ class Family:
                 key_flags=key_flags,
                 finder=finder,
                 effect=effect,
+                plain=plain,
                 promises=promises,
             )
             add(command, self.registry)

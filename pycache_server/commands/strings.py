@@ -58,6 +58,7 @@ def _key_flags_of_set(argv: list[bytes]) -> str:
     keys="RW ACCESS UPDATE VARIABLE_FLAGS",
     key_flags=_key_flags_of_set,
     effect=of_set,
+    plain=3,
 )
 def set_(session: Context, argv: list[bytes]) -> Any:
     """Set a key to a string, whatever it held; the options make it conditional, give it a time to live or return

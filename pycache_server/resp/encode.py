@@ -27,8 +27,10 @@ HEADERS_UP_TO = 4096
 """Headers of bulk strings below this length, and integers below it, exist as ready bytes."""
 BULK_HEADERS: Final = [b"$%d\r\n" % size for size in range(HEADERS_UP_TO)]
 INTEGERS: Final = [b":%d\r\n" % value for value in range(HEADERS_UP_TO)]
-joint = [b"\r\n$%d\r\n" % size for size in range(HEADERS_UP_TO)].__getitem__
-"""``joint(size)``: what stands between the end of something and a bulk string; IndexError where that is long."""
+JOINTS: Final = [b"\r\n$%d\r\n" % size for size in range(HEADERS_UP_TO)]
+"""What stands between the end of something and a bulk string of a size."""
+joint = JOINTS.__getitem__
+"""The same for ``map``; both raise IndexError where that is long."""
 
 _DIGITS: Final = [b"%d" % value for value in range(HEADERS_UP_TO)]
 

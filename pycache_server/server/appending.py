@@ -165,6 +165,10 @@ class Appending:
         if not self._outbox.planned:
             self._outbox.plan()
 
+    def take_one(self, index: int, argv: list[bytes]) -> None:
+        """The same for one command."""
+        self.take([(index, argv)])
+
     def _annotate_time(self) -> None:
         second = int(self._core.clock.time)
         if second > self._stamp:

@@ -55,6 +55,7 @@ class Failover:
         self._core.pause.hold("failover")
         self._end_of_writes = self._replication.history.offset
         self._replication.leading.append(GETACK)  # they would tell once a second, while writes stand still
+        self._replication.leading.hurry()
         if timeout:
             self._timer = self._core.host.call_later(timeout, self._time_out)
         self._core.host.defer(self.look)

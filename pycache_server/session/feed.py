@@ -66,6 +66,10 @@ class Sink(Protocol):
     def take(self, unit: list[Told]) -> None:
         """Commands that have been executed; several are a transaction."""
 
+    def take_one(self, index: int, argv: list[bytes]) -> None:
+        """A unit of one command, as most are."""
+        self.take([(index, argv)])
+
 
 class Feed:
     """The feed of one server."""
@@ -87,6 +91,8 @@ class Feed:
         """Keys that the running command has made, whose times to live come from the configuration (mortal.py)."""
         self.give: Callable[[list[Told]], None] = self._give_all
         """Takes a complete unit that is for everybody."""
+        self.give_one: Callable[[int, list[bytes]], None] = self._give_one_to_all
+        """Takes one of a single command."""
 
     @property
     def active(self) -> bool:
@@ -106,12 +112,17 @@ class Feed:
     def _change(self) -> None:
         sinks = self._sinks
         self.give = sinks[0].take if len(sinks) == 1 else self._give_all
+        self.give_one = sinks[0].take_one if len(sinks) == 1 else self._give_one_to_all
         self._core.shape.tell(self if sinks else None)
         self._core.tables.refresh()
 
     def _give_all(self, unit: list[Told]) -> None:
         for sink in self._sinks:
             sink.take(unit)
+
+    def _give_one_to_all(self, index: int, argv: list[bytes]) -> None:
+        for sink in self._sinks:
+            sink.take_one(index, argv)
 
     # Telling
 
@@ -223,7 +234,7 @@ def _keys_of(command: Command) -> Keys:
 def fed(call: Handler, row: Row, core: Core) -> Handler:
     """A command that is told to the feed where it has changed its database."""
     command, feed, history = row.command, core.feed, core.replication.history
-    effect = command.effect
+    effect, plain = command.effect, command.plain
     if command.name in _ANYWAY:
         return _told_anyway(call, feed, _ANYWAY[command.name])
     if command.name in _ELSEWHERE:
@@ -253,17 +264,17 @@ def fed(call: Handler, row: Row, core: Core) -> Handler:
             return value
         if database.dirty != before:
             feed.depth = 0
-            if effect is None:
-                feed.give([(database.index, argv)])
+            if effect is None or len(argv) == plain:
+                feed.give_one(database.index, argv)
             else:
                 try:
                     told = effect(session, argv, value)
                 except Exception as error:
                     told = feed.mistaken(error, session, argv, keys)
                 if told is None:
-                    feed.give([(database.index, argv)])
+                    feed.give_one(database.index, argv)
                 elif type(told) is tuple and len(told) == 1:  # one, as of a SET with a time to live
-                    feed.give([(database.index, told[0])])
+                    feed.give_one(database.index, told[0])
                 elif unit := [(database.index, each) for each in told]:
                     feed.give(unit)
             session.wrote = feed.position

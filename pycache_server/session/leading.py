@@ -1,9 +1,11 @@
 """The leader's side: sessions that have become replicas, and how the stream gets to them.
 
-The feed tells of every change (``take``). It is encoded once and appended to the backlog; once in each round of the
-event loop what is new is written to all replicas (``flush``). A replica that does not read as fast is left behind at
-its position: the bytes are in the backlog, and nothing piles up in its connection. How far it may fall behind is a
-matter of client-output-buffer-limit.
+The feed tells of every change (``take``). It is encoded once and appended to the backlog, and at the end of the round
+of the event loop what is new is written to all replicas (``flush``). With many clients a round has a dozen writes, and
+to send those of each by themselves costs nearly as much as to execute them. So while they get between MANY and ENOUGH
+bytes at a time, what is new is gathered for GATHER; never where somebody waits for replicas, and not in a group. A
+replica that does not read as fast is left behind at its position: the bytes are in the backlog, and nothing piles up in
+its connection. How far it may fall behind is a matter of client-output-buffer-limit.
 
 What a replica lacks altogether it gets by a snapshot (``Sync``): one for all that wait. Making and sending it is for
 whoever has files and processes (server/replicate.py), here it only has a beginning and an end.
@@ -21,7 +23,7 @@ from pycache_server.repl.backlog import Backlog
 from pycache_server.repl.field_times import lasting
 from pycache_server.repl.leader import Leader
 from pycache_server.repl.replica import Replica, State
-from pycache_server.resp.encode import HALT, NO_REPLY
+from pycache_server.resp.encode import CRLF, HALT, JOINTS, NO_REPLY
 from pycache_server.session.describe import describe
 from pycache_server.session.feed import REPLICAS, Told
 from pycache_server.session.host import Refused
@@ -36,6 +38,10 @@ if TYPE_CHECKING:
 
 BITE: Final = 64 * 1024
 """Bytes that are written at a time to a replica that has fallen behind."""
+GATHER: Final = 0.002
+"""Seconds between two writes to a replica that gets much and that nobody waits for."""
+MANY, ENOUGH = 1024, 32 * 1024
+"""Bytes written to a replica at a time from which on it gets much, and from which on nothing is won by gathering."""
 TICK: Final = 1.0
 """Seconds between two looks at the replicas."""
 GETACK: Final = encode_command([b"REPLCONF", b"GETACK", b"*"])
@@ -174,9 +180,11 @@ class Leading:
         """Called once a second while there are replicas."""
         self.stream = CommandStream()
         self.take: Callable[[list[Told]], None] = _take_nothing
-        """See Sink; made anew with the backlog."""
+        """See Sink; made anew with the backlog, as the next."""
+        self.take_one: Callable[[int, list[bytes]], None] = _take_nothing
         self.on_sealed: Callable[[bytes], None] | None = None
         """Called with all that is new in the stream, once a round; set by a group."""
+        self._is_plain = True  # whether all that is not sealed are commands of three words, which every replica knows
         self.counts = False
         """Whether replies wait for what is in the stream, so that its units are positions of the feed."""
         self.good = 0
@@ -184,68 +192,80 @@ class Leading:
         self._replication = replication
         self._sync: Sync | None = None
         self._planned = False
+        self._gathering: Timer | None = None
+        self._flushed = -GATHER  # when replicas were last sent something
+        self._size = 0  # and how much
         self._asks = False
         self._timer: Timer | None = None
         self._start_timer: Timer | None = None
 
     # The stream
 
-    def taker(self, backlog: Backlog) -> Callable[[list[Told]], None]:
-        """What takes units from the feed, for a backlog."""
-        stream, history, add = self.stream, backlog.history, backlog.fresh.append
-        if self.counts:
-            return self._counting(backlog)
-
-        def take(unit: list[Told]) -> None:
-            # hot: every write comes here, so what it would call stands in it (bench/replication.py)
-            index, argv = unit[0]
-            data = encode_command(argv) if index == stream.selected and len(unit) == 1 else stream.encode(unit)
-            add(data)
-            history.offset += len(data)
-            if not self._planned:
-                self.plan_flush()
-
-        return take
-
-    def _counting(self, backlog: Backlog) -> Callable[[list[Told]], None]:
-        """The same in a group: replies wait for the followers."""
+    def set_takers(self, backlog: Backlog) -> None:
+        """Make what takes units from the feed, for a backlog."""
         stream, history, add, feed = self.stream, backlog.history, backlog.fresh.append, self.core.feed
+        counts = self.counts
 
         def take(unit: list[Told]) -> None:
-            index, argv = unit[0]
-            data = encode_command(argv) if index == stream.selected and len(unit) == 1 else stream.encode(unit)
+            data = stream.encode(unit)
+            self._is_plain = False
             add(data)
             history.offset += len(data)
-            feed.position += 1
+            if counts:
+                feed.position += 1
             if not self._planned:
                 self.plan_flush()
 
-        return take
+        def take_one(index: int, argv: list[bytes]) -> None:
+            # hot: nearly every write comes here, so what it would call stands in it (bench/replication.py)
+            try:
+                if len(argv) == 3 and index == stream.selected:
+                    name, key, value = argv
+                    data = b"".join(
+                        (b"*3", JOINTS[len(name)], name, JOINTS[len(key)], key, JOINTS[len(value)], value, CRLF)
+                    )
+                else:
+                    data = stream.encode([(index, argv)])
+                    self._is_plain = False
+            except IndexError:  # a long word
+                data = encode_command(argv)
+            add(data)
+            history.offset += len(data)
+            if counts:
+                feed.position += 1
+            if not self._planned:
+                self.plan_flush()
+
+        self.take, self.take_one = take, take_one
 
     def append(self, data: bytes) -> None:
         """The stream goes on with these bytes."""
         backlog = self._replication.backlog
         assert backlog is not None
         backlog.append(data)
+        self._is_plain = False
         self.plan_flush()
 
     def flush(self) -> None:
         """Send the replicas what is new."""
         self._planned = False
+        self._gathering = None
         backlog = self._replication.backlog
         if backlog is None:
             return
+        self._flushed = self.core.host.ticks()
         begin = backlog.sealed
         fresh = backlog.seal()
+        plain, self._is_plain = self._is_plain, True
         if self.on_sealed is not None and fresh:
             self.on_sealed(fresh)
-        size = len(fresh)
+        self._size = size = len(fresh)
         for link in self.links:
             replica = link.replica
             if replica.streams and not link.session.congested:
                 if replica.position == begin and size <= BITE:
                     replica.position += size
-                    link.pass_on(fresh)
+                    (link.write if plain else link.pass_on)(fresh)
                 else:
                     link.pump()
             elif replica.reads:
@@ -264,6 +284,7 @@ class Leading:
         self._asks = False
         if self._replication.leads and self.links:
             self.append(GETACK)
+            self.hurry()
 
     # Who comes and goes
 
@@ -285,8 +306,20 @@ class Leading:
 
     def plan_flush(self) -> None:
         """See to it that the replicas get what is there."""
-        if not self._planned:
-            self._planned = True
+        if self._planned:
+            return
+        self._planned = True
+        host = self.core.host
+        if MANY <= self._size < ENOUGH and self.on_sealed is None and host.ticks() - self._flushed < GATHER:
+            self._gathering = host.call_later(GATHER, self.flush)
+        else:
+            host.defer(self.flush)
+
+    def hurry(self) -> None:
+        """Gather no more: somebody waits."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
             self.core.host.defer(self.flush)
 
     def _keep_for(self, replica: Replica) -> None:
@@ -522,7 +555,7 @@ class Leading:
         assert len(readers) == sum(link.replica.reads for link in self.links)
 
 
-def _take_nothing(unit: list[Told]) -> None:
+def _take_nothing(*_: Any) -> None:
     """Nobody follows."""
 
 

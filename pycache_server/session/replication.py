@@ -176,7 +176,7 @@ class Replication:
             self._core.feed.close(self.leading)
             self._listens = False
         self.backlog = Backlog(self.history, self.backlog_size)
-        self.leading.take = self.leading.taker(self.backlog)
+        self.leading.set_takers(self.backlog)
         self.leading.begin_ticking()
         self._listen()
 

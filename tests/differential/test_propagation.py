@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pycache_server.commands.args import option_of
-from pycache_server.session.feed import REPLICAS
+from pycache_server.session.feed import REPLICAS, Sink
 from tests.conftest import RealRedis
 from tests.differential.oracle import COMPARED, Difference, Pair
 from tests.differential.replies import has_ties, is_misled
@@ -46,7 +46,7 @@ def leader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRedis]:
     server.stop()
 
 
-class Heard:
+class Heard(Sink):
     """A sink for what replicas are told."""
 
     kind = REPLICAS

@@ -20,7 +20,7 @@ from pycache_server.server.group.journal import Journal
 from pycache_server.server.group.statefile import StateFile
 from pycache_server.server.log import Log
 from pycache_server.server.replaying import Replaying
-from pycache_server.session.feed import REPLICAS, Told
+from pycache_server.session.feed import REPLICAS, Sink, Told
 from pycache_server.session.stream import CommandStream
 from pycache_server.settings.config import Settings, arguments_to_text
 
@@ -49,7 +49,7 @@ class VoterApp(App):
         self.log.close()
 
 
-class Voter:
+class Voter(Sink):
     """A sink of the feed and a gate of the outbox while it leads; by hand it appends and executes as a follower."""
 
     kind = REPLICAS

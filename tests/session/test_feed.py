@@ -8,7 +8,7 @@ import pycache_server.server.setup  # noqa: F401  (DEBUG, too)
 from pycache_server.commands.geo import geoadd
 from pycache_server.commands.registry import WRITE, Command, Family
 from pycache_server.commands.strings import set_
-from pycache_server.session.feed import ALL, FILE, REPLICAS, Told
+from pycache_server.session.feed import ALL, FILE, REPLICAS, Sink, Told
 from pycache_server.session.session import Session
 from pycache_server.store.events import UNHEARD
 from pycache_server.store.mortal import Lifetimes
@@ -20,7 +20,7 @@ T = int(START * 1000)
 """The time of the world in ms."""
 
 
-class Listener:
+class Listener(Sink):
     """A sink that keeps everything."""
 
     kind = ALL

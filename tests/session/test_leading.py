@@ -9,7 +9,7 @@ import pytest
 
 import pycache_server.server.setup  # noqa: F401
 from pycache_server.persist.saving import save
-from pycache_server.session.leading import Sync
+from pycache_server.session.leading import ENOUGH, GATHER, MANY, Sync
 from pycache_server.session.psync import MOST_CAPABILITIES
 from pycache_server.testing.inprocess import Client, World
 from tests.peers import error_of
@@ -95,6 +95,60 @@ def test_what_a_round_brings_is_written_once(world: World, client: Client, snaps
     replica.session.replica.session.link.write = lambda data: writes.append(data)  # type: ignore[union-attr, method-assign]
     client.send(pack("SET", "a", "1") + pack("SET", "b", "2") + pack("SET", "c", "3"))
     assert len(writes) == 1
+
+
+def test_while_rounds_bring_much_they_are_gathered(world: World, client: Client, snapshots: InOnePiece) -> None:
+    replica = replica_of(world)
+    little, much = pack("SET", "k", "little"), pack("SET", "k", "x" * MANY)
+    client.send(little)
+    client.send(much)
+    assert replica.raw == pack("SELECT", 0) + little + much  # until now it got little
+    replica.raw = b""
+    client.send(little)
+    client.send(little)
+    world.advance(GATHER / 2)
+    assert replica.raw == b""
+    world.advance(GATHER)
+    assert replica.raw == 2 * little
+    client.send(much)
+    client.send(little)
+    world.advance(2 * GATHER)
+    client.send(little)
+    assert replica.raw == 2 * little + much + 2 * little  # it has got nothing for a while
+
+
+def test_nothing_is_gathered_where_somebody_waits(world: World, client: Client, snapshots: InOnePiece) -> None:
+    replica = replica_of(world)
+    much = pack("SET", "k", "x" * MANY)
+    client.send(much)
+    replica.raw = b""
+    client.send(much + pack("WAIT", 1, 1000))
+    assert replica.raw == much + pack("REPLCONF", "GETACK", "*")
+    world.advance(GATHER)
+    assert replica.raw.count(b"SET") == 1
+
+
+def test_what_is_large_is_not_gathered(world: World, client: Client, snapshots: InOnePiece) -> None:
+    replica = replica_of(world)
+    large = pack("SET", "k", "x" * ENOUGH)
+    client.send(large)
+    replica.raw = b""
+    client.send(large)
+    assert replica.raw == large
+
+
+def test_fields_that_expire_are_hidden_from_old_replicas_among_gathered_writes(
+    world: World, client: Client, snapshots: InOnePiece
+) -> None:
+    replica = replica_of(world)
+    client.send(pack("HSET", "h", "f", "v") + pack("SET", "k", "x" * MANY))
+    replica.raw = b""
+    client.send(pack("SET", "k", "1"))
+    client.send(pack("HPEXPIRE", "h", 1000, "FIELDS", 1, "f"))
+    client.send(pack("SET", "k", "2"))
+    world.advance(GATHER)
+    assert replica.raw.startswith(pack("SET", "k", "1")) and replica.raw.endswith(pack("SET", "k", "2"))
+    assert b"PING" in replica.raw and b"HPEXPIRE" not in replica.raw
 
 
 def test_a_replica_that_comes_back_gets_what_it_has_missed(world: World, client: Client, snapshots: InOnePiece) -> None:
@@ -365,6 +419,7 @@ def test_a_slow_replica_gets_everything_when_it_reads_again(
     replica.stuck = True
     for number in range(100):
         client.call("SET", number, "x" * 5000)
+    world.advance(GATHER)
     assert len(replica.raw) < 200_000
     while replica.session.congested:
         replica.drain()
