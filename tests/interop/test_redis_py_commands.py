@@ -345,6 +345,7 @@ def prepare(real: redis.Redis, ours: redis.Redis) -> None:
         client.execute_command("RESET")
         client.connection.disconnect()  # type: ignore[union-attr]
         client.flushall()
+        client.function_flush()  # the real one may serve other modules, too
         forget_users(lambda words: client.execute_command(*words, NEVER_DECODE=True))  # noqa: B023
     for call in lines(DATA):
         replies = [run(client, call) for client in (real, ours)]
