@@ -19,9 +19,11 @@ Where there are few entries we look at SAMPLES of them on two pages chosen by ch
 bad enough the last time; the worst BATCH of them go, one by one, unless they are read in between.
 
 Of many entries each that is looked at is a miss of the processor's cache. So from LARGE on it is decided beforehand
-what is bad enough: worth no more than one in RATIO of the entries of a page, the last that was counted. A hand goes
-over the pages, PART entries at a time, and at most MOST of them go, so that a large crowd of the same worth is not
-given up at one place. That is a third of the price, and costs a tenth of a point of hits.
+what is bad enough: worth no more than one in RATIO of the entries, as of the last step of learning. PART entries, of
+one page, are looked at together, and at most MOST of them go, so that a large crowd of the same worth is not given up
+at one place. Which ones is left to chance: places are filled where victims were, so that a hand that went over the
+pages would meet the young at one age only, that of its turn, and never those that are behind it. For the same reason
+what is counted is an entry of each page and not all of one.
 
 **Learning** goes on in steps that count one page and one part of the history and rebuild the tables of one group, in
 about a third of a millisecond of CPU. From LARGE on each group takes two steps, one to take in what was counted and one
@@ -55,10 +57,10 @@ from pycache_server.evict.mapped_history import (
 
 PAGE = 256
 SAMPLES, BATCH, POOL = 48, 2, 14
-LARGE, RATIO, PART, MOST = 16384, 10, 128, 16
+LARGE, RATIO, PART, MOST, TRIES = 16384, 6, 64, 16, 4
 REMEMBERED, LEAST_REMEMBERED = 3, 4096
 """Slots of the history: for each entry, and at least."""
-LEAST_STEP, STEPS_A_TURN = 50, 80
+LEAST_STEP, STEPS_A_TURN, STEPS_WHERE_LARGE = 50, 80, 40
 """Ticks from one step of learning to the next: at least, and how many steps while the cache turns over."""
 _FIRST_STEPS, _HASTE = 20, 60  # a cache that has just begun learns faster: after so many ticks, and a 60th of its age
 _GRAINS = 1024  # the clock goes on by this part of the entries
@@ -97,7 +99,6 @@ class Adaptive(Engine):
         self._doomed: list[AdaptiveEntry] = []  # the next victims, the first at the end
         self._pool: list[AdaptiveEntry] = []  # those that were nearly chosen
         self._sampled_at = 0
-        self._hand = 0  # of the entries in the order of pages, where to look next
         self._bound = 0  # the rank that is bad enough
         self._history = MappedHistory("Q")
         self._rows, self._mask = self._history.rows, self._history.mask
@@ -230,19 +231,18 @@ class Adaptive(Engine):
         self._pool = chosen[BATCH:]
 
     def _sweep(self) -> None:
-        """Let the hand go on until it has found victims; where it has not after two parts, sample."""
+        """Look for victims at up to TRIES places; where there are none, sample."""
         assert self._learned is not None
         tick = self._sampled_at = self._tick
         ranks, bins, shift, far = self._learned.ranks, self._bins, self._shift, self._far
-        entries, bound = self._entries, self._bound
+        entries, bound, choose = self._entries, self._bound, self.surroundings.choose
         oldest = tick - entries // _NEWEST  # of those that are never given up
-        for _ in range(2):
-            hand = self._hand if self._hand < entries else 0
-            place = hand % PAGE
-            self._hand = hand + PART
+        for _ in range(TRIES):
+            index = choose(entries)
+            place = index % PAGE // PART * PART
             bad = [
                 entry
-                for entry in self._pages[hand // PAGE][place : place + PART]
+                for entry in self._pages[index // PAGE][place : place + PART]
                 if ranks[entry.cells + bins[age >> shift if (age := tick - entry.mark) < far else -1]] <= bound
             ]
             doomed = [entry for entry in bad if entry.mark < oldest]
@@ -251,6 +251,14 @@ class Adaptive(Engine):
                 self._pool.clear()  # of which some may be among them
                 return
         self._sample()
+
+    def _spread(self) -> list[AdaptiveEntry]:
+        """An entry of each page, or of PAGE of them: those of one page have often come together, and are alike."""
+        pages = self._pages
+        full = len(pages) - 1
+        stride = max(1, full // PAGE)
+        self._page_turn = turn = self._page_turn + 1
+        return [page[turn * (number + 1) % PAGE] for number, page in enumerate(pages[turn % stride : full : stride])]
 
     def _ranks(self, among: list[AdaptiveEntry]) -> list[int]:
         """What entries are worth, the more the better."""
@@ -296,34 +304,39 @@ class Adaptive(Engine):
             learned = self._learned = HitDensity()
             self._hits = learned.hits
             self._remember(LEAST_REMEMBERED)
-        step = max(LEAST_STEP, entries // STEPS_A_TURN)
+        step = max(LEAST_STEP, entries // (STEPS_A_TURN if entries < LARGE else STEPS_WHERE_LARGE))
         self._learn_at = tick + min(step, max(_FIRST_STEPS, tick // _HASTE))
         self._moments.append(tick)
         self._times.append(self.now())
         if len(self._moments) > _MOMENTS:
             self._moments, self._times = self._moments[1::2], self._times[1::2]
         if entries:
-            self._look_around(tick - self._counted_at)
+            cells = self._look_around(tick - self._counted_at)
             learned.learn(tick, entries, entries >= LARGE)
+            if entries >= LARGE:
+                ranks = learned.ranks
+                self._bound = sorted([ranks[cell] for cell in cells])[len(cells) // RATIO]
         self._counted_at = tick
 
-    def _look_around(self, elapsed: int) -> None:
-        """Count a page and a part of the history, for the ticks that have elapsed since the last time."""
+    def _look_around(self, elapsed: int) -> list[int]:
+        """Count some entries and a part of the history, for the ticks that have elapsed since the last time. Returns
+        the cells of the entries."""
         learned, entries, history = self._learned, self._entries, self._history
         assert learned is not None
         tick, bins, shift, far = self._tick, self._bins, self._shift, self._far
-        self._page_turn = (self._page_turn + 1) % len(self._pages)
-        page = self._pages[self._page_turn]
+        if entries < LARGE:
+            self._page_turn = (self._page_turn + 1) % len(self._pages)
+            page = self._pages[self._page_turn]
+        else:
+            page = self._spread()
         cells = [entry.cells + bins[age >> shift if (age := tick - entry.mark) < far else -1] for entry in page]
         learned.see(cells, elapsed * entries / len(page))
-        if entries >= LARGE:
-            ranks = learned.ranks
-            self._bound = sorted([ranks[cell] for cell in cells])[len(page) // RATIO]
         self._part_turn = (self._part_turn + 1) % history.parts
         part = history.part(self._part_turn)
-        cells = [ROWS[state] + bins[age >> shift if (age := tick - mark) < far else -1] for state, mark in part]
-        learned.see(cells, elapsed * history.parts)
+        gone = [ROWS[state] + bins[age >> shift if (age := tick - mark) < far else -1] for state, mark in part]
+        learned.see(gone, elapsed * history.parts)
         self._remember(REMEMBERED * entries)
+        return cells
 
     def _remember(self, keys: int) -> None:
         """Make room for the memory of so many keys that are gone."""

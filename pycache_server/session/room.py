@@ -21,13 +21,13 @@ SLACK = 64
 """The part of maxmemory that may be exceeded while slices go on: one in so many."""
 _UNTIMED = 8
 """Keys that are given up before anybody looks at the time."""
-_AT_ONCE = 16
+_AT_ONCE = 64
 _SMALLEST = 64
 """Bytes that no key takes less of. A server whose limit is lower has no room for anything, empty as it may be: with
 Redis, whose own memory counts, it is so with every limit below a megabyte."""
 NOTHING_FITS = -1
 """``Keyspace.maxmemory`` then: less than is held when nothing is."""
-_AHEAD = 12
+_AHEAD = 10
 """Once keys must go, room is made for a few more at once: down to this power of two of maxmemory below it. That is the
 cost of asking shared by several keys, _AT_ONCE at most, for a fortieth of a percent of the room."""
 _LINEAR = 10
