@@ -255,10 +255,11 @@ class Adaptive(Engine):
     def _spread(self) -> list[AdaptiveEntry]:
         """An entry of each page, or of PAGE of them: those of one page have often come together, and are alike."""
         pages = self._pages
-        full = len(pages) - 1
+        full = len(pages) - 1 or 1
         stride = max(1, full // PAGE)
         self._page_turn = turn = self._page_turn + 1
-        return [page[turn * (number + 1) % PAGE] for number, page in enumerate(pages[turn % stride : full : stride])]
+        some = pages[turn % stride : full : stride]
+        return [page[turn * (number + 1) % len(page)] for number, page in enumerate(some)]
 
     def _ranks(self, among: list[AdaptiveEntry]) -> list[int]:
         """What entries are worth, the more the better."""
@@ -324,11 +325,11 @@ class Adaptive(Engine):
         learned, entries, history = self._learned, self._entries, self._history
         assert learned is not None
         tick, bins, shift, far = self._tick, self._bins, self._shift, self._far
-        if entries < LARGE:
+        if entries >= LARGE:
+            page = self._spread()
+        else:
             self._page_turn = (self._page_turn + 1) % len(self._pages)
             page = self._pages[self._page_turn]
-        else:
-            page = self._spread()
         cells = [entry.cells + bins[age >> shift if (age := tick - entry.mark) < far else -1] for entry in page]
         learned.see(cells, elapsed * entries / len(page))
         self._part_turn = (self._part_turn + 1) % history.parts

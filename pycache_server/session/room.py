@@ -29,7 +29,7 @@ NOTHING_FITS = -1
 """``Keyspace.maxmemory`` then: less than is held when nothing is."""
 _AHEAD = 10
 """Once keys must go, room is made for a few more at once: down to this power of two of maxmemory below it. That is the
-cost of asking shared by several keys, _AT_ONCE at most, for a fortieth of a percent of the room."""
+cost of asking shared by several keys, _AT_ONCE at most, for a twentieth of a percent of the room."""
 _LINEAR = 10
 
 
@@ -60,7 +60,7 @@ class Room:
         limit = keyspace.maxmemory
         if not limit or keyspace.held <= limit or keyspace.keeps_all:
             return True
-        keyspace.evict(limit - (limit >> _AHEAD), _AT_ONCE)
+        keyspace.evict(limit - (limit >> _AHEAD), _AT_ONCE if self._exceeded_since is None else _UNTIMED)
         if keyspace.held <= limit:
             if self._exceeded_since is not None or self._ceiling:
                 self._settle()
