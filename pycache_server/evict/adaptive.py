@@ -23,7 +23,7 @@ what is bad enough: worth no more than one in RATIO of the entries, as of the la
 one page, are looked at together, and at most MOST of them go, so that a large crowd of the same worth is not given up
 at one place. Which ones is left to chance: places are filled where victims were, so that a hand that went over the
 pages would meet the young at one age only, that of its turn, and never those that are behind it. For the same reason
-what is counted is an entry of each page and not all of one.
+what is counted is a little of each page and not all of one.
 
 **Learning** goes on in steps that count one page and one part of the history and rebuild the tables of one group, in
 about a third of a millisecond of CPU. From LARGE on each group takes two steps, one to take in what was counted and one
@@ -253,13 +253,14 @@ class Adaptive(Engine):
         self._sample()
 
     def _spread(self) -> list[AdaptiveEntry]:
-        """An entry of each page, or of PAGE of them: those of one page have often come together, and are alike."""
+        """About PAGE entries of all pages, or of PAGE of them: those of one page have often come together, and are
+        alike."""
         pages = self._pages
-        full = len(pages) - 1 or 1
-        stride = max(1, full // PAGE)
+        count = len(pages)
         self._page_turn = turn = self._page_turn + 1
-        some = pages[turn % stride : full : stride]
-        return [page[turn * (number + 1) % len(page)] for number, page in enumerate(some)]
+        some = pages[turn % max(1, count // PAGE) :: max(1, count // PAGE)]
+        stride = min(count, PAGE)
+        return [entry for number, page in enumerate(some) for entry in page[turn * (number + 1) % stride :: stride]]
 
     def _ranks(self, among: list[AdaptiveEntry]) -> list[int]:
         """What entries are worth, the more the better."""

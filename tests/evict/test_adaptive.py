@@ -179,6 +179,28 @@ def test_many_entries_are_given_up_nearly_as_well(monkeypatch: pytest.MonkeyPatc
     assert replay(engine(), keys, 600)[0] > max(sampled - 0.02, lru(keys, 600))
 
 
+def test_victims_are_found_at_once_while_nothing_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adaptive_module, "LARGE", 2000)
+    adaptive = engine()
+    dearly = [0]
+    sample = adaptive._sample
+
+    def count_sample() -> None:
+        dearly[0] += 1
+        sample()
+
+    monkeypatch.setattr(adaptive, "_sample", count_sample)
+    size = 32 * PAGE
+    for number in range(4 * size):
+        adaptive.admit(AdaptiveEntry(b"%d" % number, 0))
+        if number >= size:
+            adaptive.take_victim()
+        if number == 3 * size:
+            dearly[0] = 0
+    assert dearly[0] < size // 50  # each finds two victims
+    adaptive._check()
+
+
 def test_the_same_chance_brings_the_same_victims() -> None:
     keys = zipf(random.Random(4), 3000, 15000)
     assert replay(engine(7), keys, 300) == replay(engine(7), keys, 300)
