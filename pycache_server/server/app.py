@@ -255,6 +255,8 @@ class App:
         if self.window is not None:
             await self.window.stop()
         await self.close_listeners()
+        if self.group is None:
+            self.core.replication.leading.flush()  # what was gathered
         for session in list(self.core.sessions.values()):
             session.close()
         deadline = self.loop.time() + DRAIN_TIMEOUT

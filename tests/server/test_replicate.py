@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hiredis import pack_command
 
 from tests.conftest import RealRedis
 from tests.proxy import Proxy
@@ -215,3 +216,18 @@ def test_the_end_is_waited_for_as_long_as_it_may_take(leader: Running, replicas:
         assert leader.terminate() == 0
         assert "0 of 1 replicas are in sync when shutting down." in leader.log()
         assert "Lagging replica" in leader.log()
+
+
+def test_what_was_gathered_for_replicas_is_sent_before_the_end(
+    leader: Running, replicas: Callable[..., Replica]
+) -> None:
+    replica = replicas(leader.port)
+    wait_until(replica.is_up, "the replica is up")
+    rounds, each = 30, 20  # as much as is gathered, in rounds of the event loop
+    with leader.connect() as wire:
+        for first in range(0, rounds * each, each):
+            wire.send(b"".join(pack_command(("SET", f"key:{first + number}", "x" * 100)) for number in range(each)))
+            assert [wire.read() for _ in range(each)] == ["OK"] * each
+        wire.send(pack_command(("SHUTDOWN", "NOSAVE", "NOW")))
+        wait_until(lambda: "now ready to exit" in leader.log(), "the leader ends")
+    wait_until(lambda: replica.wire.call("DBSIZE") == rounds * each, "the replica has everything")
