@@ -63,16 +63,29 @@ class ListeningReplica:
     def _synchronise(self) -> None:
         """Without the capability EOF the snapshot comes at once, with its length in front."""
         self._link.sendall(hiredis.pack_command(("PSYNC", "?", "-1")))
-        stream = self._link.makefile("rb")
-        line = stream.readline()
+        line, rest = self._line(b"")
         while not line.startswith(b"$"):
-            if line.startswith(b"-") or not line:
+            if line.startswith(b"-"):
                 raise ConnectionError(f"no synchronisation: {line!r}")
-            line = stream.readline()
-        stream.read(int(line[1:]))
-        peeked = stream.peek(0) if hasattr(stream, "peek") else b""
-        self._reader.feed(stream.read(len(peeked)) if peeked else b"")
-        stream.detach()
+            line, rest = self._line(rest)
+        missing = int(line[1:])
+        while len(rest) < missing:
+            missing -= len(rest)
+            rest = self._more()
+        self._reader.feed(rest[missing:])
+
+    def _line(self, data: bytes) -> tuple[bytes, bytes]:
+        """The first line of what comes, and what is behind it."""
+        while b"\n" not in data:
+            data += self._more()
+        line, _, rest = data.partition(b"\n")
+        return line, rest
+
+    def _more(self) -> bytes:
+        data = self._link.recv(1 << 20)
+        if not data:
+            raise ConnectionError("the server has closed the link")
+        return data
 
     def heard(self) -> list[list[Told]]:
         """Every unit that the server has told since the last time."""
@@ -91,10 +104,7 @@ class ListeningReplica:
 
     def _next(self) -> list[bytes]:
         while (argv := self._reader.gets()) is _NOTHING:
-            data = self._link.recv(1 << 20)
-            if not data:
-                raise ConnectionError("the server has closed the link")
-            self._reader.feed(data)
+            self._reader.feed(self._more())
         return argv  # type: ignore[no-any-return]
 
     def close(self) -> None:
