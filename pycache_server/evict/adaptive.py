@@ -25,7 +25,7 @@ at one place. Which ones is left to chance: places are filled where victims were
 pages would meet the young at one age only, that of its turn, and never those that are behind it. For the same reason
 what is counted is a little of each page and not all of one.
 
-**Learning** goes on in steps that count one page and one part of the history and rebuild the tables of one group, in
+**Learning** goes on in steps that count entries and one part of the history and rebuild the tables of one group, in
 about a third of a millisecond of CPU. From LARGE on each group takes two steps, one to take in what was counted and one
 to rank: the groups of a large cache have enough to be learned from, and steps in which all is a miss are the longest.
 
@@ -61,7 +61,8 @@ LARGE, RATIO, PART, MOST, TRIES = 16384, 6, 64, 16, 4
 REMEMBERED, LEAST_REMEMBERED = 3, 4096
 """Slots of the history: for each entry, and at least."""
 LEAST_STEP, STEPS_A_TURN, STEPS_WHERE_LARGE = 50, 80, 40
-"""Ticks from one step of learning to the next: at least, and how many steps while the cache turns over."""
+"""Ticks from one step of learning to the next: at least, and how many steps while the cache turns over, of few entries
+and from LARGE on."""
 _FIRST_STEPS, _HASTE = 20, 60  # a cache that has just begun learns faster: after so many ticks, and a 60th of its age
 _GRAINS = 1024  # the clock goes on by this part of the entries
 _BURST = 32  # reads within this part of the entries are one
@@ -256,10 +257,9 @@ class Adaptive(Engine):
         """About PAGE entries of all pages, or of PAGE of them: those of one page have often come together, and are
         alike."""
         pages = self._pages
-        count = len(pages)
         self._page_turn = turn = self._page_turn + 1
-        some = pages[turn % max(1, count // PAGE) :: max(1, count // PAGE)]
-        stride = min(count, PAGE)
+        apart, stride = max(1, len(pages) // PAGE), min(len(pages), PAGE)
+        some = pages[turn % apart :: apart]
         return [entry for number, page in enumerate(some) for entry in page[turn * (number + 1) % stride :: stride]]
 
     def _ranks(self, among: list[AdaptiveEntry]) -> list[int]:

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from pycache_server.server.appendfile import AppendFile, WriteFailed
 from pycache_server.server.outbox import Outbox
 from pycache_server.server.worker import Worker
-from pycache_server.session.feed import FILE, Told
+from pycache_server.session.feed import FILE, Sink, Told
 from pycache_server.session.latency import watch_latency
 from pycache_server.session.stream import CommandStream
 
@@ -57,7 +57,7 @@ class Settings(Protocol):
     def __getitem__(self, name: str) -> object: ...
 
 
-class Appending:
+class Appending(Sink):
     """The file that is being written. ``child`` tells whether a child saves something, ``die`` ends the process."""
 
     kind = FILE
@@ -164,10 +164,6 @@ class Appending:
         self._buffer.append(self._stream.encode(unit))
         if not self._outbox.planned:
             self._outbox.plan()
-
-    def take_one(self, index: int, argv: list[bytes]) -> None:
-        """The same for one command."""
-        self.take([(index, argv)])
 
     def _annotate_time(self) -> None:
         second = int(self._core.clock.time)

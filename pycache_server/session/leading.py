@@ -225,7 +225,7 @@ class Leading:
                         (b"*3", JOINTS[len(name)], name, JOINTS[len(key)], key, JOINTS[len(value)], value, CRLF)
                     )
                 else:
-                    data = stream.encode([(index, argv)])
+                    data = encode_command(argv) if index == stream.selected else stream.encode([(index, argv)])
                     self._is_plain = False
             except IndexError:  # a long word
                 data = encode_command(argv)
@@ -249,7 +249,9 @@ class Leading:
     def flush(self) -> None:
         """Send the replicas what is new."""
         self._planned = False
-        self._gathering = None
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
         backlog = self._replication.backlog
         if backlog is None:
             return
