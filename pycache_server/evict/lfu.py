@@ -76,7 +76,7 @@ BURST = 0.25
 is asked for a thousand times in one burst is not like one who is asked for once."""
 SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 0.5
 """Shares of all entries."""
-_FEWEST_AT_ONCE, _MOST_AT_ONCE, _AT_ONCE = 2, 16, 12
+_FEWEST_AT_ONCE, _MOST_AT_ONCE, _AT_ONCE = 2, 64, 10
 """Victims that are asked for together, which a database does for a power of two less of what it holds."""
 BLAME = 0.2
 """One who fails the trial and is back before the cache has turned over by this share should have had longer."""

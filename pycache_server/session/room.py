@@ -29,7 +29,9 @@ NOTHING_FITS = -1
 """``Keyspace.maxmemory`` then: less than is held when nothing is."""
 _AHEAD = 10
 """Once keys must go, room is made for a few more at once: down to this power of two of maxmemory below it. That is the
-cost of asking shared by several keys, _AT_ONCE at most, for a twentieth of a percent of the room."""
+cost of asking shared by several keys, _AT_ONCE at most, for a tenth of a percent of the room.
+
+An engine that has a queue for newcomers must bear with so many at a time (evict/lfu.py has the same numbers)."""
 _LINEAR = 10
 
 
