@@ -43,6 +43,10 @@ ENTRY_POINT_GROUP = "pycache_server.eviction"
 ALL_KEYS, VOLATILE = "allkeys-", "volatile-"
 VOLATILE_ONLY = {"ttl"}
 """Engines that make no sense for keys without a time to live."""
+AT_ONCE, AHEAD = 64, 10
+"""Once keys must go, room is made for a few more at once, which shares the cost of asking: for so many at most, and
+down to this power of two of maxmemory below it, a tenth of a percent. An engine with a queue for newcomers must bear
+with that."""
 
 
 @dataclass(slots=True)

@@ -47,7 +47,7 @@ from math import exp2, log2, sqrt
 from typing import Any
 
 from pycache_server.entry import SizedEntry
-from pycache_server.evict.base import Engine, Surroundings
+from pycache_server.evict.base import AHEAD, AT_ONCE, Engine, Surroundings
 from pycache_server.evict.mapped_history import (
     NUMBER_SHIFT,
     NUMBERS,
@@ -76,8 +76,8 @@ BURST = 0.25
 is asked for a thousand times in one burst is not like one who is asked for once."""
 SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 0.5
 """Shares of all entries."""
-_FEWEST_AT_ONCE, _MOST_AT_ONCE, _AT_ONCE = 2, 64, 10
-"""Victims that are asked for together, which a database does for a power of two less of what it holds."""
+_FEWEST_AT_ONCE = 2
+"""Victims that may be asked for together at least, however few entries there are."""
 BLAME = 0.2
 """One who fails the trial and is back before the cache has turned over by this share should have had longer."""
 _STEP_BITS = 3
@@ -389,7 +389,7 @@ class Lfu(Engine):
         count = self._count
         self._least, self._most = max(1, int(SHORTEST_TRIAL * count)), max(1, int(LONGEST_TRIAL * count))
         self._longest = min(max(self._longest, self._least), self._most)
-        self._waiting = min(_FEWEST_AT_ONCE + (count >> _AT_ONCE), _MOST_AT_ONCE)
+        self._waiting = min(_FEWEST_AT_ONCE + (count >> AHEAD), AT_ONCE)
         self._void = void = count // max(1, count // (TICKS * _PARTS))
         self._blamed = int(BLAME * void)
         decay_time = self.surroundings.decay_time

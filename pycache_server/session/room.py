@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from pycache_server.evict.base import AHEAD, AT_ONCE
 from pycache_server.store.database import Database
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.limits import LimitedDatabase
@@ -21,17 +22,11 @@ SLACK = 64
 """The part of maxmemory that may be exceeded while slices go on: one in so many."""
 _UNTIMED = 8
 """Keys that are given up before anybody looks at the time."""
-_AT_ONCE = 64
 _SMALLEST = 64
 """Bytes that no key takes less of. A server whose limit is lower has no room for anything, empty as it may be: with
 Redis, whose own memory counts, it is so with every limit below a megabyte."""
 NOTHING_FITS = -1
 """``Keyspace.maxmemory`` then: less than is held when nothing is."""
-_AHEAD = 10
-"""Once keys must go, room is made for a few more at once: down to this power of two of maxmemory below it. That is the
-cost of asking shared by several keys, _AT_ONCE at most, for a tenth of a percent of the room.
-
-An engine that has a queue for newcomers must bear with so many at a time (evict/lfu.py has the same numbers)."""
 _LINEAR = 10
 
 
@@ -62,7 +57,7 @@ class Room:
         limit = keyspace.maxmemory
         if not limit or keyspace.held <= limit or keyspace.keeps_all:
             return True
-        keyspace.evict(limit - (limit >> _AHEAD), _AT_ONCE if self._exceeded_since is None else _UNTIMED)
+        keyspace.evict(limit - (limit >> AHEAD), AT_ONCE if self._exceeded_since is None else _UNTIMED)
         if keyspace.held <= limit:
             if self._exceeded_since is not None or self._ceiling:
                 self._settle()
