@@ -191,29 +191,33 @@ class Adaptive(Engine):
             self._sweep()
         return self._doomed[-1]
 
-    def take_victim(self) -> SizedEntry | None:
-        doomed = self._doomed
-        if not doomed or doomed[-1].mark >= self._sampled_at:
-            if self.victim() is None:
-                return None
+    def take_victims(self, most: int, size: int) -> list[SizedEntry]:
+        taken: list[SizedEntry] = []
+        rows, mask, pages = self._rows, self._mask, self._pages
+        while len(taken) < most and size > 0:
             doomed = self._doomed
-        entry: Any = doomed.pop()  # and it is not in the pool
-        mark, cells, number, place = entry.mark, entry.cells, entry.page, entry.place
-        spot = hash(entry.key) % SPOTS
-        word = mark << TIME_SHIFT | cells // BINS << NUMBER_SHIFT | spot >> TAG_SHIFT & TAG
-        self._rows[spot & self._mask][spot >> PLACE_SHIFT] = word
-        pages = self._pages  # _displace
-        page = pages[-1]
-        last = page.pop()
-        if last is not entry:
-            pages[number][place] = last
-            last.page = number
-            last.place = place
-        if not page:
-            pages.pop()
-            self._numbers.pop()
-        self._entries -= 1
-        return entry  # type: ignore[no-any-return]
+            if not doomed or doomed[-1].mark >= self._sampled_at:
+                if self.victim() is None:
+                    break
+                doomed = self._doomed
+            entry: Any = doomed.pop()  # and it is not in the pool
+            mark, cells, number, place = entry.mark, entry.cells, entry.page, entry.place
+            spot = hash(entry.key) % SPOTS
+            word = mark << TIME_SHIFT | cells // BINS << NUMBER_SHIFT | spot >> TAG_SHIFT & TAG
+            rows[spot & mask][spot >> PLACE_SHIFT] = word
+            page = pages[-1]  # _displace
+            last = page.pop()
+            if last is not entry:
+                pages[number][place] = last
+                last.page = number
+                last.place = place
+            if not page:
+                pages.pop()
+                self._numbers.pop()
+            self._entries -= 1
+            taken.append(entry)
+            size -= entry.size
+        return taken
 
     def _sample(self) -> None:
         """Choose the next victims. Takes about 10 us."""

@@ -17,7 +17,7 @@ IDLETIME, OBJECT FREQ).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -66,13 +66,17 @@ class Surroundings:
 
 
 class Marker:
-    """What a database writes into ``entry.mark`` in place of a call of ``access``, which is a tenth of a read:
-    ``mark``, which many entries share, where the class of the entry is ``plain``. Both may change at any time."""
+    """What a database writes into ``entry.mark`` in place of a call of ``access``, which is a tenth of a read: where
+    the class of the entry is ``plain``, ``mark``, which many entries share, and where it is ``counted``, one more than
+    was there. All may change at any time."""
 
-    __slots__ = ("mark", "plain")
+    __slots__ = ("counted", "mark", "plain")
 
-    def __init__(self, plain: type[SizedEntry] | None = None, mark: Any = None) -> None:
+    def __init__(
+        self, plain: type[SizedEntry] | None = None, mark: Any = None, counted: type[SizedEntry] | None = None
+    ) -> None:
         self.plain = plain
+        self.counted = counted
         with suppress(AttributeError):  # of a subclass that works it out
             self.mark = mark
 
@@ -117,12 +121,15 @@ class Engine(ABC):
     def victim(self) -> SizedEntry | None:
         """The entry to give up next, which stays admitted until ``evicted``; None where nothing is admitted."""
 
-    def take_victim(self) -> SizedEntry | None:
-        """Give up the next victim: ``victim`` and ``evicted`` at once, for engines that can do both for less."""
-        entry = self.victim()
-        if entry is not None:
+    def take_victims(self, most: int, size: int) -> Iterable[SizedEntry]:
+        """Give up one victim after the other, ``most`` of them or until they have as many bytes as ``size``. There may
+        be fewer, but none only where nothing is admitted. It is ``victim`` and ``evicted`` for each, and there for
+        engines that can do that for less."""
+        while most > 0 and size > 0 and (entry := self.victim()) is not None:
+            most -= 1
+            size -= entry.size
             self.evicted(entry)
-        return entry
+            yield entry
 
     def exchange(self, old: Any, new: Any) -> None:
         """Another entry takes the place of one that was admitted, for the same key, which gets a time to live."""

@@ -3,38 +3,34 @@
 Counting hits alone is a disaster on real traffic: what was hot yesterday is never given up, and what is new never gets
 a chance. So:
 
-*Frequencies decay.* Each hit adds up to one, and all halve while the cache is filled anew HALF_LIFE times (LRFU). That
-is the same as if those stayed as they are and a hit weighed the more the later it comes, twice as much after a
-half-life: then nothing has to be aged, and an entry's frequency can only rise. What is kept of it is the logarithm, its
-level, in steps of a 64th of a power of two; where it stands still that of a new key comes up to it and goes past.
+*Frequencies decay.* All halve while the cache is filled anew HALF_LIFE times (LRFU). That is the same as if those
+stayed as they are and an access weighed the more the later it comes, twice as much after a half-life: then nothing has
+to be aged, and an entry's frequency can only rise. What is kept of it is the logarithm, its level; where it stands
+still, that of a new key comes up to it and goes past.
 
-*Hits in a row count as less than one*, the less the closer they are (correlated references): a burst is one visit.
-Time advances in ticks, eight to a turnover of the cache, and a hit in the tick of the last one is not counted at all,
-so most accesses of a hot key cost one comparison.
+*An access is counted when somebody looks.* The database adds one to the entry's mark, and that is all an access costs.
+An entry is looked at when its trial ends, and by a hand that goes round those who are through, in the ring in which
+they lie: an entry for every two victims. A look finds how many accesses there were since the last one, and makes them
+a rise of the level, by their fourth root: many at once are one visit, and say little about the next day (correlated
+references).
 
-*Newcomers are on trial*, in a queue of a tenth of the entries or more, in which a hit that counts puts them back to
-the start. Who comes to its end stands against the entry of lowest level, and has to be better, by ADVANTAGE, or goes.
-That is when a victim is asked for. A database asks for some at once and then for none while as many keys come: the
-queue may grow by so many meanwhile, or nobody would ever be tried.
-The trial gets longer when those come back that have just failed it, and shorter when those do that were given up for
-them, as ARC does it.
+*Newcomers are on trial*, in a queue of a twentieth of the entries or more. Who comes to its end must be better than
+those of the lowest level, by ADVANTAGE, or goes. The trial gets longer when those come back that have just failed it,
+and shorter when those do that were given up for them, as ARC does it. That is settled when a victim is asked for. A
+database asks for some at once and then for none while as many keys come: the queue may grow by so many meanwhile, or
+nobody would ever be tried.
+
+*Who goes of those who are through* is the next that the hand finds at or below a bound, which follows the level of the
+lowest sixth. To know the very lowest would take an order that each access changes.
 
 *Keys that were given up are remembered* for a turnover of the cache, with their levels: who comes back goes on from
 there. What is written down of one is when it was (a time in parts of a tick), its level, in steps, and whether it was
 through.
 
-The entries that are through lie in rings by level, eight to a factor of two. An access changes the level alone; the
-search for a victim moves those on that have risen since.
-
-*An access is a look into a table.* What an entry remembers is its mark, the tick of its last hit that counted and its
-level then, in one integer. What becomes of it by a hit depends on the mark and the present tick and on nothing else. So
-it is worked out for each mark once in a tick (Steps), and entries of the same mark share an integer.
-
 Time is measured in turnovers, not by a clock: a cache that is not used does not age. ``lfu-decay-time``, in Redis
 minutes for each decrement, is a factor for the half-life, and 0 stops ageing in both. ``lfu-log-factor`` is the scale
-of OBJECT FREQ, which answers what Redis's counter would be expected to show after as many hits; the order does not
-depend on it.
-``maxmemory-samples`` has nothing to do here.
+of OBJECT FREQ, which answers what Redis's counter would be expected to show after as many accesses, each counted for
+one; the order does not depend on it. ``maxmemory-samples`` has nothing to do here.
 
 Sources: Lee et al., "LRFU: a spectrum of policies that subsumes the least recently used and least frequently used
 policies", IEEE Transactions on Computers 2001; Robinson, Devarakonda, "Data cache management using frequency-based
@@ -46,8 +42,7 @@ from __future__ import annotations
 from math import exp2, log2, sqrt
 from typing import Any
 
-from pycache_server.entry import SizedEntry
-from pycache_server.evict.base import AHEAD, AT_ONCE, Engine, Surroundings
+from pycache_server.evict.base import AHEAD, AT_ONCE, Engine, Marker, Surroundings
 from pycache_server.evict.mapped_history import (
     NUMBER_SHIFT,
     NUMBERS,
@@ -58,30 +53,37 @@ from pycache_server.evict.mapped_history import (
     TIME_SHIFT,
     MappedHistory,
 )
-from pycache_server.evict.ring import LONGEST_WALK
+from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry
 
-HALF_LIFE = 8
+HALF_LIFE = 5
 """Turnovers of the cache, with lfu-decay-time 1."""
 TICKS = 8
 """Steps of time in a turnover."""
 _PARTS = 8
 """Steps of a tick: in each the history may grow, and it is the unit of the time when a key was given up."""
-SCALE = 64
+SCALE = 32
 """Levels are in this part of a power of two."""
 ADVANTAGE = 0.5
 """A newcomer has to be better by so many powers of two."""
-MANY = 16
-BURST = 0.25
-"""Where there are more than MANY accesses, whether they counted or not, each doubling adds this many powers of two: who
-is asked for a thousand times in one burst is not like one who is asked for once."""
-SHORTEST_TRIAL, LONGEST_TRIAL = 0.1, 0.5
+VISIT = 0.25
+"""Accesses between two looks count as this power of their number."""
+SHORTEST_TRIAL, LONGEST_TRIAL = 0.05, 0.75
 """Shares of all entries."""
 _FEWEST_AT_ONCE = 2
 """Victims that may be asked for together at least, however few entries there are."""
 BLAME = 0.2
 """One who fails the trial and is back before the cache has turned over by this share should have had longer."""
-_STEP_BITS = 3
-"""Levels of one ring, and of one step of what is remembered, as a power of two."""
+VICTIMS = 2
+"""For so many victims the hand looks at one who is through, beside those it looks at to find a victim."""
+LOWEST = 6
+"""The bound is kept where one of so many is at or below it."""
+_FOLLOWED = 16 * LOWEST
+"""Looks after which the bound may be moved, by _BOUND_STEP levels, where it is off by more than a quarter."""
+_BOUND_STEP = SCALE // 8
+_MOST_LOOKS = 32
+"""Looks for one victim, after which the lowest of those is good enough."""
+_STEP_BITS = 2
+"""Levels of a step of what is remembered, as a power of two."""
 _STEPS_BACK, _STEPS_UP = NUMBERS // 2, 32
 """Steps that are remembered, of which so many may be above that of a newcomer."""
 _STEP_MASK, _THROUGH = _STEPS_BACK - 1, _STEPS_BACK
@@ -90,116 +92,93 @@ _NOTE_MASK = NUMBERS - 1
 _REMEMBERED = 3
 """Places of the history for each entry."""
 _THROUGH_HELD = _THROUGH << NUMBER_SHIFT
+_NOTE_SHIFT, _NOTE_HELD = NUMBER_SHIFT - _STEP_BITS, _STEP_MASK << NUMBER_SHIFT
 _SHORTER, _SHORTER_FOR_OLD = 2, 3
 """What is taken off the trial when one is back who was through, lately or in the older half of what is remembered.
 The older a note, the more likely another has taken its place in the history: those who are recognized stand for those
 who are not, or trials would get ever longer."""
 _TIME_MASK = (1 << 14) - 1  # of a word of the history, which has 30 bits
-_MOST_MOVES = LONGEST_WALK // 2
-_ADVANTAGE, _BURST = round(ADVANTAGE * SCALE), BURST * SCALE
-_TICK_SHIFT = 40  # in a mark
-_LEVEL_MASK = (1 << _TICK_SHIFT) - 1
+_ADVANTAGE = round(ADVANTAGE * SCALE)
+_VISITS_SHIFT = 8
+MANY = (1 << _VISITS_SHIFT) - 1
+"""More accesses than so many between two looks are not looked up, and count no more."""
 _FIRST_LEVEL = SCALE << 8  # no level is negative
-_CREDIT = [1 - exp2(-ticks / TICKS) for ticks in range(64)]
-"""What a hit counts so many ticks after the last one; later ones count 1."""
-_LAST = len(_CREDIT)
 _MOST_STEPS = 8192
 _INITIAL = 5
 """What OBJECT FREQ answers for a new key."""
 
 
-def _gain(lag: int) -> int:
-    """How far an access brings a mark above that of a newcomer, for what the mark is less than that."""
-    passed = -(lag >> _TICK_SHIFT)
-    level = lag & _LEVEL_MASK
-    if level > _LEVEL_MASK >> 1:  # below the newcomer's, which has borrowed
-        passed -= 1
-        level -= _LEVEL_MASK + 1
-    credit = _CREDIT[passed] if passed < _LAST else 1.0
-    return max(0, round(SCALE * log2(exp2(max(level / SCALE, -60.0)) + credit)))
+def _risen(lag: float, accesses: float) -> int:
+    """The level, above that of one access now, of an entry at ``lag`` after so many more accesses."""
+    return round(SCALE * log2(exp2(lag / SCALE) + accesses))
 
 
-class Steps(dict[int, int]):
-    """What a mark becomes by an access in the present tick. Marks are shared that way, and worked out once: many
-    entries have the same. ``now`` is the mark of a newcomer."""
+class Rises(dict[int, int]):
+    """The level after so many accesses, by the level before and, in the low bits, their number, up to MANY. What was
+    worked out is shared by all entries until ``now`` is another.
 
-    __slots__ = ("_gains", "now")
+    ``now`` is the level of one access at present, and ``power`` that of the number of accesses for which they count.
+    """
 
-    def __init__(self, now: int, gains: dict[int, int]) -> None:
+    __slots__ = ("now", "power")
+
+    def __init__(self, now: int, power: float) -> None:
         self.now = now
-        self._gains = gains
+        self.power = power
 
-    def __missing__(self, mark: int) -> int:
-        lag = mark - self.now
-        gain = self._gains.get(lag)
-        if gain is None:
-            if len(self._gains) >= _MOST_STEPS:
-                self._gains.clear()
-            gain = self._gains[lag] = _gain(lag)
+    def __missing__(self, index: int) -> int:
         if len(self) >= _MOST_STEPS:
             self.clear()
-        self[mark] = risen = self.now + gain
-        return risen
+        before, accesses = index >> _VISITS_SHIFT, index & MANY
+        self[index] = level = self.now + _risen(before - self.now, accesses**self.power)
+        return level
 
 
 class Returns(dict[int, int]):
-    """The mark in the present tick of a key that is back, by what was remembered. It is as if it had been there, not
-    accessed for a long time."""
+    """The level of a key that is back, by what was remembered of it. It is as if it had been there all the time."""
 
-    __slots__ = ("_steps",)
+    __slots__ = ("now",)
 
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
+    def __init__(self, now: int) -> None:
+        self.now = now
 
     def __missing__(self, note: int) -> int:
-        now = self._steps.now
-        step = (now & _LEVEL_MASK) >> _STEP_BITS
-        lost = (step - note + _STEPS_UP & _STEP_MASK) - _STEPS_UP
-        mark = self[note] = self._steps[now - (_LAST << _TICK_SHIFT) - (lost << _STEP_BITS)]
-        return mark
+        now = self.now >> _STEP_BITS
+        lost = (now - note + _STEPS_UP & _STEP_MASK) - _STEPS_UP
+        level = self[note] = self.now + _risen((now - lost << _STEP_BITS) - self.now, 1)
+        return level
 
 
-class LfuEntry(SizedEntry):
-    """``mark`` is the tick of the last access that counted, and below it, in _TICK_SHIFT bits, the level then. ``hits``
-    is the number of all accesses, decayed until then, for OBJECT FREQ and bursts. ``ring`` is where it is, between
-    ``newer`` and ``older``."""
+class LfuEntry(LinkedEntry):
+    """``mark`` is the number of accesses since the last look, ``level`` what those before have come to, and
+    ``accesses`` the level at which each would have counted for one. It is None on trial, where there is no look before
+    the end: there is nothing in which the two could differ."""
 
-    __slots__ = ("hits", "newer", "older", "ring")
+    __slots__ = ("accesses", "level")
 
     mark: int
-    hits: int
-    newer: Any
-    older: Any
-    ring: LevelRing
-
-
-class LevelRing:
-    """The head of a ring of entries whose level, in steps, was ``number`` when they came in: the newest and the oldest
-    entry's neighbour."""
-
-    __slots__ = ("newer", "number", "older")
-
-    def __init__(self, number: int) -> None:
-        self.newer: Any = self
-        self.older: Any = self
-        self.number = number
+    accesses: int | None
+    level: int
 
 
 class Lfu(Engine):
-    """The trial queue, rings by level, and the history of those who were given up. The entries come as Any: to assert
-    their type would cost a part of an access."""
+    """The trial queue, the ring of those who are through, and the history of those who were given up."""
 
     entry_type = LfuEntry
     aside = 4 * _REMEMBERED
 
     def __init__(self, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
-        self._trial = LevelRing(0)
+        self.marker = Marker(counted=LfuEntry)
+        self._trial: Any = _head()
         self._tried = 0  # entries on trial
         self._longest = self._least = self._most = 1  # how many may be on trial, and what that may be
         self._waiting = _FEWEST_AT_ONCE  # how many more may be until a victim is asked for
-        self._levels: dict[int, LevelRing] = {}
-        self._lowest: LevelRing | None = None  # the ring of the lowest level, None where there is none
+        self._ring: Any = _head()
+        self._hand: Any = self._ring  # who is looked at next, which may be the head
+        self._bound = _FIRST_LEVEL
+        self._looks = self._lows = 0  # since the bound was moved, and how many were at it or below
+        self._owed = 0  # victims for which the hand has not gone on yet
         self._history = MappedHistory("I")
         self._rows, self._mask = self._history.rows, self._history.mask
         self._count = 0
@@ -207,21 +186,18 @@ class Lfu(Engine):
         self._void = self._blamed = 0  # differences of those
         self._tick = 0
         self._until = self._left = 0  # admissions until the next part of a tick, and from there to the next tick
-        self._level = float(_FIRST_LEVEL)  # of an entry with one hit just now
-        self._ageing = 0.0  # half-lives of a tick
-        self._fading = [1.0] * _LAST  # what is left of a number after so many ticks
-        self._since = 0  # marks of this tick begin here
-        self._now = int(self._level)  # the mark of an entry with one hit just now
-        self._gains: dict[int, int] = {}
-        self._steps = Steps(self._now, self._gains)
-        self._returns = Returns(self._steps)
+        self._level = float(_FIRST_LEVEL)  # of an entry accessed once, now
+        self._now = _FIRST_LEVEL  # the same in whole numbers
+        self._rises, self._counts = Rises(self._now, VISIT), Rises(self._now, 1)
+        self._returns = Returns(self._now)
 
     def admit(self, entry: Any) -> None:
         self._count += 1
         self._until -= 1
         if self._until <= 0:
             self._go_on()
-        entry.hits = 0
+        entry.mark = 0
+        entry.accesses = None
         spot = hash(entry.key) % SPOTS
         held = self._rows[spot & self._mask][spot >> PLACE_SHIFT]
         if (
@@ -236,12 +212,11 @@ class Lfu(Engine):
                 self._longest = longest if longest > self._least else self._least  # noqa: FURB136  (a call is as much)
             elif age <= self._blamed and self._longest < self._most:
                 self._longest += 1
-            entry.mark = self._returns[held >> NUMBER_SHIFT & _NOTE_MASK]
+            entry.level = self._returns[held >> NUMBER_SHIFT & _NOTE_MASK]
         else:
-            entry.mark = self._now
-        entry.ring = trial = self._trial
-        newest = trial.older
-        entry.older = newest
+            entry.level = self._now
+        trial = self._trial
+        entry.older = newest = trial.older
         entry.newer = trial
         newest.newer = trial.older = entry
         self._tried = tried = self._tried + 1
@@ -249,106 +224,101 @@ class Lfu(Engine):
             self._pass_oldest()
 
     def access(self, entry: Any) -> None:
-        entry.hits = hits = entry.hits + 1
-        mark = entry.mark
-        if mark >= self._since:
-            return
-        if hits > MANY:
-            entry.hits = self._faded(entry) + 1  # which is rounded down, by more than this hit that is in already
-        entry.mark = self._steps[mark]
-        trial = self._trial
-        if entry.ring is trial:  # back to the start
-            newer, older = entry.newer, entry.older
-            newer.older = older
-            older.newer = newer
-            entry.older = newest = trial.older
-            entry.newer = trial
-            newest.newer = trial.older = entry
+        entry.mark += 1
 
     def discard(self, entry: Any) -> None:
         self._count -= 1
-        self._take_out(entry)
+        if entry.accesses is None:
+            self._tried -= 1
+        newer, older = entry.newer, entry.older
+        if entry is self._hand:
+            self._hand = newer
+        newer.older = older
+        older.newer = newer
+        del entry.newer, entry.older
 
     def exchange(self, old: Any, new: Any) -> None:
-        new.mark, new.hits, new.ring = old.mark, old.hits, old.ring
+        new.mark, new.level, new.accesses = old.mark, old.level, old.accesses
         new.newer, new.older = old.newer, old.older
         new.newer.older = new.older.newer = new
-        del old.newer, old.older, old.ring
+        if old is self._hand:
+            self._hand = new
+        del old.newer, old.older
 
     def remains(self) -> list[Any]:
         return [self._history] if self._history.size > 1 else []
 
     def evicted(self, entry: Any) -> None:
         self._give_up(entry)
+        self._look_round(1)
 
     def victim(self) -> LfuEntry | None:
-        """The next victim. What has risen since it was put into the lowest ring moves on, up to _MOST_MOVES of them."""
-        trial, ring = self._trial, self._lowest
-        if ring is None:
-            return trial.newer if self._tried else None
-        levels = self._levels
-        for _ in range(_MOST_MOVES):
-            lowest: Any = ring.newer
-            level = lowest.mark & _LEVEL_MASK if lowest.hits <= MANY else self._level_of(lowest)
-            number = level >> _STEP_BITS
-            if number <= ring.number:
+        trial = self._trial
+        for _ in range(LONGEST_WALK):
+            if self._tried <= self._longest:
                 break
-            ring.newer = newer = lowest.newer  # _take_out and _rank, which cost as much again to call
-            newer.older = ring
-            lowest.ring = higher = levels.get(number) or self._open(number)
-            lowest.older = newest = higher.older
-            lowest.newer = higher
-            newest.newer = higher.older = lowest
-            if newer is ring:
-                self._close(ring)
-                ring = self._lowest
-                assert ring is not None
-        if self._tried > self._longest:
-            candidate: Any = trial.newer
-            level += _ADVANTAGE
-            if (candidate.mark & _LEVEL_MASK if candidate.hits <= MANY else self._level_of(candidate)) < level:
-                return candidate  # type: ignore[no-any-return]
-        return lowest  # type: ignore[no-any-return]
+            entry = trial.newer
+            if self._level_of(entry) <= self._bound + _ADVANTAGE:
+                return entry  # type: ignore[no-any-return]
+            self._pass_first()
+        lowest = self._find_low()
+        return lowest if lowest is not None else trial.newer if self._tried else None
 
-    def take_victim(self) -> LfuEntry | None:
-        entry: Any = self.victim()
-        if entry is None:
-            return None
-        # _give_up, _take_out
-        self._count -= 1
-        ring = entry.ring
-        newer, older = entry.newer, entry.older
-        newer.older = older
-        older.newer = newer
-        del entry.newer, entry.older, entry.ring
-        spot = hash(entry.key) % SPOTS
-        word = entry.mark >> _STEP_BITS & _STEP_MASK
-        if ring is self._trial:
-            self._tried -= 1
-        else:
-            word |= _THROUGH
-            if newer is older:
-                self._close(ring)
-            if self._tried > self._longest:  # who stood against it was better
-                self._pass_oldest()
-        word = word << NUMBER_SHIFT | self._stamp | spot >> TAG_SHIFT & TAG
-        self._rows[spot & self._mask][spot >> PLACE_SHIFT] = word
-        return entry  # type: ignore[no-any-return]
+    def take_victims(self, most: int, size: int) -> list[LfuEntry]:
+        taken = self._fail(most, size)
+        for entry in taken:
+            size -= entry.size
+        while len(taken) < most and size > 0 and (victim := self.victim()) is not None:
+            taken.append(victim)
+            size -= victim.size
+            self._give_up(victim)
+        self._look_round(len(taken))
+        return taken
 
     def _give_up(self, entry: Any) -> None:
-        """Let an entry go and remember its level, without what was added for bursts."""
-        through = entry.ring is not self._trial
-        self._count -= 1
-        self._take_out(entry)
-        if through and self._tried > self._longest:
-            self._pass_oldest()
-        note = entry.mark >> _STEP_BITS & _STEP_MASK | (_THROUGH if through else 0)
-        self._history.remember(entry.key, self._part & _TIME_MASK, note)
+        """Let an entry go and remember its level."""
+        note = self._level_of(entry) >> _STEP_BITS & _STEP_MASK
+        self._history.remember(entry.key, self._part & _TIME_MASK, note if entry.accesses is None else note | _THROUGH)
+        self.discard(entry)
+
+    def _fail(self, most: int, size: int) -> list[LfuEntry]:
+        """Give up those who have come to the end of their trial and are not good enough, and let the others through:
+        what ``victim`` and ``evicted`` do, without a call for each step."""
+        taken: list[LfuEntry] = []
+        trial, rises, enough = self._trial, self._rises, self._bound + _ADVANTAGE
+        rows, mask, stamp = self._rows, self._mask, self._stamp
+        entry: Any = trial.newer
+        passed = 0
+        for _ in range(min(self._tried - self._longest, LONGEST_WALK)):
+            level = entry.level
+            if visits := entry.mark:
+                index = level << _VISITS_SHIFT
+                level = rises[index | visits if visits < MANY else index | MANY]
+            newer = entry.newer
+            if level > enough:
+                passed += 1
+                self._let_through(entry)
+            else:
+                taken.append(entry)
+                size -= entry.size
+                del entry.newer, entry.older
+                spot = hash(entry.key) % SPOTS
+                note = level << _NOTE_SHIFT & _NOTE_HELD
+                rows[spot & mask][spot >> PLACE_SHIFT] = note | stamp | spot >> TAG_SHIFT & TAG
+            entry = newer
+            if size <= 0 or len(taken) == most:
+                break
+        trial.newer = entry
+        entry.older = trial
+        self._tried -= len(taken) + passed
+        self._count -= len(taken)
+        return taken
 
     def frequency(self, entry: Any) -> int | None:
         """What Redis's counter is expected to be: it starts at 5, and a hit adds to c with a chance of
         1 / ((c - 5) * lfu-log-factor + 1)."""
-        hits = self._faded(entry)
+        level = entry.level if entry.accesses is None else entry.accesses
+        hits = max(0.0, exp2((level - self._now) / SCALE) - 1) + entry.mark
         factor = self.surroundings.log_factor
         steps = (sqrt(1 + 2 * factor * hits) - 1) / factor if factor > 0 else hits
         return min(255, _INITIAL + int(steps))
@@ -357,17 +327,17 @@ class Lfu(Engine):
         if frequency is not None and frequency > _INITIAL:
             factor = self.surroundings.log_factor
             steps = frequency - _INITIAL + 0.5  # what is in the middle reads back as it was
-            hits = ((steps * factor + 1) ** 2 - 1) / (2 * factor) if factor > 0 else steps
-            entry.hits = round(hits)
-            entry.mark = self._now + round(SCALE * log2(1 + hits))
+            entry.mark = round(((steps * factor + 1) ** 2 - 1) / (2 * factor) if factor > 0 else steps)
 
     def report(self) -> dict[str, int | float | str]:
         return {
             "on_trial": self._tried,
             "trial_share": round(self._longest / self._count, 3) if self._count else 0.0,
-            "levels": len(self._levels),
+            "bound": round((self._bound - self._now) / SCALE, 2),
             "turnovers": self._tick // TICKS,
         }
+
+    # Time
 
     def _go_on(self) -> None:
         """A part of a tick has passed."""
@@ -393,82 +363,128 @@ class Lfu(Engine):
         self._void = void = count // max(1, count // (TICKS * _PARTS))
         self._blamed = int(BLAME * void)
         decay_time = self.surroundings.decay_time
-        ageing = 1 / (HALF_LIFE * TICKS * decay_time) if decay_time > 0 else 0.0
-        if ageing != self._ageing:
-            self._ageing = ageing
-            self._fading = [exp2(-ticks * ageing) for ticks in range(_LAST)]
-        self._level += SCALE * ageing
-        self._since = self._tick << _TICK_SHIFT
-        self._now = self._since + int(self._level)
-        self._steps = Steps(self._now, self._gains)
-        self._returns = Returns(self._steps)
+        if decay_time > 0:
+            self._level += SCALE / (HALF_LIFE * TICKS * decay_time)
+        now = int(self._level)
+        if now != self._now:
+            self._now = now
+            self._rises, self._counts, self._returns = Rises(now, VISIT), Rises(now, 1), Returns(now)
 
-    def _faded(self, entry: Any) -> int:
-        """What is left of an entry's hits since the last access that counted."""
-        passed = self._tick - (entry.mark >> _TICK_SHIFT)
-        return int(entry.hits * (self._fading[passed] if passed < _LAST else exp2(-passed * self._ageing)))
+    # Looks
 
     def _level_of(self, entry: Any) -> int:
-        """The logarithm of an entry's frequency and more for bursts. It depends on what was at the last access, so it
-        is the same until the next."""
-        level: int = entry.mark & _LEVEL_MASK
-        return level if entry.hits <= MANY else level + int(_BURST * log2(entry.hits / MANY))
+        """The level of an entry, with what it was accessed since the last look."""
+        level: int = entry.level
+        return self._rises[level << _VISITS_SHIFT | min(entry.mark, MANY)] if entry.mark else level
+
+    def _look_at(self, entry: Any) -> int:
+        """Look at one who is through and was accessed. Returns its level."""
+        visits, accesses, now = entry.mark, entry.accesses, self._now
+        entry.mark = 0
+        if visits < MANY:
+            entry.accesses = self._counts[accesses << _VISITS_SHIFT | visits]
+        else:
+            visits, entry.accesses = MANY, now + _risen(accesses - now, visits)
+        entry.level = level = self._rises[entry.level << _VISITS_SHIFT | visits]
+        return level
 
     def _pass_oldest(self) -> None:
         """Let the first of the trial through, and one more where it has become shorter."""
-        trial = self._trial
         for _ in range(2):
-            oldest = trial.newer
-            trial.newer = newer = oldest.newer
-            newer.older = trial
-            self._tried = tried = self._tried - 1
-            level = oldest.mark & _LEVEL_MASK if oldest.hits <= MANY else self._level_of(oldest)
-            number = level >> _STEP_BITS
-            oldest.ring = ring = self._levels.get(number) or self._open(number)
-            oldest.older = newest = ring.older
-            oldest.newer = ring
-            newest.newer = ring.older = oldest
-            if tried <= self._longest + self._waiting:
+            self._pass_first()
+            if self._tried <= self._longest + self._waiting:
                 return
 
-    def _open(self, number: int) -> LevelRing:
-        """Make the ring of a level."""
-        ring = self._levels[number] = LevelRing(number)
-        if self._lowest is None or number < self._lowest.number:
-            self._lowest = ring
-        return ring
+    def _pass_first(self) -> None:
+        """Let the first of the trial through."""
+        trial = self._trial
+        entry = trial.newer
+        trial.newer = newer = entry.newer
+        newer.older = trial
+        self._tried -= 1
+        self._let_through(entry)
 
-    def _take_out(self, entry: Any) -> None:
-        ring = entry.ring
-        newer, older = entry.newer, entry.older
-        newer.older = older
-        older.newer = newer
-        del entry.newer, entry.older, entry.ring
-        if ring is self._trial:
-            self._tried -= 1
-        elif newer is older:
-            self._close(ring)
+    def _let_through(self, entry: Any) -> None:
+        """Look at one whose trial is over, and put it where the hand will come last."""
+        entry.accesses = entry.level
+        if entry.mark:
+            self._look_at(entry)
+        hand = self._hand
+        entry.newer = hand
+        entry.older = older = hand.older
+        older.newer = hand.older = entry
 
-    def _close(self, ring: LevelRing) -> None:
-        """A ring has become empty: its head forgets itself."""
-        del self._levels[ring.number], ring.newer, ring.older
-        if ring is self._lowest:
-            self._lowest = self._levels[min(self._levels)] if self._levels else None
+    def _find_low(self) -> LfuEntry | None:
+        """Move the hand to one who is through and at the bound or below, or take the lowest of _MOST_LOOKS. None where
+        nobody is through."""
+        entry, ring, bound = self._hand, self._ring, self._bound
+        lowest: Any = None
+        for _ in range(_MOST_LOOKS):
+            if entry is ring:
+                entry = ring.newer
+                if entry is ring:
+                    return None
+            self._looks += 1
+            level = self._look_at(entry) if entry.mark else entry.level
+            if level <= bound:
+                self._lows += 1
+                self._hand = entry
+                return entry  # type: ignore[no-any-return]
+            if lowest is None or level < lowest.level:
+                lowest = entry
+            entry = entry.newer
+        self._hand = entry
+        return lowest  # type: ignore[no-any-return]
+
+    def _look_round(self, victims: int) -> None:
+        """Let the hand go on, for so many victims."""
+        looks, self._owed = divmod(self._owed + victims, VICTIMS)
+        entry, ring, bound = self._hand, self._ring, self._bound
+        lows = 0
+        for _ in range(looks):
+            if entry is ring:
+                entry = ring.newer
+                if entry is ring:
+                    return
+            if (self._look_at(entry) if entry.mark else entry.level) <= bound:
+                lows += 1
+            entry = entry.newer
+        self._hand = entry
+        self._looks += looks
+        self._lows += lows
+        if self._looks >= _FOLLOWED:
+            self._follow()
+
+    def _follow(self) -> None:
+        """Move the bound to where it should be."""
+        share = self._lows * LOWEST / self._looks
+        if share > 1.25:
+            self._bound -= _BOUND_STEP
+        elif share < 0.8:
+            self._bound += _BOUND_STEP
+        self._looks = self._lows = 0
 
     def _check(self) -> None:
         self._history._check()
-        assert (self._lowest is None) == (not self._levels)
-        assert self._lowest is None or self._lowest.number == min(self._levels)
-        assert all(ring.number == number and ring.newer is not ring for number, ring in self._levels.items())
-        assert self._tried == self._check_ring(self._trial)
-        assert self._count == self._tried + sum(map(self._check_ring, self._levels.values()))
-        assert all(risen >= self._now for risen in self._steps.values())
+        assert self._tried == _check_ring(self._trial, False)
+        assert self._count == self._tried + _check_ring(self._ring, True)
+        assert self._hand is self._ring or self._hand.accesses is not None
+        assert self._hand.newer.older is self._hand
+        assert all(level >= self._now for level in self._rises.values())
 
-    def _check_ring(self, ring: LevelRing) -> int:
-        """Assert that the links of a ring agree. Returns how many entries are in."""
-        count, entry = 0, ring.newer
-        while entry is not ring:
-            assert entry.newer.older is entry and entry.older.newer is entry and entry.ring is ring
-            count, entry = count + 1, entry.newer
-        assert ring.newer.older is ring and ring.older.newer is ring
-        return count
+
+def _head() -> LfuEntry:
+    """The head of an empty ring."""
+    head = LfuEntry(b"", None)
+    head.newer = head.older = head
+    return head
+
+
+def _check_ring(head: Any, through: bool) -> int:
+    """Assert that the links of a ring agree. Returns how many entries are in."""
+    count, entry = 0, head.newer
+    while entry is not head:
+        assert entry.newer.older is entry and entry.older.newer is entry and (entry.accesses is not None) is through
+        count, entry = count + 1, entry.newer
+    assert head.newer.older is head and head.older.newer is head
+    return count

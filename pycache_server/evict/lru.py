@@ -115,15 +115,37 @@ class Lru(Engine):
                 self._move(entry)
         return self._any_oldest()
 
-    def take_victim(self) -> LruEntry | None:
-        entry = self.victim()
-        if entry is not None:
-            newer, older = entry.newer, entry.older
-            newer.older = older
-            older.newer = newer
-            del entry.newer, entry.older
-            self._count -= 1
-        return entry
+    def take_victims(self, most: int, size: int) -> list[LruEntry]:
+        taken: list[LruEntry] = []
+        rings = self._rings
+        for _ in range(LONGEST_WALK):
+            if len(taken) == most or size <= 0:
+                return taken
+            head = self._oldest
+            entry: Any = head.newer
+            mark = entry.mark
+            if mark > head.mark:  # _move, which costs as much again to call
+                head.newer = newer = entry.newer
+                newer.older = head
+                ring = rings.get(mark) or self._open(mark)
+                entry.older = newest = ring.older
+                entry.newer = ring
+                newest.newer = ring.older = entry
+                if newer is head:
+                    self._close(head)
+            elif entry is not head:
+                head.newer = newer = entry.newer
+                newer.older = head
+                del entry.newer, entry.older
+                self._count -= 1
+                taken.append(entry)
+                size -= entry.size
+            elif self.victim() is None:  # which is not in this ring, as it is empty
+                return taken
+        if not taken and (entry := self.victim()) is not None:
+            self.discard(entry)
+            taken.append(entry)
+        return taken
 
     def exchange(self, old: LruEntry, new: LruEntry) -> None:
         new.mark = old.mark

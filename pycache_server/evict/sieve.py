@@ -108,11 +108,14 @@ class Sieve(Engine):
     def victim(self) -> VisitedEntry | None:
         return self._ring.under_hand()
 
-    def take_victim(self) -> VisitedEntry | None:
-        entry = self._ring.under_hand()
-        if entry is not None:
-            self._ring.remove(entry)
-        return entry
+    def take_victims(self, most: int, size: int) -> list[VisitedEntry]:
+        taken: list[VisitedEntry] = []
+        ring = self._ring
+        while len(taken) < most and size > 0 and (entry := ring.under_hand()) is not None:
+            ring.remove(entry)
+            taken.append(entry)
+            size -= entry.size
+        return taken
 
     def _check(self) -> None:
         self._ring._check()

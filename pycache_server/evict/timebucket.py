@@ -132,20 +132,24 @@ class TimeBucket(Engine):
             return None
         return region.oldest() if self._due else region.under_hand()
 
-    def take_victim(self) -> BucketEntry | None:
-        region = self._chosen
-        if region is None or self._left <= 0 or not region.size:
-            region = self._choose()
-            if region is None:
-                return None
-        entry: Any = region.head.newer if self._due else region.under_hand()
-        self._left -= 1
-        self._count -= 1
-        region.remove(entry)
-        del entry.mark
-        if not region.size:
-            self._close(region)
-        return entry  # type: ignore[no-any-return]
+    def take_victims(self, most: int, size: int) -> list[BucketEntry]:
+        taken: list[BucketEntry] = []
+        while len(taken) < most and size > 0:
+            region = self._chosen
+            if region is None or self._left <= 0 or not region.size:
+                region = self._choose()
+                if region is None:
+                    break
+            entry: Any = region.head.newer if self._due else region.under_hand()
+            self._left -= 1
+            self._count -= 1
+            region.remove(entry)
+            del entry.mark
+            if not region.size:
+                self._close(region)
+            taken.append(entry)
+            size -= entry.size
+        return taken
 
     def report(self) -> dict[str, int | float | str]:
         found: dict[str, int | float | str] = {"regions": len(self._regions)}

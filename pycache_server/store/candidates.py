@@ -8,7 +8,7 @@ it loses it. While one policy takes the place of another each bucket of the data
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pycache_server.entry import NEVER, SizedEntry, timed
@@ -24,8 +24,8 @@ class Candidates:
     """All entries of a database, ordered by one engine."""
 
     __slots__ = (
-        "_bare", "_dated", "_kept", "access", "admit", "discard", "engine", "evicted", "marker", "plain", "take_victim",
-        "timed", "victim",
+        "_bare", "_dated", "_kept", "access", "admit", "discard", "engine", "evicted", "marker", "plain",
+        "take_victims", "timed", "victim",
     )  # fmt: skip
 
     volatile = False
@@ -42,8 +42,8 @@ class Candidates:
         self.evicted: Told = engine.evicted
         self.marker = engine.marker or Marker()
         self.victim: Callable[[], SizedEntry | None] = engine.victim
-        self.take_victim: Callable[[], SizedEntry | None] = engine.take_victim
-        """Gives a victim that has been taken out already."""
+        self.take_victims: Callable[[int, int], Iterable[SizedEntry]] = engine.take_victims
+        """Gives victims that have been taken out already."""
         weight = weigh(engine)
         self._bare = weight.plain + weight.numbers
         self._kept = weight.timed + weight.numbers
@@ -207,11 +207,12 @@ class DividedCandidates(Candidates):
     def weight_of_new(self) -> int:
         return 0
 
-    def take_victim(self) -> SizedEntry | None:
-        victim = self.victim()
-        if victim is not None:
-            self.evicted(victim)
-        return victim
+    def take_victims(self, most: int, size: int) -> Iterator[SizedEntry]:
+        while most > 0 and size > 0 and (entry := self.victim()) is not None:
+            most -= 1
+            size -= entry.size
+            self.evicted(entry)
+            yield entry
 
     def retime(self, entry: SizedEntry, expires: int) -> bool:
         return self.of(entry.key).retime(entry, expires)

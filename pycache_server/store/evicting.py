@@ -52,25 +52,32 @@ class EvictingDatabase(Database):
         candidates = self.candidates
         if candidates is None:
             return 0
-        buckets, take = self.buckets, candidates.take_victim
-        plain = self.plain if type(self) is EvictingDatabase else None  # where somebody hears of each key that goes
-        left = self.keyspace.held - bound
-        done = simple = freed = 0
+        size = self.keyspace.held - bound
+        if type(self) is not EvictingDatabase:  # somebody hears of each key that goes, who may want another to go
+            for done in range(most):
+                if size <= 0:
+                    return done
+                entry = next(iter(candidates.take_victims(1, size)), None)
+                if entry is None:
+                    return done
+                size -= entry.size
+                self._remove_victim(candidates, entry)
+            return most
+        buckets, plain = self.buckets, self.plain
+        done = others = freed = 0
         try:
-            while done < most and left > 0 and (entry := take()) is not None:
+            for entry in candidates.take_victims(most, size):
                 done += 1
-                size = entry.size
-                left -= size
-                if type(entry) is not plain or type(entry.value) is not bytes:
+                if type(entry) is plain and type(entry.value) is bytes:
+                    freed += entry.size
+                    key = entry.key
+                    del buckets[hash(key) & SLOT_MASK][key]
+                else:
+                    others += 1
                     self._remove_victim(candidates, entry)
-                    continue
-                simple += 1
-                freed += size
-                key = entry.key
-                del buckets[hash(key) & SLOT_MASK][key]
         finally:
-            if simple:
-                self._count_simple(candidates, simple, freed)
+            if done > others:
+                self._count_simple(candidates, done - others, freed)
         return done
 
     def _count_simple(self, candidates: Candidates, victims: int, size: int) -> None:
@@ -123,6 +130,10 @@ class EvictingDatabase(Database):
             entry.mark = marker.mark
             self.hits += 1
             return entry.value
+        if type(entry) is marker.counted:
+            entry.mark += 1
+            self.hits += 1
+            return entry.value
         if entry is None or (entry.expires is not NEVER and self._seen_value(entry) is None):
             self.misses += 1
             return None
@@ -135,6 +146,10 @@ class EvictingDatabase(Database):
         marker = self.marker
         if type(entry) is marker.plain:
             entry.mark = marker.mark
+            value = entry.value
+            return value if type(value) is bytes else as_bytes(value)
+        if type(entry) is marker.counted:
+            entry.mark += 1
             value = entry.value
             return value if type(value) is bytes else as_bytes(value)
         if type(entry) is self.plain:
@@ -176,6 +191,8 @@ class EvictingDatabase(Database):
                 marker = self.marker
                 if type(entry) is marker.plain:
                     entry.mark = marker.mark
+                elif type(entry) is marker.counted:
+                    entry.mark += 1
                 else:
                     access = self.on_access
                     access(entry)

@@ -178,14 +178,23 @@ class _Program:
 
     def take(self) -> None:
         """Let the engine choose and give up at once."""
-        entry = self.engine.take_victim()
-        self.expect(entry is not None, "it has a victim and does not give it up")
-        assert entry is not None
-        number = _number(entry)
-        self.expect(self.entries.get(number) is entry, f"the victim {entry.key!r} is not admitted")
-        self.victims.append(number)
+        most, size = self.chance.randint(1, 5), self.chance.choice([1, 300, 10**9])
+        taken = list(self.engine.take_victims(most, size))
+        self.expect(bool(taken), "it has a victim and does not give it up")
+        self.expect(len(taken) <= most, f"asked for {most} victims it gives up {len(taken)}")
+        self.expect(
+            sum(entry.size for entry in taken[:-1]) < size, f"asked for {size} bytes it gives up {len(taken)} victims"
+        )
+        numbers = []
+        for entry in taken:
+            numbers.append(number := _number(entry))
+            self.expect(self.entries.get(number) is entry, f"the victim {entry.key!r} is not admitted")
+        self.expect(len({*numbers}) == len(numbers), "it gives up the same victim twice")
+        self.victims += numbers
         del entry
-        self.forget(number, "take_victim")
+        for number in numbers:
+            taken.pop(0)
+            self.forget(number, "take_victims")
 
     def pass_time(self) -> None:
         """Mostly a little, sometimes much, and sometimes back, as a wall clock may."""

@@ -194,7 +194,7 @@ def test_victims_are_found_at_once_while_nothing_is_read_again(monkeypatch: pyte
     for number in range(4 * size):
         adaptive.admit(AdaptiveEntry(b"%d" % number, 0))
         if number >= size:
-            adaptive.take_victim()
+            adaptive.take_victims(1, 1)
         if number == 3 * size:
             dearly[0] = 0
     assert dearly[0] < size // 50  # each finds two victims

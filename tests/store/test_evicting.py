@@ -11,11 +11,15 @@ import pytest
 
 from pycache_server.entry import NEVER, SizedEntry
 from pycache_server.evict.base import Engine, Surroundings, load_policy, policy_names
+from pycache_server.evict.lfu import Lfu
 from pycache_server.evict.lru import Lru
 from pycache_server.evict.noeviction import NoEviction
+from pycache_server.evict.sieve import Sieve
+from pycache_server.store.clock import Clock
 from pycache_server.store.database import Database
 from pycache_server.store.events import DEL
 from pycache_server.store.evicting import EvictingDatabase
+from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.limits import Limit, LimitedCandidates, LimitedDatabase
 from pycache_server.store.memory import free_slice
 from pycache_server.store.scopes import Scope
@@ -302,3 +306,67 @@ def test_databases_lose_keys_in_proportion_to_what_they_hold() -> None:
         assert keyspace.evict()
     assert 560 < one.size < 640
     assert 160 < other.size < 240
+
+
+@pytest.mark.parametrize("expires", [NEVER, 10**13])
+def test_every_way_to_a_key_is_an_access(expires: int) -> None:
+    keyspace, shape, _ = make()
+    db = keyspace.databases[0]
+    shape.use_engine(Lfu)
+    finish(shape)
+    if expires == NEVER:
+        db.put(b"k", b"v", DEL)
+    else:
+        db.put_until(b"k", b"v", expires, DEL)
+    entry = db.stored_entry(b"k")
+    assert isinstance(entry, SizedEntry)
+    assert entry.mark == 0
+    for number, ask in enumerate([db.read, db.read_string, db.get_string, db.find], 1):
+        assert ask(b"k") == b"v"
+        assert entry.mark == number
+    db.put(b"k", b"other", DEL)
+    assert entry.mark == 5
+    assert db.peek(b"k") == b"other"
+    assert entry.mark == 5
+
+
+class Refuses(Strict):
+    """Gives up two keys at once, and then fails."""
+
+    def victim(self) -> SizedEntry | None:
+        if len(self.admitted) <= 498:
+            raise RuntimeError("no more")
+        return super().victim()
+
+
+@pytest.mark.parametrize("engine", [Strict, Lru, Lfu, Sieve, Refuses])
+def test_keys_that_go_at_once_are_counted(engine: type[Engine]) -> None:
+    clock = Clock(1.7e9)
+    keyspace = Keyspace(2, clock, random.Random(1).randrange)  # where nobody hears of each key
+    shape, db = Shape(keyspace, lambda: clock.time), keyspace.databases[0]
+    shape.use_engine(engine)
+    finish(shape)
+    assert type(db) is EvictingDatabase
+    for number in range(500):
+        key = b"%d" % number
+        if number % 3:
+            db.put(key, b"x" * 50, DEL)
+        elif number % 2:
+            db.put_until(key, b"x" * 50, 10**13, DEL)
+        else:
+            db.put(key, number, DEL)
+    if engine is Refuses:
+        with pytest.raises(RuntimeError):
+            keyspace.evict(0, 64)
+        assert keyspace.evicted == db.dirty - 500 == 2
+    else:
+        before = keyspace.held
+        assert keyspace.evict(before - 1000, 64) == keyspace.evicted
+        assert before - 1300 < keyspace.held <= before - 1000
+        gone = keyspace.evicted
+        assert keyspace.evict(0, 64) == 64
+        assert [*keyspace.evicted_by.values()] == [keyspace.evicted] == [gone + 64] == [500 - db.size]
+        while keyspace.evict(0, 64):
+            pass
+        assert db.size == keyspace.held == 0
+    db._check()
