@@ -16,7 +16,8 @@ shared, where an index of its own would cost each entry 32 bytes. The last entry
 
 **Victims.** A structure that held all entries in the order of their worth would have to be put right as time goes by.
 Where there are few entries we look at SAMPLES of them on two pages chosen by chance, and at the POOL that were nearly
-bad enough the last time; the worst BATCH of them go, one by one, unless they are read in between.
+bad enough the last time, and the worst goes. The second worst is a bad second victim: better one is looked for among
+others, and it, if there is nothing worse.
 
 Of many entries each that is looked at is a miss of the processor's cache. So from LARGE on it is decided beforehand
 what is bad enough: worth no more than one in RATIO of the entries, as of the last step of learning. PART entries, of
@@ -56,8 +57,8 @@ from pycache_server.evict.mapped_history import (
 )
 
 PAGE = 256
-SAMPLES, BATCH, POOL = 48, 2, 14
-LARGE, RATIO, PART, MOST, TRIES = 16384, 6, 64, 16, 4
+SAMPLES, POOL = 36, 16
+LARGE, RATIO, PART, MOST, TRIES = 8192, 6, 64, 16, 4
 REMEMBERED, LEAST_REMEMBERED = 3, 4096
 """Slots of the history: for each entry, and at least."""
 LEAST_STEP, STEPS_A_TURN, STEPS_WHERE_LARGE = 50, 80, 40
@@ -228,12 +229,17 @@ class Adaptive(Engine):
         first = index % _STRIDE
         among = self._pool + page[first::_STRIDE] + other[(first + _STRIDE // 2) % _STRIDE :: _STRIDE]
         newest = entries // _NEWEST
-        ranks = enumerate(self._ranks(among))
-        order = [rank + number for number, rank in ranks if tick - among[number].mark > newest]
+        assert self._learned is not None
+        ranks, bins, shift, far = self._learned.ranks, self._bins, self._shift, self._far
+        order = [
+            ranks[entry.cells + bins[age >> shift if age < far else -1]] + number
+            for number, entry in enumerate(among)
+            if (age := tick - entry.mark) > newest
+        ]
         order.sort()
-        chosen = list(dict.fromkeys([among[rank % RANK_STEP] for rank in order[: BATCH + POOL]]))
-        self._doomed = chosen[BATCH - 1 :: -1] or [page[index % PAGE]]
-        self._pool = chosen[BATCH:]
+        chosen = list(dict.fromkeys([among[rank % RANK_STEP] for rank in order[: 1 + POOL]]))
+        self._doomed = chosen[:1] or [page[index % PAGE]]
+        self._pool = chosen[1:]
 
     def _sweep(self) -> None:
         """Look for victims at up to TRIES places; where there are none, sample."""
@@ -265,12 +271,6 @@ class Adaptive(Engine):
         apart, stride = max(1, len(pages) // PAGE), min(len(pages), PAGE)
         some = pages[turn % apart :: apart]
         return [entry for number, page in enumerate(some) for entry in page[turn * (number + 1) % stride :: stride]]
-
-    def _ranks(self, among: list[AdaptiveEntry]) -> list[int]:
-        """What entries are worth, the more the better."""
-        assert self._learned is not None
-        tick, ranks, bins, shift, far = self._tick, self._learned.ranks, self._bins, self._shift, self._far
-        return [ranks[entry.cells + bins[age >> shift if (age := tick - entry.mark) < far else -1]] for entry in among]
 
     # Pages
 
@@ -393,7 +393,7 @@ class Adaptive(Engine):
                 assert entry.page is self._numbers[number] and entry.cells in ROWS
                 assert entry.mark <= self._tick
         chosen = [*self._doomed, *self._pool]
-        assert len(chosen) <= max(BATCH, MOST) + POOL and len({id(entry) for entry in chosen}) == len(chosen)
+        assert len(chosen) <= MOST + POOL and len({id(entry) for entry in chosen}) == len(chosen)
         assert {id(entry) for entry in chosen} <= {id(entry) for entry in entries}
         assert self._left > 0 and self._counted_at <= self._tick
         self._history._check()
