@@ -17,10 +17,10 @@ IDLETIME, OBJECT FREQ).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from pycache_server.entry import SizedEntry
 from pycache_server.plugins import LoadError, entry_point_targets, load_target
@@ -125,11 +125,7 @@ class Engine(ABC):
         """Give up one victim after the other, ``most`` of them or until they have as many bytes as ``size``. There may
         be fewer, but none only where nothing is admitted. It is ``victim`` and ``evicted`` for each, and there for
         engines that can do that for less."""
-        while most > 0 and size > 0 and (entry := self.victim()) is not None:
-            most -= 1
-            size -= entry.size
-            self.evicted(entry)
-            yield entry
+        return one_by_one(self, most, size)
 
     def exchange(self, old: Any, new: Any) -> None:
         """Another entry takes the place of one that was admitted, for the same key, which gets a time to live."""
@@ -164,6 +160,21 @@ class Engine(ABC):
 
     def _check(self) -> None:  # noqa: B027
         """Assert that the engine's own structures are sound."""
+
+
+class _Gives(Protocol):
+    def victim(self) -> SizedEntry | None: ...
+
+    def evicted(self, entry: SizedEntry, /) -> None: ...
+
+
+def one_by_one(source: _Gives, most: int, size: int) -> Iterator[SizedEntry]:
+    """What ``Engine.take_victims`` gives, asked for when it is wanted."""
+    while most > 0 and size > 0 and (entry := source.victim()) is not None:
+        most -= 1
+        size -= entry.size
+        source.evicted(entry)
+        yield entry
 
 
 def keeps_account(engine: type[Engine]) -> bool:

@@ -290,6 +290,8 @@ class Lfu(Engine):
         entry: Any = trial.newer
         passed = 0
         for _ in range(min(self._tried - self._longest, LONGEST_WALK)):
+            if size <= 0 or len(taken) == most:
+                break
             level = entry.level
             if visits := entry.mark:
                 index = level << _VISITS_SHIFT
@@ -306,8 +308,6 @@ class Lfu(Engine):
                 note = level << _NOTE_SHIFT & _NOTE_HELD
                 rows[spot & mask][spot >> PLACE_SHIFT] = note | stamp | spot >> TAG_SHIFT & TAG
             entry = newer
-            if size <= 0 or len(taken) == most:
-                break
         trial.newer = entry
         entry.older = trial
         self._tried -= len(taken) + passed

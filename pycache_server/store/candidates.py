@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pycache_server.entry import NEVER, SizedEntry, timed
-from pycache_server.evict.base import Engine, Marker, Surroundings
+from pycache_server.evict.base import Engine, Marker, Surroundings, one_by_one
 from pycache_server.evict.noeviction import NoEviction
 from pycache_server.store.memory import TIME, weigh
 from pycache_server.store.scan import SLOT_MASK
@@ -208,11 +208,7 @@ class DividedCandidates(Candidates):
         return 0
 
     def take_victims(self, most: int, size: int) -> Iterator[SizedEntry]:
-        while most > 0 and size > 0 and (entry := self.victim()) is not None:
-            most -= 1
-            size -= entry.size
-            self.evicted(entry)
-            yield entry
+        return one_by_one(self, most, size)
 
     def retime(self, entry: SizedEntry, expires: int) -> bool:
         return self.of(entry.key).retime(entry, expires)

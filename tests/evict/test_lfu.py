@@ -243,6 +243,14 @@ def test_newcomers_are_tried_where_victims_are_asked_for_together(at_once: int, 
     assert cache.hits > 0.35 * cache.requests
 
 
+def test_nobody_goes_where_nothing_is_asked_for() -> None:
+    cache = Cache(Lfu, 100)
+    for key in range(200):
+        cache.ask(key)
+    assert cache.engine.take_victims(0, 100) == cache.engine.take_victims(1, 0) == []
+    cache.engine._check()
+
+
 @pytest.mark.slow
 def test_that_the_history_forgets_does_not_lengthen_the_trial() -> None:
     """The same cold keys again and again, and popular ones that are given up and come back: a third of what is
