@@ -31,7 +31,7 @@ about a third of a millisecond of CPU. From LARGE on each group takes two steps,
 to rank: the groups of a large cache have enough to be learned from, and steps in which all is a miss are the longest.
 
 ``maxmemory-samples`` has no effect. OBJECT IDLETIME is known as exactly as the steps of learning are dense; OBJECT FREQ
-tells reads apart up to five.
+tells reads apart up to eight.
 
 Source of the idea: Beckmann, Chen, Cidon, "LHD: improving cache hit rate by maximizing hit density", NSDI 2018.
 """
@@ -104,7 +104,7 @@ class Adaptive(Engine):
         self._bound = 0  # the rank that is bad enough
         self._history = MappedHistory("Q")
         self._rows, self._mask = self._history.rows, self._history.mask
-        self._learned: HitDensity | None = None  # half a megabyte: made with the first entry
+        self._learned: HitDensity | None = None  # most of a megabyte: made with the first entry
         self._hits: list[float] = []  # those of _learned
         self._tick = self._grain = self._left = 1
         self._burst = 0

@@ -17,8 +17,12 @@ be noticed, and what is given up early would look worthless because it was given
 with the eviction.
 
 **Little evidence.** A class of which little is known is taken for its group (all frequencies of the same interval), the
-group for all keys, all keys for what is usual: a rate of _PRIOR / age. Each gives the next as much weight as a few keys
+group for all keys, all keys for what is usual: a rate of _PRIOR / age. Each gives the next as much weight as some keys
 that pass that age would. Old evidence fades.
+
+Most of all keys were never read again, so that they tell too little good of those that were: a group of such keys is
+believed to be read _KNOWN times as often as all of the same age, until it is known better, and its classes less or more
+often than the group, as _OFTEN has it. It is what lets a short loop be kept the first time that it comes round.
 
 **How long to wait.** LHD counts all that a key will do until it is read or evicted. But a key may be dropped at the
 moment when waiting no longer pays, and the worth of having it is the best quotient of hits and ticks over all times to
@@ -65,7 +69,7 @@ def bins_from(shift: int) -> bytes:
 # ``state * BINS``, and have a cell for each bin.
 
 OCTAVES = 28
-FREQUENCIES = 5
+FREQUENCIES = 8
 STATES = 1 + OCTAVES * FREQUENCIES
 ROWS = [state * BINS for state in range(STATES)]
 """The rows by state, and the very integers that entries share."""
@@ -100,7 +104,7 @@ NEXT = [row for state in range(STATES) for row in _followers(state) for _ in ran
 
 # Classes of states, and groups of classes: the first group is state 0, the others are two octaves each.
 
-_CLASSES = ((1,), (2,), (3, 4), (5,))  # frequencies that share a class
+_CLASSES = ((1,), (2,), (3, 4), (5, 6, 7), (8,))  # frequencies that share a class
 _GROUPS = [  # of classes of rows
     [[0]],
     *(
@@ -113,8 +117,12 @@ _GROUPS = [  # of classes of rows
 
 _PRIOR = 0.5
 _USUAL = [_PRIOR / 2 ** ((index + 0.5) / PER_OCTAVE) for index in range(BINS)]
-_TRUST_USUAL, _TRUST_ALL, _TRUST_GROUP = ([keys * width for width in _WIDTHS] for keys in (8.0, 32.0, 8.0))
+_TRUST_USUAL, _TRUST_ALL, _TRUST_GROUP = ([keys * width for width in _WIDTHS] for keys in (8.0, 64.0, 16.0))
 """How many keys times ticks must be seen before they weigh as much as what is usual, all keys, or the group tell."""
+_KNOWN = 3.0
+"""How much likelier a read is of keys that were read again than of any keys of their age."""
+_OFTEN = (0.6, 1.0, 1.0, 2.0, 3.0)
+"""And how much likelier than of their group, by class."""
 MEMORY = 10
 """After how many ticks for each entry evidence has lost two thirds of its weight."""
 
@@ -199,8 +207,10 @@ class HitDensity:
                 known = getattr(evidence, name)
                 kept: Iterable[float] = map(mul, known[:bins], repeat(factor))
                 for row in rows:
-                    kept = map(add, kept, table[row : row + bins])
-                    table[row : row + bins] = _NOTHING[:bins]
+                    added = table[row : row + bins]
+                    if any(added):
+                        kept = map(add, kept, added)
+                        table[row : row + bins] = _NOTHING[:bins]
                 known[:bins] = kept
                 sums.append(known[:bins])
             total = sums[0]
@@ -217,9 +227,11 @@ class HitDensity:
             bins -= 1  # no key was ever so old
         bins += PER_OCTAVE  # what is usual comes after, so that the oldest are not taken for hopeless
         of_all = self._all.rates(_USUAL, _TRUST_USUAL, bins)
+        if turn:
+            of_all = [rate * _KNOWN for rate in of_all]
         of_group = self._groups[turn].rates(of_all, _TRUST_ALL, bins)
-        for rows, evidence in zip(_GROUPS[turn], self._classes[turn], strict=True):
-            ranks = _ranks(evidence.rates(of_group, _TRUST_GROUP, bins))
+        for rows, evidence, often in zip(_GROUPS[turn], self._classes[turn], _OFTEN if turn else (1.0,), strict=True):
+            ranks = _ranks(evidence.rates([rate * often for rate in of_group], _TRUST_GROUP, bins))
             for row in rows:
                 self.ranks[row : row + bins] = ranks
 

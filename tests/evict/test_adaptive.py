@@ -22,6 +22,7 @@ from pycache_server.evict.hit_density import (
     bins_from,
     frequency_of,
     octave_of,
+    state_of,
 )
 from pycache_server.evict.mapped_history import (
     NUMBER_SHIFT,
@@ -349,3 +350,28 @@ def test_taking_in_and_ranking_are_two_steps_where_asked() -> None:
         density._check()
         assert not any(density.seen)
         assert not any(density.hits)
+
+
+def test_without_evidence_who_was_read_again_is_worth_more() -> None:
+    density = HitDensity()
+    once, often = ROWS[state_of(6, 1)], ROWS[state_of(6, 8)]
+    for index in range(40):
+        density.see([ROWS[0] + index], 10_000.0)
+        density.hits[ROWS[0] + index] += 10.0
+    density.learn(1000, 100)  # of all keys
+    density.see([once], 0.01)
+    density.learn(1000, 100)
+    ages = range(4, 40)
+    assert all(density.ranks[ROWS[0] + age] < density.ranks[once + age] < density.ranks[often + age] for age in ages)
+
+
+def test_evidence_outweighs_what_is_believed_of_those_read_again() -> None:
+    density = HitDensity()
+    once = ROWS[state_of(6, 1)]
+    for index in range(40):
+        density.see([ROWS[0] + index, once + index], 1_000_000.0)
+        density.hits[ROWS[0] + index] += 1_000.0
+        density.hits[once + index] += 100.0
+    density.learn(1000, 100)  # of the one
+    density.learn(1000, 100)  # and the other
+    assert all(density.ranks[ROWS[0] + age] > density.ranks[once + age] for age in range(4, 30))
