@@ -61,7 +61,7 @@ SAMPLES, POOL = 36, 16
 LARGE, RATIO, PART, MOST, TRIES = 8192, 6, 64, 16, 4
 REMEMBERED, LEAST_REMEMBERED = 3, 4096
 """Slots of the history: for each entry, and at least."""
-LEAST_STEP, STEPS_A_TURN, STEPS_WHERE_LARGE = 50, 80, 40
+LEAST_STEP, STEPS_A_TURN, STEPS_WHERE_LARGE = 50, 80, 60
 """Ticks from one step of learning to the next: at least, and how many steps while the cache turns over, of few entries
 and from LARGE on."""
 _FIRST_STEPS, _HASTE = 20, 60  # a cache that has just begun learns faster: after so many ticks, and a 60th of its age
@@ -69,6 +69,7 @@ _GRAINS = 1024  # the clock goes on by this part of the entries
 _BURST = 32  # reads within this part of the entries are one
 _NEWEST = 100  # the newest hundredth of the entries is never given up
 _EXACT_BITS = 10  # with less entries than this power of two ages are exact
+_MOST_GROWTH = 4096  # slots of the history at once: new pages of memory cost more than all else here
 _STRIDE = 2 * PAGE // SAMPLES
 _MOMENTS = 512
 _STATE_MASK = NUMBERS - 1
@@ -268,9 +269,13 @@ class Adaptive(Engine):
         alike."""
         pages = self._pages
         self._page_turn = turn = self._page_turn + 1
-        apart, stride = max(1, len(pages) // PAGE), min(len(pages), PAGE)
-        some = pages[turn % apart :: apart]
-        return [entry for number, page in enumerate(some) for entry in page[turn * (number + 1) % stride :: stride]]
+        count = len(pages) - 1  # without the last, which is not full
+        if count < PAGE:
+            stride = max(count, 1)
+            return [
+                entry for number, page in enumerate(pages) for entry in page[turn * (number + 1) % stride :: stride]
+            ]
+        return [pages[(turn + number * count // PAGE) % count][turn * (number + 1) % PAGE] for number in range(PAGE)]
 
     # Pages
 
@@ -294,6 +299,8 @@ class Adaptive(Engine):
     def _go_on(self) -> None:
         """The clock goes on."""
         self._tick += self._grain
+        if len(self._history) < REMEMBERED * self._entries:
+            self._remember(min(REMEMBERED * self._entries, len(self._history) + _MOST_GROWTH))
         self._left = self._grain = max(1, self._entries // _GRAINS)
         self._burst = self._entries // _BURST
         shift = max(0, self._entries.bit_length() - _EXACT_BITS)
@@ -316,10 +323,14 @@ class Adaptive(Engine):
         self._times.append(self.now())
         if len(self._moments) > _MOMENTS:
             self._moments, self._times = self._moments[1::2], self._times[1::2]
+        large = entries >= LARGE
+        if large and learned.unranked is not None:
+            learned.learn(tick, entries, halves=True)
+            return
         if entries:
             cells = self._look_around(tick - self._counted_at)
-            learned.learn(tick, entries, entries >= LARGE)
-            if entries >= LARGE:
+            learned.learn(tick, entries, large)
+            if large:
                 ranks = learned.ranks
                 self._bound = sorted([ranks[cell] for cell in cells])[len(cells) // RATIO]
         self._counted_at = tick
@@ -341,7 +352,6 @@ class Adaptive(Engine):
         part = history.part(self._part_turn)
         gone = [ROWS[state] + bins[age >> shift if (age := tick - mark) < far else -1] for state, mark in part]
         learned.see(gone, elapsed * history.parts)
-        self._remember(REMEMBERED * entries)
         return cells
 
     def _remember(self, keys: int) -> None:

@@ -112,6 +112,8 @@ _GROUPS = [  # of classes of rows
         for even in range(0, OCTAVES, 2)
     ),
 ]
+_GROUP = 2 * FREQUENCIES * BINS
+"""Cells of a group, but for the first, which has BINS."""
 
 # What is believed where little is known.
 
@@ -156,7 +158,7 @@ class HitDensity:
     What was added is moved to the evidence of the classes, which fades, whenever their group is learned.
     """
 
-    __slots__ = ("_all", "_classes", "_groups", "_learned_at", "_turn", "_unranked", "hits", "ranks", "seen")
+    __slots__ = ("_all", "_classes", "_groups", "_learned_at", "_touched", "_turn", "hits", "ranks", "seen", "unranked")
 
     def __init__(self) -> None:
         self.hits = [0.0] * (STATES * BINS)
@@ -166,35 +168,37 @@ class HitDensity:
         self._groups = [_Evidence() for _ in _GROUPS]
         self._classes = [[_Evidence() for _ in group] for group in _GROUPS]
         self._learned_at = [0] * len(_GROUPS)
+        self._touched: set[int] = set()  # groups in which keys were seen that no step has taken in
         self._turn = 0
-        self._unranked: int | None = None  # the group that has evidence which its ranks do not know of yet
+        self.unranked: int | None = None
+        """The group that has evidence which its ranks do not know of yet, None where there is none."""
 
     def see(self, cells: list[int], weight: float) -> None:
         """Keys were found in these cells, each of which stands for so many keys times ticks."""
         seen = self.seen
         for cell in cells:
             seen[cell] += weight
+        self._touched.update([(cell - BINS) // _GROUP + 1 for cell in cells])
 
     def learn(self, tick: int, entries: int, halves: bool = False) -> None:
         """Rebuild the tables of one group: the next that has been seen. Takes about half a millisecond. With
         ``halves`` one call takes in what was added, and the next one makes the ranks of it."""
-        if self._unranked is not None:
-            self._rank_group(self._unranked)
-            self._unranked = None
+        if self.unranked is not None:
+            self._rank_group(self.unranked)
+            self.unranked = None
             if halves:
                 return
-        for _ in _GROUPS:
-            self._turn = turn = (self._turn + 1) % len(_GROUPS)
-            first, last = _GROUPS[turn][0][0], _GROUPS[turn][-1][-1] + BINS
-            if any(self.seen[first:last]):
-                factor = exp((self._learned_at[turn] - tick) / (MEMORY * (entries + 1)))
-                self._learned_at[turn] = tick
-                self._take_in(turn, factor, min(BINS, PER_OCTAVE * (tick.bit_length() + 1)))
-                if halves:
-                    self._unranked = turn
-                else:
-                    self._rank_group(turn)
-                return
+        if not self._touched:
+            return
+        self._turn = turn = min(self._touched, key=lambda group: (group - self._turn - 1) % len(_GROUPS))
+        self._touched.discard(turn)
+        factor = exp((self._learned_at[turn] - tick) / (MEMORY * (entries + 1)))
+        self._learned_at[turn] = tick
+        self._take_in(turn, factor, min(BINS, PER_OCTAVE * (tick.bit_length() + 1)))
+        if halves:
+            self.unranked = turn
+        else:
+            self._rank_group(turn)
 
     def _take_in(self, turn: int, factor: float, bins: int) -> None:
         """Move what was added to the evidence of the classes, let the old fade by a factor, and add all up. Nothing
@@ -250,6 +254,8 @@ class HitDensity:
         assert len(self.hits) == len(self.seen) == len(self.ranks) == STATES * BINS
         assert all(0 <= rank < 1 << 30 and rank % RANK_STEP == 0 for rank in self.ranks)
         assert min(self.hits) >= 0 <= min(self.seen)
+        groups = enumerate([(group[0][0], group[-1][-1] + BINS) for group in _GROUPS])
+        assert self._touched >= {turn for turn, (first, last) in groups if any(self.seen[first:last])}
 
 
 _NOTHING = [0.0] * BINS

@@ -28,7 +28,13 @@ class Cron:
         self._core = core
         self._loop = loop
         self._timer: asyncio.Handle | None = None
-        self._parts = (self._look_at_figures, self._look_at_keys_and_clients, self._collect, self._look_at_memory)
+        self._parts = (
+            self._look_at_rates,
+            self._look_at_figures,
+            self._look_at_keys_and_clients,
+            self._collect,
+            self._look_at_memory,
+        )
         self._round: list[int] = []  # ids of sessions still to be looked at in this round
         self._last_report = 0.0
         self.paused = False
@@ -58,10 +64,12 @@ class Cron:
         else:
             self._timer = self._loop.call_later(self._interval(), self._run)
 
+    def _look_at_rates(self) -> None:
+        self._core.clock.time = self._core.host.time()
+        self._core.sample_rates()
+
     def _look_at_figures(self) -> None:
         core = self._core
-        core.clock.time = core.host.time()
-        core.sample_rates()
         core.peak_memory = max(core.peak_memory, self._app.memory.peak())
 
     def _look_at_keys_and_clients(self) -> None:

@@ -18,7 +18,7 @@ from pycache_server.store.tidy import Tidier
 
 SLICE = 0.001
 """Seconds that one slice takes, roughly."""
-CHANGE_SLICE = 0.0003
+CHANGE_SLICE = 0.0002
 """The same while the eviction engine changes, whose steps may take as long again."""
 EXPIRE_BATCH = 64
 FREE_BATCH = 2048
