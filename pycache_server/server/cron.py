@@ -88,7 +88,7 @@ class Cron:
         core = self._core
         if self._app.collector is not None:
             begin = core.host.ticks()
-            self._app.collector.step()
+            self._app.collector.step(flooded=core.shape.changing)
             watch_latency(core.latency, core.clock, "gc", core.host.ticks() - begin)
 
     def _look_at_memory(self) -> None:
@@ -99,7 +99,7 @@ class Cron:
             begin = core.host.ticks()
             self._app.spare.step(core.stats.input_bytes)
             watch_latency(core.latency, core.clock, "spare-memory", core.host.ticks() - begin)
-        if self._app.pages is not None and self._app.settings["huge-pages"]:
+        if self._app.pages is not None and self._app.settings["huge-pages"] and not core.shape.changing:
             begin = core.host.ticks()
             self._app.pages.step(self._app.memory.resident())
             watch_latency(core.latency, core.clock, "huge-pages", core.host.ticks() - begin)

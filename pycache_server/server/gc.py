@@ -57,17 +57,17 @@ class Collector:
             if self._was_enabled:
                 gc.enable()
 
-    def step(self) -> None:
-        """Collect what is young, if that is worth while and quickly done, and freeze."""
+    def step(self, flooded: bool = False) -> None:
+        """Collect what is young, if that is worth while and quickly done, and freeze. ``flooded`` says that more than
+        YOUNG_LIMIT objects are new, though as many may have gone, so that even to count them would take long."""
         made = gc.get_count()[0]  # less those that went, be they young or old
-        young = made if made > YOUNG_LIMIT else len(gc.get_objects(generation=0))
-        if young < YOUNG_FROM:
-            return
-        if young <= YOUNG_LIMIT:
+        if flooded or made > YOUNG_LIMIT or (young := len(gc.get_objects(generation=0))) > YOUNG_LIMIT:
+            self.skipped += 1
+        elif young >= YOUNG_FROM:
             self.collected += gc.collect(0)
             self.steps += 1
         else:
-            self.skipped += 1
+            return
         gc.freeze()
 
     def drop_free_lists(self) -> None:

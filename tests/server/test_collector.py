@@ -55,3 +55,10 @@ def test_much_is_much_even_where_as_many_have_gone(collector: Collector) -> None
     collector.step()
     assert (collector.steps, collector.skipped) == (0, 2)
     assert young() < YOUNG_FROM
+
+
+def test_a_flood_is_frozen_without_being_counted(collector: Collector) -> None:
+    kept = [[number] for number in range(YOUNG_FROM // 2)]
+    collector.step(flooded=True)
+    assert (collector.steps, collector.skipped) == (0, 1)
+    assert kept and young() < len(kept)
