@@ -26,9 +26,9 @@ at one place. Which ones is left to chance: places are filled where victims were
 pages would meet the young at one age only, that of its turn, and never those that are behind it. For the same reason
 what is counted is a little of each page and not all of one.
 
-**Learning** goes on in steps that count entries and one part of the history and rebuild the tables of one group, in
-about a third of a millisecond of CPU. From LARGE on each group takes two steps, one to take in what was counted and one
-to rank: the groups of a large cache have enough to be learned from, and steps in which all is a miss are the longest.
+**Learning** goes on in steps that count entries and one part of the history and rebuild the tables of one group, in a
+third to half of a millisecond of CPU. From LARGE on each group takes two steps, one to count and take in, and one to
+rank: the groups of a large cache have enough to be learned from, and steps in which all is a miss are the longest.
 
 ``maxmemory-samples`` has no effect. OBJECT IDLETIME is known as exactly as the steps of learning are dense; OBJECT FREQ
 tells reads apart up to eight.
