@@ -52,6 +52,8 @@ from pycache_server.store.memory import weigh_all
 
 DRAIN_TIMEOUT = 2.0
 """Seconds that clients get at the end to read what was written to them."""
+_TURNS_TO_ARRIVE = 3
+"""Turns of the event loop until who was accepted is a session, which can be closed."""
 
 LOGO = (
     r"   .-------.  ",
@@ -254,6 +256,7 @@ class App:
             self.group.stop()
         if self.window is not None:
             await self.window.stop()
+        await self._stop_accepting()
         await self.close_listeners()
         if self.group is None:
             self.core.replication.leading.flush()  # what was gathered
@@ -375,6 +378,17 @@ class App:
         task = self.loop.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+    async def _stop_accepting(self) -> None:
+        """Accept nobody any more, and wait until who was accepted is a session: asyncio forgets to close a connection
+        that it accepted in the turn in which its server was closed."""
+        for listener in (*self._listeners, self._unix_listener):
+            if isinstance(listener, asyncio.Server):
+                for listening in listener.sockets:
+                    with contextlib.suppress(NotImplementedError):  # Windows
+                        self.loop.remove_reader(listening.fileno())
+        for _ in range(_TURNS_TO_ARRIVE):
+            await asyncio.sleep(0)
 
     async def close_listeners(self) -> None:
         """Close the TCP listeners; connections stay."""

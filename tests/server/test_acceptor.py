@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 from collections.abc import Callable, Coroutine
@@ -11,6 +12,9 @@ from typing import Any
 import pytest
 
 from pycache_server.server.acceptor import Acceptor, open_sockets
+from pycache_server.server.app import App
+from pycache_server.settings.config import Settings
+from tests.server.group_voters import Lines
 
 uvloop = pytest.importorskip("uvloop")
 CLIENTS = 40
@@ -99,3 +103,24 @@ def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
         first.close()
 
     run(main)
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_who_is_being_taken_in_at_the_end_is_let_go(turns: int) -> None:
+    async def main() -> None:
+        settings = Settings()
+        settings.load('bind 127.0.0.1\nport 0\nsave ""\n')
+        app = App(settings, Lines(), embedded=True, loop_name="asyncio")
+        await app.start(load=False)
+        with socket.create_connection(("127.0.0.1", app.port)) as client:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await app.stop()
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert not app.core.sessions
+            client.settimeout(5)
+            with contextlib.suppress(ConnectionResetError):  # where it was never taken in
+                assert client.recv(1) == b""
+
+    asyncio.run(main())
