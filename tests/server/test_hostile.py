@@ -228,6 +228,7 @@ def own_address() -> str:
 def test_strangers_are_denied_in_protected_mode(tmp_path: Path) -> None:
     address = own_address()
     with Running(tmp_path, "--bind", "127.0.0.1", address) as server:
+        until(lambda: "Ready to accept connections" in server.output.read_text())  # at both addresses
         with Wire((address, server.port)) as stranger:
             assert stranger.read_bytes().startswith(b"-DENIED Redis is running in protected mode")
         assert server.call("CONFIG", "SET", "protected-mode", "no") == "OK"
