@@ -69,7 +69,6 @@ _GRAINS = 1024  # the clock goes on by this part of the entries
 _BURST = 32  # reads within this part of the entries are one
 _NEWEST = 100  # the newest hundredth of the entries is never given up
 _EXACT_BITS = 10  # with less entries than this power of two ages are exact
-_MOST_GROWTH = 4096  # slots of the history at once: new pages of memory cost more than all else here
 _STRIDE = 2 * PAGE // SAMPLES
 _MOMENTS = 512
 _STATE_MASK = NUMBERS - 1
@@ -300,7 +299,7 @@ class Adaptive(Engine):
         """The clock goes on."""
         self._tick += self._grain
         if len(self._history) < REMEMBERED * self._entries:
-            self._remember(min(REMEMBERED * self._entries, len(self._history) + _MOST_GROWTH))
+            self._remember(len(self._history) + 1)  # a row: new pages of memory cost more than all else here
         self._left = self._grain = max(1, self._entries // _GRAINS)
         self._burst = self._entries // _BURST
         shift = max(0, self._entries.bit_length() - _EXACT_BITS)
