@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from pycache_server.server.gc import YOUNG_LIMIT
 from pycache_server.session.core import Core
 from pycache_server.session.describe import describe
 from pycache_server.session.latency import watch_latency
@@ -37,6 +38,7 @@ class Cron:
         )
         self._round: list[int] = []  # ids of sessions still to be looked at in this round
         self._last_report = 0.0
+        self._evicted = 0  # keys, when the collector was last called
         self.paused = False
         """DEBUG PAUSE-CRON."""
 
@@ -88,7 +90,10 @@ class Cron:
         core = self._core
         if self._app.collector is not None:
             begin = core.host.ticks()
-            self._app.collector.step(flooded=core.shape.changing)
+            evicted = core.keyspace.evicted
+            flooded = core.shape.changing or evicted - self._evicted > YOUNG_LIMIT  # as many keys have come
+            self._evicted = evicted
+            self._app.collector.step(flooded)
             watch_latency(core.latency, core.clock, "gc", core.host.ticks() - begin)
 
     def _look_at_memory(self) -> None:

@@ -59,7 +59,8 @@ class Collector:
 
     def step(self, flooded: bool = False) -> None:
         """Collect what is young, if that is worth while and quickly done, and freeze. ``flooded`` says that more than
-        YOUNG_LIMIT objects are new, though as many may have gone, so that even to count them would take long."""
+        YOUNG_LIMIT objects are new, though as many may have gone: then they are not even counted, which is a miss of
+        the cache for each."""
         made = gc.get_count()[0]  # less those that went, be they young or old
         if flooded or made > YOUNG_LIMIT or (young := len(gc.get_objects(generation=0))) > YOUNG_LIMIT:
             self.skipped += 1

@@ -236,7 +236,7 @@ class Core:
 
     def total_calls(self) -> int:
         """How many commands have been processed."""
-        return sum(map(self.tables.calls, self.tables.rows))
+        return self.tables.total_calls()
 
     def sample_rates(self) -> None:
         """Ten times a second: the instantaneous figures, and how often fast commands are timed."""

@@ -57,6 +57,7 @@ class Tables:
         self.sampled: Table = {}
         self._derived: dict[tuple[int, Callable[[Row], Handler]], Table] = {}
         self._bound: list[Row] = []  # those of the normal rows and their twins that have been called
+        self._used: dict[Row, None] = {}  # the same, since the server began
         for command in commands:
             self._add(command)
 
@@ -156,6 +157,10 @@ class Tables:
         row, twin = self.rows[name], self._twins[name]
         return row.bare + twin.bare if row.subrows else row.calls + twin.calls
 
+    def total_calls(self) -> int:
+        """How often commands were called, all together."""
+        return sum([row.bare if row.subrows else row.calls for row in self._used])
+
     def failed(self, row: Row, argv: Sequence[bytes], refused: bool) -> None:
         """Count a call that has failed, or was refused, which is no call. It is that of a subcommand, where the words
         are one's; nobody's, where they name one that is not there."""
@@ -172,13 +177,16 @@ class Tables:
         else:
             stats.failed += 1
 
-    def reset(self) -> None:
-        """All counts back to zero."""
+    def reset(self, caller: str) -> None:
+        """All counts back to zero, but for the command that wants it: as Redis, which counts a call when it is done."""
         for name, row in self.rows.items():
             for each in (row, self._twins[name]):
                 each.calls = each.bare = 0
         for stats in self.stats.values():
             stats.reset()
+        row = self.rows[caller]
+        row.calls = 1
+        self._used[row] = None
 
     def refresh(self) -> None:
         """The state of the server has changed: bind the functions of all rows anew."""
@@ -190,6 +198,7 @@ class Tables:
     def bind(self, row: Row) -> None:
         """Bind the functions of a row according to the state of the server."""
         self._bound.append(row)
+        self._used[row] = None
         core, command = self._core, row.command
         row.stats = self.stats[command.name]
         row.gate = self._gate_of(command)

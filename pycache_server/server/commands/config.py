@@ -153,8 +153,7 @@ def config_resetstat(session: Session, argv: list[bytes]) -> Any:
     """Set the counters of INFO back to zero."""
     core = session.core
     core.stats.reset()
-    core.tables.reset()
-    core.tables.rows["config|resetstat"].calls = 1  # as Redis, which counts a call when it is done
+    core.tables.reset("config|resetstat")
     for database in core.keyspace.databases:
         database.hits = database.misses = database.expired = database.expired_fields = 0
     core.keyspace.evicted = core.keyspace.freed = 0
