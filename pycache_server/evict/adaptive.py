@@ -58,10 +58,10 @@ from pycache_server.evict.mapped_history import (
 
 PAGE = 256
 SAMPLES, POOL = 36, 16
-LARGE, RATIO, PART, MOST, TRIES = 8192, 4, 64, 16, 4
+LARGE, RATIO, PART, MOST, TRIES = 8192, 3, 64, 20, 4
 REMEMBERED, LEAST_REMEMBERED = 3, 4096
 """Slots of the history: for each entry, and at least."""
-LEAST_STEP, STEPS_A_TURN, STEPS_WHERE_LARGE = 50, 80, 40
+LEAST_STEP, STEPS_A_TURN, STEPS_WHERE_LARGE = 50, 80, 20
 """Ticks from one step of learning to the next: at least, and how many steps while the cache turns over, of few entries
 and from LARGE on."""
 _FIRST_STEPS, _HASTE = 20, 60  # a cache that has just begun learns faster: after so many ticks, and a 60th of its age
@@ -194,9 +194,10 @@ class Adaptive(Engine):
 
     def take_victims(self, most: int, size: int) -> list[SizedEntry]:
         taken: list[SizedEntry] = []
-        rows, mask, pages = self._rows, self._mask, self._pages
-        while len(taken) < most and size > 0:
-            doomed = self._doomed
+        rows, mask, pages, doomed = self._rows, self._mask, self._pages, self._doomed
+        for _ in range(most):
+            if size <= 0:
+                break
             if not doomed or doomed[-1].mark >= self._sampled_at:
                 if self.victim() is None:
                     break

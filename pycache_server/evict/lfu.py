@@ -10,7 +10,7 @@ still, that of a new key comes up to it and goes past.
 
 *An access is counted when somebody looks.* The database adds one to the entry's mark, and that is all an access costs.
 An entry is looked at when its trial ends, and by a hand that goes round those who are through, in the ring in which
-they lie: an entry for every two victims. A look finds how many accesses there were since the last one, and makes them
+they lie: an entry for every four victims. A look finds how many accesses there were since the last one, and makes them
 a rise of the level, by their fourth root: many at once are one visit, and say little about the next day (correlated
 references).
 
@@ -21,7 +21,7 @@ database asks for some at once and then for none while as many keys come: the qu
 nobody would ever be tried.
 
 *Who goes of those who are through* is the next that the hand finds at or below a bound, which follows the level of the
-lowest sixth. To know the very lowest would take an order that each access changes.
+lowest fourth. To know the very lowest would take an order that each access changes.
 
 *Keys that were given up are remembered* for a turnover of the cache, with their levels: who comes back goes on from
 there. What is written down of one is when it was (a time in parts of a tick), its level, in steps, and whether it was
@@ -39,7 +39,7 @@ replacement", SIGMETRICS 1990; Megiddo, Modha, "ARC", FAST 2003; Einziger, Fried
 
 from __future__ import annotations
 
-from math import exp2, log2, sqrt
+from math import exp2, inf, log2, sqrt
 from typing import Any
 
 from pycache_server.evict.base import AHEAD, AT_ONCE, Engine, Marker, Surroundings
@@ -73,13 +73,14 @@ _FEWEST_AT_ONCE = 2
 """Victims that may be asked for together at least, however few entries there are."""
 BLAME = 0.2
 """One who fails the trial and is back before the cache has turned over by this share should have had longer."""
-VICTIMS = 2
+VICTIMS = 4
 """For so many victims the hand looks at one who is through, beside those it looks at to find a victim."""
-LOWEST = 6
+LOWEST = 4
 """The bound is kept where one of so many is at or below it."""
-_FOLLOWED = 16 * LOWEST
+_FOLLOWED = 24 * LOWEST
 """Looks after which the bound may be moved, by _BOUND_STEP levels, where it is off by more than a quarter."""
 _BOUND_STEP = SCALE // 8
+_FAR_OFF, _BOUND_LEAP = 4, SCALE // 4
 _MOST_LOOKS = 32
 """Looks for one victim, after which the lowest of those is good enough."""
 _STEP_BITS = 2
@@ -193,8 +194,8 @@ class Lfu(Engine):
 
     def admit(self, entry: Any) -> None:
         self._count += 1
-        self._until -= 1
-        if self._until <= 0:
+        self._until = until = self._until - 1
+        if until <= 0:
             self._go_on()
         entry.mark = 0
         entry.accesses = None
@@ -235,7 +236,7 @@ class Lfu(Engine):
             self._hand = newer
         newer.older = older
         older.newer = newer
-        del entry.newer, entry.older
+        entry.newer = entry.older = None
 
     def exchange(self, old: Any, new: Any) -> None:
         new.mark, new.level, new.accesses = old.mark, old.level, old.accesses
@@ -265,6 +266,8 @@ class Lfu(Engine):
         return lowest if lowest is not None else trial.newer if self._tried else None
 
     def take_victims(self, most: int, size: int) -> list[LfuEntry]:
+        if most <= 0 or size <= 0:
+            return []
         taken = self._fail(most, size)
         for entry in taken:
             size -= entry.size
@@ -290,8 +293,6 @@ class Lfu(Engine):
         entry: Any = trial.newer
         passed = 0
         for _ in range(min(self._tried - self._longest, LONGEST_WALK)):
-            if size <= 0 or len(taken) == most:
-                break
             level = entry.level
             if visits := entry.mark:
                 index = level << _VISITS_SHIFT
@@ -303,10 +304,13 @@ class Lfu(Engine):
             else:
                 taken.append(entry)
                 size -= entry.size
-                del entry.newer, entry.older
+                entry.newer = entry.older = None
                 spot = hash(entry.key) % SPOTS
                 note = level << _NOTE_SHIFT & _NOTE_HELD
                 rows[spot & mask][spot >> PLACE_SHIFT] = note | stamp | spot >> TAG_SHIFT & TAG
+                if size <= 0 or len(taken) == most:
+                    entry = newer
+                    break
             entry = newer
         trial.newer = entry
         entry.older = trial
@@ -418,22 +422,31 @@ class Lfu(Engine):
         """Move the hand to one who is through and at the bound or below, or take the lowest of _MOST_LOOKS. None where
         nobody is through."""
         entry, ring, bound = self._hand, self._ring, self._bound
+        counts, rises = self._counts, self._rises
         lowest: Any = None
-        for _ in range(_MOST_LOOKS):
+        least = inf
+        for looks in range(1, _MOST_LOOKS + 1):  # noqa: B007  (it is read behind the loop)
             if entry is ring:
                 entry = ring.newer
                 if entry is ring:
                     return None
-            self._looks += 1
-            level = self._look_at(entry) if entry.mark else entry.level
-            if level <= bound:
-                self._lows += 1
-                self._hand = entry
-                return entry  # type: ignore[no-any-return]
-            if lowest is None or level < lowest.level:
-                lowest = entry
+            visits, level = entry.mark, entry.level
+            if visits >= MANY:
+                level = self._look_at(entry)
+            elif visits:  # the same: to call for it is half of it
+                entry.mark = 0
+                entry.accesses = counts[entry.accesses << _VISITS_SHIFT | visits]
+                entry.level = level = rises[level << _VISITS_SHIFT | visits]
+            if level < least:
+                least, lowest = level, entry
+                if level <= bound:
+                    self._lows += 1
+                    break
             entry = entry.newer
         self._hand = entry
+        self._looks += looks
+        if self._looks >= _FOLLOWED:
+            self._follow()
         return lowest  # type: ignore[no-any-return]
 
     def _look_round(self, victims: int) -> None:
@@ -459,9 +472,9 @@ class Lfu(Engine):
         """Move the bound to where it should be."""
         share = self._lows * LOWEST / self._looks
         if share > 1.25:
-            self._bound -= _BOUND_STEP
+            self._bound -= _BOUND_STEP if share < _FAR_OFF else _BOUND_LEAP
         elif share < 0.8:
-            self._bound += _BOUND_STEP
+            self._bound += _BOUND_STEP if share > 1 / _FAR_OFF else _BOUND_LEAP
         self._looks = self._lows = 0
 
     def _check(self) -> None:

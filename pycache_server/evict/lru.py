@@ -94,7 +94,7 @@ class Lru(Engine):
         newer, older = entry.newer, entry.older
         newer.older = older
         older.newer = newer
-        del entry.newer, entry.older
+        entry.newer = entry.older = None
         self._count -= 1
         if newer is older:
             self._close(newer)
@@ -117,34 +117,44 @@ class Lru(Engine):
 
     def take_victims(self, most: int, size: int) -> list[LruEntry]:
         taken: list[LruEntry] = []
-        rings = self._rings
+        if most <= 0 or size <= 0:
+            return taken
+        rings, left = self._rings, most
+        head: Any = self._oldest
+        tick, entry = head.mark, head.newer
         for _ in range(LONGEST_WALK):
-            if len(taken) == most or size <= 0:
-                return taken
-            head = self._oldest
-            entry: Any = head.newer
-            mark = entry.mark
-            if mark > head.mark:  # _move, which costs as much again to call
-                head.newer = newer = entry.newer
-                newer.older = head
-                ring = rings.get(mark) or self._open(mark)
+            newer = entry.newer
+            if (mark := entry.mark) > tick:  # _move, which costs as much again to call
+                try:
+                    ring: Any = rings[mark]
+                except KeyError:
+                    ring = self._open(mark)
                 entry.older = newest = ring.older
                 entry.newer = ring
                 newest.newer = ring.older = entry
-                if newer is head:
-                    self._close(head)
             elif entry is not head:
-                head.newer = newer = entry.newer
-                newer.older = head
-                del entry.newer, entry.older
-                self._count -= 1
+                entry.newer = entry.older = None
                 taken.append(entry)
                 size -= entry.size
-            elif self.victim() is None:  # which is not in this ring, as it is empty
-                return taken
-        if not taken and (entry := self.victim()) is not None:
-            self.discard(entry)
-            taken.append(entry)
+                left -= 1
+                if size <= 0 or not left:
+                    entry = newer
+                    break
+            else:  # the ring is empty now, and what is next is not in it
+                head.newer = head.older = head
+                self._count -= most - left
+                most = left
+                if self.victim() is None:
+                    return taken
+                head = self._oldest
+                tick, newer = head.mark, head.newer
+            entry = newer
+        head.newer = entry
+        entry.older = head
+        self._count -= most - left
+        if not taken and (victim := self.victim()) is not None:
+            self.discard(victim)
+            taken.append(victim)
         return taken
 
     def exchange(self, old: LruEntry, new: LruEntry) -> None:

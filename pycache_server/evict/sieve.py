@@ -50,7 +50,7 @@ class HandRing(Ring[V]):
             self.hand = self.head if newer is self.head.older else newer
         newer.older = older
         older.newer = newer
-        del entry.newer, entry.older
+        entry.newer = entry.older = None
         self.size -= 1
 
     def replace(self, old: V, new: V) -> None:
@@ -65,14 +65,15 @@ class HandRing(Ring[V]):
             return None
         head, unvisited = self.head, self.unvisited
         newest, oldest = head.older, head.newer
-        ends = (head, newest)
-        hand = self.hand if self.hand not in ends else oldest
+        hand = self.hand
+        if hand is head or hand is newest:
+            hand = oldest
         for _ in range(LONGEST_WALK):
             if hand.mark is unvisited:
                 break
             hand.mark = unvisited
             hand = hand.newer
-            if hand in ends:
+            if hand is head or hand is newest:
                 hand = oldest
         self.hand = hand
         return hand  # type: ignore[no-any-return]

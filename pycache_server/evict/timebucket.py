@@ -144,7 +144,7 @@ class TimeBucket(Engine):
             self._left -= 1
             self._count -= 1
             region.remove(entry)
-            del entry.mark
+            entry.mark = None
             if not region.size:
                 self._close(region)
             taken.append(entry)

@@ -21,7 +21,15 @@ from pycache_server.store.candidates import Candidates
 from pycache_server.store.database import Database
 from pycache_server.store.events import Event
 from pycache_server.store.hash import VolatileHash
-from pycache_server.store.memory import SHARED_SIZES, Remains, no_engine, share_sizes, size_of_value, sizes
+from pycache_server.store.memory import (
+    SHARED_SIZES,
+    Remains,
+    no_engine,
+    share_sizes,
+    size_of_value,
+    sizes,
+    string_sizes,
+)
 from pycache_server.store.scan import SLOT_MASK
 from pycache_server.store.strings import STRING_TYPES, as_bytes
 
@@ -31,7 +39,8 @@ _new: Callable[[type[SizedEntry]], SizedEntry] = object.__new__
 class EvictingDatabase(Database):
     """A database all of whose keys have entries of an engine's.
 
-    Hot: what a GET or a SET of a key that is there does stands in one method each.
+    Hot: what a GET or a SET of a key that is there does stands in one method each, and in three classes, by what an
+    access is to the engine: a call here, a write in the two below.
     """
 
     __slots__ = ()
@@ -53,7 +62,7 @@ class EvictingDatabase(Database):
         if candidates is None:
             return 0
         size = self.keyspace.held - bound
-        if type(self) is not EvictingDatabase:  # somebody hears of each key that goes, who may want another to go
+        if type(self) not in QUIET:  # somebody hears of each key that goes, who may want another to go
             for done in range(most):
                 if size <= 0:
                     return done
@@ -124,16 +133,10 @@ class EvictingDatabase(Database):
     # Reading
 
     def read(self, key: bytes) -> Any:
-        entry = self.buckets[hash(key) & SLOT_MASK].get(key)
-        marker = self.marker
-        if type(entry) is marker.plain:
-            entry.mark = marker.mark
-            self.hits += 1
-            return entry.value
-        if type(entry) is marker.counted:
-            entry.mark += 1
-            self.hits += 1
-            return entry.value
+        return self._value_of(self.buckets[hash(key) & SLOT_MASK].get(key))
+
+    def _value_of(self, entry: SizedEntry | None) -> Any:
+        """What ``read`` answers for an entry, or for none."""
         if entry is None or (entry.expires is not NEVER and self._seen_value(entry) is None):
             self.misses += 1
             return None
@@ -143,21 +146,20 @@ class EvictingDatabase(Database):
 
     def get_string(self, key: bytes) -> bytes | None:
         entry = self.buckets[hash(key) & SLOT_MASK].get(key)
-        marker = self.marker
-        if type(entry) is marker.plain:
-            entry.mark = marker.mark
-            value = entry.value
-            return value if type(value) is bytes else as_bytes(value)
-        if type(entry) is marker.counted:
-            entry.mark += 1
-            value = entry.value
-            return value if type(value) is bytes else as_bytes(value)
         if type(entry) is self.plain:
             access = self.on_access  # what lies in a slot is called by way of a local
             access(entry)
             value = entry.value
             return value if type(value) is bytes else as_bytes(value)
-        if entry is None or (entry.expires is not NEVER and self._seen_value(entry) is None):
+        if entry is None:
+            self.hits -= 1
+            self.misses += 1
+            return None
+        return self._string_of(entry)
+
+    def _string_of(self, entry: SizedEntry) -> bytes | None:
+        """What ``get_string`` answers for an entry that may expire."""
+        if entry.expires is not NEVER and self._seen_value(entry) is None:
             self.hits -= 1
             self.misses += 1
             return None
@@ -188,14 +190,8 @@ class EvictingDatabase(Database):
                 entry.value = value
                 if len(old) != len(value):
                     self._recount(entry, size_of_value(value) - size_of_value(old))
-                marker = self.marker
-                if type(entry) is marker.plain:
-                    entry.mark = marker.mark
-                elif type(entry) is marker.counted:
-                    entry.mark += 1
-                else:
-                    access = self.on_access
-                    access(entry)
+                access = self.on_access
+                access(entry)
                 return
         if entry is None:
             self.dirty += 1
@@ -295,9 +291,12 @@ class EvictingDatabase(Database):
                 self.wheel.add(entry)
         bucket[key] = entry
         self.size += 1
-        size = weight + (len(key) + 48 & -16 if len(key) > 1 else 0)
-        size += len(value) + 48 & -16 if type(value) is bytes and len(value) > 1 else size_of_value(value)
-        entry.size = sizes[size] if size < SHARED_SIZES else size
+        try:
+            size = string_sizes[len(value)] if type(value) is bytes else size_of_value(value)
+            size = sizes[weight + string_sizes[len(key)] + size]
+        except IndexError:  # it is none of those that are shared
+            size = weight + size_of_value(key) + size_of_value(value)
+        entry.size = size
         self.used += size
         self.keyspace.held += size
         admit = self.on_admit
@@ -389,3 +388,105 @@ class EvictingDatabase(Database):
         assert self.used == used
         if self.candidates is not None:
             self.candidates._check()
+
+
+class MarkingDatabase(EvictingDatabase):
+    """A database with an engine to which an access is the write of a mark that many entries share."""
+
+    __slots__ = ()
+
+    def read(self, key: bytes) -> Any:
+        entry = self.buckets[hash(key) & SLOT_MASK].get(key)
+        marker = self.marker
+        if type(entry) is not marker.plain or entry is None:
+            return self._value_of(entry)
+        entry.mark = marker.mark
+        self.hits += 1
+        return entry.value
+
+    def get_string(self, key: bytes) -> bytes | None:
+        entry = self.buckets[hash(key) & SLOT_MASK].get(key)
+        marker = self.marker
+        if type(entry) is marker.plain:
+            entry.mark = marker.mark
+            value = entry.value
+            return value if type(value) is bytes else as_bytes(value)
+        if entry is None:
+            self.hits -= 1
+            self.misses += 1
+            return None
+        return self._string_of(entry)
+
+    def put(self, key: bytes, value: Any, event: Event) -> None:
+        bucket = self.buckets[hash(key) & SLOT_MASK]
+        entry = bucket.get(key)
+        marker = self.marker
+        if type(entry) is marker.plain and type(value) is bytes:
+            old = entry.value
+            if type(old) is bytes:
+                self.dirty += 1
+                entry.value = value
+                if len(old) != len(value):
+                    self._recount(entry, size_of_value(value) - size_of_value(old))
+                entry.mark = marker.mark
+                return
+        if entry is None:
+            self.dirty += 1
+            self._add(bucket, key, value, NEVER)
+        else:
+            super().put(key, value, event)
+
+
+class CountingDatabase(EvictingDatabase):
+    """A database with an engine to which an access is one more in the mark of an entry."""
+
+    __slots__ = ()
+
+    def read(self, key: bytes) -> Any:
+        entry = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if type(entry) is not self.marker.counted or entry is None:
+            return self._value_of(entry)
+        entry.mark += 1
+        self.hits += 1
+        return entry.value
+
+    def get_string(self, key: bytes) -> bytes | None:
+        entry = self.buckets[hash(key) & SLOT_MASK].get(key)
+        if type(entry) is self.marker.counted:
+            entry.mark += 1
+            value = entry.value
+            return value if type(value) is bytes else as_bytes(value)
+        if entry is None:
+            self.hits -= 1
+            self.misses += 1
+            return None
+        return self._string_of(entry)
+
+    def put(self, key: bytes, value: Any, event: Event) -> None:
+        bucket = self.buckets[hash(key) & SLOT_MASK]
+        entry = bucket.get(key)
+        if type(entry) is self.marker.counted and type(value) is bytes:
+            old = entry.value
+            if type(old) is bytes:
+                self.dirty += 1
+                entry.value = value
+                if len(old) != len(value):
+                    self._recount(entry, size_of_value(value) - size_of_value(old))
+                entry.mark += 1
+                return
+        if entry is None:
+            self.dirty += 1
+            self._add(bucket, key, value, NEVER)
+        else:
+            super().put(key, value, event)
+
+
+QUIET = {EvictingDatabase, MarkingDatabase, CountingDatabase}
+"""Databases in which nobody hears of keys that go."""
+
+
+def marked_class(marker: Marker) -> type[EvictingDatabase]:
+    """The class of a database with an engine of such a marker: each does the same as its base does by calls."""
+    if marker.counted is not None:
+        return CountingDatabase
+    return MarkingDatabase if marker.plain is not None else EvictingDatabase

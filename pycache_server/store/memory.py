@@ -31,6 +31,9 @@ SHARED_SIZES = 4096
 """Sizes below this, of which a server has few different ones, are integers that entries share: see ``sizes``."""
 sizes: list[int] = []
 """These integers, while there are engines: 32 bytes for each entry otherwise."""
+string_sizes: list[int] = []
+"""What ``size_of_value`` answers for short strings, by their length, at the same time."""
+_SHORT = 1024
 HEAVY = 512
 """Values of more elements are freed in slices."""
 _SHARED_INTS = range(-5, 257)
@@ -117,6 +120,7 @@ def share_sizes() -> None:
     """Make the integers that entries share."""
     if not sizes:
         sizes.extend(range(SHARED_SIZES))
+        string_sizes.extend([sizes[size_of_value(bytes(length))] for length in range(_SHORT)])
 
 
 # Giving back

@@ -14,7 +14,7 @@ from pycache_server.evict.noeviction import NoEviction
 from pycache_server.store.candidates import plain_candidates
 from pycache_server.store.changing import AdoptingDatabase, ChangingDatabase, HandingDatabase, LeavingDatabase
 from pycache_server.store.database import Database
-from pycache_server.store.evicting import EvictingDatabase
+from pycache_server.store.evicting import EvictingDatabase, marked_class
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.limits import Limit, LimitedDatabase, limited_candidates
 from pycache_server.store.mortal import Lifetimes, MortalDatabase
@@ -219,4 +219,7 @@ class Shape:
                 mixins.append(ShadowedDatabase)
             if self._limited:
                 mixins.append(LimitedDatabase)
-            database.__class__ = _class_of(*mixins, self._kind)
+            last = self._kind
+            if last is EvictingDatabase and not self._limited:
+                last = marked_class(database.marker)
+            database.__class__ = _class_of(*mixins, last)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pycache_server.commands.registry import REGISTRY
+from pycache_server.evict.base import load_policy
 from tests.peers import AnyClient, Client, Ours, Peer, error_of, heard, listener_of, pipeline
 
 SYNTAX = "ERR syntax error"
@@ -617,6 +618,24 @@ def test_a_client_that_leaves_no_trace_does_not_keep_keys_young(ours: Ours) -> N
     client.call("GET", "k")
     assert other.call("OBJECT", "IDLETIME", "k") == 0
     assert core.tables.calls("touch") == 1
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lfu", "allkeys-adaptive"])
+def test_nor_does_it_count(ours: Ours, policy: str) -> None:
+    client, other = ours.connect(), ours.connect()
+    ours.world.core.shape.use_engine(load_policy(policy).engine)
+    while ours.world.core.shape.step():
+        pass
+    for number in range(200):
+        other.call("SET", f"k{number}", "v")
+    client.call("CLIENT", "NO-TOUCH", "ON")
+    before = other.call("OBJECT", "FREQ", "k0")
+    for words in [("GET", "k0"), ("SET", "k0", "w"), ("STRLEN", "k0"), ("EXISTS", "k0")] * 10:
+        client.call(*words)
+    assert other.call("OBJECT", "FREQ", "k0") == before
+    for words in [("GET", "k0"), ("SET", "k0", "w"), ("STRLEN", "k0"), ("EXISTS", "k0")] * 10:
+        other.call(*words)
+    assert other.call("OBJECT", "FREQ", "k0") > before
 
 
 def use_lru(ours: Ours) -> None:

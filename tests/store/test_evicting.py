@@ -18,15 +18,16 @@ from pycache_server.evict.sieve import Sieve
 from pycache_server.store.clock import Clock
 from pycache_server.store.database import Database
 from pycache_server.store.events import DEL
-from pycache_server.store.evicting import EvictingDatabase
+from pycache_server.store.evicting import QUIET, CountingDatabase, EvictingDatabase, MarkingDatabase
 from pycache_server.store.keyspace import Keyspace
 from pycache_server.store.limits import Limit, LimitedCandidates, LimitedDatabase
 from pycache_server.store.memory import free_slice
+from pycache_server.store.observed import ObservedDatabase
 from pycache_server.store.scopes import Scope
 from pycache_server.store.shape import Shape
 from tests.conftest import more_in_ci, some_slow
 from tests.store.test_field_expiry import put_hash
-from tests.store.test_keyspace import Actor, make
+from tests.store.test_keyspace import Actor, Recorder, make
 
 
 class StrictEntry(SizedEntry):
@@ -105,7 +106,7 @@ LIMITS: list[tuple[Limit, ...]] = [
 
 
 def check_admitted(db: Database, volatile: bool) -> None:
-    if isinstance(db.engine, Strict) and type(db) is EvictingDatabase and type(db.candidates) is not LimitedCandidates:
+    if isinstance(db.engine, Strict) and type(db) in QUIET and type(db.candidates) is not LimitedCandidates:
         entries = [entry for bucket in db.buckets for entry in bucket.values()]
         wanted = {id(entry) for entry in entries if not volatile or entry.expires != NEVER}
         assert db.engine.admitted.keys() == wanted
@@ -346,7 +347,7 @@ def test_keys_that_go_at_once_are_counted(engine: type[Engine]) -> None:
     shape, db = Shape(keyspace, lambda: clock.time), keyspace.databases[0]
     shape.use_engine(engine)
     finish(shape)
-    assert type(db) is EvictingDatabase
+    assert type(db) in QUIET
     for number in range(500):
         key = b"%d" % number
         if number % 3:
@@ -370,3 +371,57 @@ def test_keys_that_go_at_once_are_counted(engine: type[Engine]) -> None:
             pass
         assert db.size == keyspace.held == 0
     db._check()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("allkeys-lru", MarkingDatabase),
+        ("allkeys-sieve", MarkingDatabase),
+        ("allkeys-lfu", CountingDatabase),
+        ("volatile-lfu", MarkingDatabase),  # for the keys that the engine does not know
+        ("allkeys-adaptive", EvictingDatabase),
+        ("allkeys-random", EvictingDatabase),
+    ],
+)
+def test_an_access_is_the_same_as_a_write_and_as_a_call(name: str, kind: type[EvictingDatabase]) -> None:
+    """The class of the database is by what an access is to the engine, whoever listens and whatever there was before;
+    and what the engine comes to know is the same as in a database that calls it."""
+    policy = load_policy(name)
+    clock = Clock(1.7e9)
+    keyspaces = [Keyspace(1, clock, random.Random(1).randrange) for _ in range(2)]
+    shapes = [Shape(keyspace, lambda: clock.time) for keyspace in keyspaces]
+    written, called = (keyspace.databases[0] for keyspace in keyspaces)
+    for shape in shapes:
+        for engine, volatile in ((Lru, False), (Lfu, True), (policy.engine, policy.volatile)):
+            shape.use_engine(engine, volatile)
+            finish(shape)
+    assert type(written) is kind
+    called.__class__ = EvictingDatabase
+    chance = random.Random(name)
+    for step in range(3000):
+        if step == 1000:
+            keyspaces[0].observer = Recorder()
+            shapes[0].observe("test")
+            assert isinstance(written, kind) and isinstance(written, ObservedDatabase)
+        elif step == 2000:
+            shapes[0].unobserve("test")
+            assert type(written) is kind
+        key = b"%d" % min(chance.randrange(300), chance.randrange(300))
+        choice = chance.random()
+        for db in (written, called):
+            if choice < 0.3:
+                assert db.get_string(key) == (b"x" * len(key) if db.find(key) is not None else None)
+            elif choice < 0.5:
+                db.read(key)
+            elif choice < 0.9:
+                db.put(key, b"x" * len(key), DEL)
+            else:
+                db.put_until(key, b"x" * len(key), 10**13, DEL)
+    assert (written.hits, written.misses, written.dirty) == (called.hits, called.misses, called.dirty)
+    assert written.misses and written.size == called.size
+    for keyspace, db in zip(keyspaces, (written, called), strict=True):
+        db._check()
+        keyspace.evict(keyspace.held // 2, 1000)
+        db._check()
+    assert sorted(chain.from_iterable(written.buckets)) == sorted(chain.from_iterable(called.buckets))
