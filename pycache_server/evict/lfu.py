@@ -105,6 +105,7 @@ MANY = (1 << _VISITS_SHIFT) - 1
 """More accesses than so many between two looks are not looked up, and count no more."""
 _FIRST_LEVEL = SCALE << 8  # no level is negative
 _MOST_STEPS = 8192
+_MOST_LEVELS = 4096
 _INITIAL = 5
 """What OBJECT FREQ answers for a new key."""
 
@@ -116,37 +117,42 @@ def _risen(lag: float, accesses: float) -> int:
 
 class Rises(dict[int, int]):
     """The level after so many accesses, by the level before and, in the low bits, their number, up to MANY. What was
-    worked out is shared by all entries until ``now`` is another.
+    worked out is known until ``now`` is another.
 
-    ``now`` is the level of one access at present, and ``power`` that of the number of accesses for which they count.
+    ``now`` is the level of one access at present, ``power`` that of the number of accesses for which they count, and
+    ``levels`` has the integers that entries share.
     """
 
-    __slots__ = ("now", "power")
+    __slots__ = ("levels", "now", "power")
 
-    def __init__(self, now: int, power: float) -> None:
+    def __init__(self, now: int, power: float, levels: dict[int, int]) -> None:
         self.now = now
         self.power = power
+        self.levels = levels
 
     def __missing__(self, index: int) -> int:
         if len(self) >= _MOST_STEPS:
             self.clear()
         before, accesses = index >> _VISITS_SHIFT, index & MANY
-        self[index] = level = self.now + _risen(before - self.now, accesses**self.power)
+        level = self.now + _risen(before - self.now, accesses**self.power)
+        self[index] = level = self.levels.setdefault(level, level)
         return level
 
 
 class Returns(dict[int, int]):
     """The level of a key that is back, by what was remembered of it. It is as if it had been there all the time."""
 
-    __slots__ = ("now",)
+    __slots__ = ("levels", "now")
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, levels: dict[int, int]) -> None:
         self.now = now
+        self.levels = levels
 
     def __missing__(self, note: int) -> int:
         now = self.now >> _STEP_BITS
         lost = (now - note + _STEPS_UP & _STEP_MASK) - _STEPS_UP
-        level = self[note] = self.now + _risen((now - lost << _STEP_BITS) - self.now, 1)
+        level = self.now + _risen((now - lost << _STEP_BITS) - self.now, 1)
+        self[note] = level = self.levels.setdefault(level, level)
         return level
 
 
@@ -189,8 +195,8 @@ class Lfu(Engine):
         self._until = self._left = 0  # admissions until the next part of a tick, and from there to the next tick
         self._level = float(_FIRST_LEVEL)  # of an entry accessed once, now
         self._now = _FIRST_LEVEL  # the same in whole numbers
-        self._rises, self._counts = Rises(self._now, VISIT), Rises(self._now, 1)
-        self._returns = Returns(self._now)
+        self._levels: dict[int, int] = {}
+        self._begin_level(self._now)
 
     def admit(self, entry: Any) -> None:
         self._count += 1
@@ -371,8 +377,16 @@ class Lfu(Engine):
             self._level += SCALE / (HALF_LIFE * TICKS * decay_time)
         now = int(self._level)
         if now != self._now:
-            self._now = now
-            self._rises, self._counts, self._returns = Rises(now, VISIT), Rises(now, 1), Returns(now)
+            self._begin_level(now)
+
+    def _begin_level(self, now: int) -> None:
+        """An access is worth another level from now on."""
+        levels = self._levels
+        if len(levels) > _MOST_LEVELS:
+            levels.clear()  # most of them are long past
+        self._now = now = levels.setdefault(now, now)
+        self._rises, self._counts = Rises(now, VISIT, levels), Rises(now, 1, levels)
+        self._returns = Returns(now, levels)
 
     # Looks
 
