@@ -27,7 +27,7 @@ from pycache_server.evict.ring import LONGEST_WALK, LinkedEntry
 
 EXACT = 1024
 """Up to so many entries each access has a time of its own."""
-_GRAINS = 8
+_GRAINS = 5
 """A tick is this power of two less entries than there are."""
 _SECOND = 1.0
 
