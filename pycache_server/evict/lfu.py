@@ -81,6 +81,7 @@ _FOLLOWED = 24 * LOWEST
 """Looks after which the bound may be moved, by _BOUND_STEP levels, where it is off by more than a quarter."""
 _BOUND_STEP = SCALE // 8
 _FAR_OFF, _BOUND_LEAP = 4, SCALE // 4
+"""Where it is off by such a factor it is moved further: while it is too low each victim takes _MOST_LOOKS."""
 _MOST_LOOKS = 32
 """Looks for one victim, after which the lowest of those is good enough."""
 _STEP_BITS = 2
