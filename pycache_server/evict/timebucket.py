@@ -171,7 +171,7 @@ class TimeBucket(Engine):
     def _take_out(self, entry: BucketEntry) -> None:
         region = entry.mark.region
         region.remove(entry)
-        entry.mark = None
+        del entry.mark
         if not region.size:
             self._close(region)
 
