@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pycache_server.evict.base import Engine, Surroundings
 from pycache_server.evict.noeviction import NoEviction
-from pycache_server.store.candidates import plain_candidates
+from pycache_server.store.candidates import Candidates, plain_candidates
 from pycache_server.store.changing import AdoptingDatabase, ChangingDatabase, HandingDatabase, LeavingDatabase
 from pycache_server.store.database import Database
 from pycache_server.store.evicting import EvictingDatabase, marked_class
@@ -67,6 +67,8 @@ class Shape:
         self._follows = False  # whether times to live come from a leader
         self._owns = False  # whether clients may write all the same
         self._under_way = False  # whether buckets are changing over: each database knows how many have
+        self._made: list[Candidates] = []  # of the databases, the first of them so far, before that
+        self._made_for: _Choice | None = None
 
     def observe(self, reason: str) -> None:
         """Tell the observer of changes from now on, because of ``reason``."""
@@ -160,8 +162,10 @@ class Shape:
         """Go on with a change of engine. Whether there is more to do."""
         if not self._under_way:
             if self._wanted == self._present:
+                self._made, self._made_for = [], None  # somebody has changed his mind
                 return False
-            self._begin(self._wanted)
+            if self._wanted is None or not self._make_more(self._wanted):
+                self._begin(self._wanted)
             return True
         for database in self._keyspace.databases:
             if database.changed_over < SLOTS:
@@ -171,6 +175,18 @@ class Shape:
         self._end()
         return self.changing
 
+    def _make_more(self, wanted: _Choice) -> bool:
+        """Make the engines of one more database: of all at once they are half a millisecond. Whether there was one."""
+        if self._made_for != wanted:
+            self._made_for, self._made = wanted, []
+        databases = self._keyspace.databases
+        if len(self._made) == len(databases):
+            return False
+        rest = partial(plain_candidates, wanted.engine, wanted.volatile, self.surroundings)
+        index = databases[len(self._made)].index
+        self._made.append(limited_candidates(rest, wanted.limits, index, self.surroundings))
+        return True
+
     def _begin(self, wanted: _Choice | None) -> None:
         before, self._present, self._under_way = self._present, wanted, True
         self._limited = any(choice is not None and bool(choice.limits) for choice in (before, wanted))
@@ -178,16 +194,18 @@ class Shape:
             self._apply(LeavingDatabase)
         else:
             self._apply(AdoptingDatabase if before is None else HandingDatabase)
+        made, self._made, self._made_for = self._made, [], None
         for database in self._keyspace.databases:
             assert isinstance(database, ChangingDatabase)
             database.changed_over = 0
-            if wanted is not None:
-                rest = partial(plain_candidates, wanted.engine, wanted.volatile, self.surroundings)
-                candidates = limited_candidates(rest, wanted.limits, database.index, self.surroundings)
-                if isinstance(database, HandingDatabase):
-                    database.hand_over(candidates)
-                else:
-                    database.begin(candidates)
+        if wanted is None:
+            return
+        for database, candidates in zip(self._keyspace.databases, made, strict=True):
+            if isinstance(database, HandingDatabase):
+                database.hand_over(candidates)
+            else:
+                assert isinstance(database, ChangingDatabase)
+                database.begin(candidates)
 
     def _end(self) -> None:
         self._under_way = False

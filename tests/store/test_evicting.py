@@ -425,3 +425,29 @@ def test_an_access_is_the_same_as_a_write_and_as_a_call(name: str, kind: type[Ev
         keyspace.evict(keyspace.held // 2, 1000)
         db._check()
     assert sorted(chain.from_iterable(written.buckets)) == sorted(chain.from_iterable(called.buckets))
+
+
+@pytest.mark.parametrize("steps", range(12))
+def test_a_choice_may_change_while_its_engines_are_made(steps: int) -> None:
+    clock = Clock(1.7e9)
+    keyspace = Keyspace(8, clock, random.Random(1).randrange)
+    shape, db = Shape(keyspace, lambda: clock.time), keyspace.databases[7]
+    for number in range(50):
+        db.put(b"%d" % number, b"x", DEL)
+    shape.use_engine(Lru)
+    for _ in range(steps):
+        assert shape.step()
+    shape.use_engine(None)
+    finish(shape)
+    assert type(db) is Database and db.get_string(b"7") == b"x" and not shape.changing
+    clock.time += 100
+    shape.use_engine(Lru)
+    for _ in range(steps):
+        assert shape.step()
+    shape.use_engine(Lfu)
+    finish(shape)
+    assert [type(each.engine) for each in keyspace.databases] == [Lfu] * 8 and type(db) is CountingDatabase
+    shape.use_engine(Lru)
+    finish(shape)
+    assert db.engine is not None and db.engine.idle_seconds(db.stored_entry(b"7")) == 0
+    db._check()
