@@ -124,6 +124,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=6400, help="how many commands are counted")
     parser.add_argument("--lines", type=float, default=0.0, metavar="LEAST", help="lines with so many bytecodes, too")
     arguments = parser.parse_args()
+    if not {*arguments.commands.split(",")} <= {"get", "set"}:
+        parser.error("--commands takes get and set")
     rows = []
     for policy in arguments.policies.split(","):
         row = [policy]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from pycache_server.server.cron import Cron
 from pycache_server.server.gc import YOUNG_FROM, YOUNG_LIMIT, Collector
+from pycache_server.testing.inprocess import World
 
 
 @pytest.fixture
@@ -62,3 +67,15 @@ def test_a_flood_is_frozen_without_being_counted(collector: Collector) -> None:
     collector.step(flooded=True)
     assert (collector.steps, collector.skipped) == (0, 1)
     assert kept and young() < len(kept)
+
+
+def test_steady_eviction_is_a_flood() -> None:
+    core, told = World().core, []
+    app: Any = SimpleNamespace(collector=SimpleNamespace(step=told.append))
+    loop = asyncio.new_event_loop()
+    cron = Cron(app, core, loop)
+    loop.close()
+    for evicted in (YOUNG_LIMIT, 2 * YOUNG_LIMIT + 1, 2 * YOUNG_LIMIT + 2, 0):  # CONFIG RESETSTAT comes between
+        core.keyspace.evicted = evicted
+        cron._collect()
+    assert told == [False, True, False, False]
