@@ -25,6 +25,7 @@ from pycache_server.server.aclfile import load_users
 from pycache_server.server.aof import AppendOnly
 from pycache_server.server.apply import CannotListen
 from pycache_server.server.attend import Attendant
+from pycache_server.server.bursts import Bursts
 from pycache_server.server.cron import Cron
 from pycache_server.server.ending import Doomed, Ending
 from pycache_server.server.follow import Follow
@@ -104,11 +105,12 @@ class App:
         weigh_all(self.core.shape.surroundings)
         self.run_id = self.host.token(40).decode()
         self.memory = MemoryGauge(self.core.keyspace, self.core.shape)
-        self.upkeep = Upkeep(self.core, self.loop, self.memory.step)
+        self.bursts = Bursts(self.core.clock, self.host.defer, self.core.report_failure)
+        self.upkeep = Upkeep(self.core, self.loop, self.memory.step, self.bursts.flush)
         self.spare = SpareMemory(self.upkeep.tidier, self.collector) if self.collector is not None else None
         self.snapshots = Snapshots(self)
         self.saves = Saves(self)
-        self.outbox = Outbox(self.core.feed, self.host.defer, self._bind_connections)
+        self.outbox = Outbox(self.core.feed, self.host.defer, self._bind_connections, self.bursts.flush)
         self.aof = AppendOnly(self, self.die)
         self.loads = Loads(self)
         self.core.keyspace.on_flushed = self.saves.flushed

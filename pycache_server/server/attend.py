@@ -117,6 +117,7 @@ class Attendant:
                 self._read(descriptor)
         self._app.core.flush()
         self._app.outbox.flush()
+        self._app.bursts.flush()
 
     def _begin(self) -> None:
         app = self._app

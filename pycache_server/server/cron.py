@@ -56,6 +56,7 @@ class Cron:
 
     def _run(self, part: int = 0) -> None:
         """One part of a tick: clients are served between two of them."""
+        self._app.bursts.flush()  # what is held of replies does not wait for it
         try:
             if not self.paused:
                 self._parts[part]()

@@ -1,8 +1,8 @@
 """Connections: the asyncio.Protocol between a transport and a session, and nothing else.
 
-The transport calls the session's ``receive`` directly, and the session writes to the transport directly, or to a line
-of the outbox while there is one in force (outbox.py). Here is what happens around that: who may come in, keep-alive,
-the client that does not read, and the end.
+The transport calls the session's ``receive`` directly, and the session writes to the connection's burst (bursts.py), or
+to a line of the outbox while there is one in force (outbox.py), which writes to the burst. Here is what happens around
+that: who may come in, keep-alive, the client that does not read, and the end.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Any, cast
 
+from pycache_server.server.bursts import Burst
 from pycache_server.session.core import Core
 from pycache_server.session.session import Session
 
@@ -34,11 +35,12 @@ _LINE = 2
 class Connection(asyncio.Protocol):
     """One client's connection. It is its session's Link."""
 
-    __slots__ = ("_app", "_line", "_stuck", "_transport", "data_received", "session", "write")
+    __slots__ = ("_app", "_burst", "_line", "_stuck", "_transport", "data_received", "session", "write")
 
     def __init__(self, app: App, core: Core) -> None:
         self._app = app
         self._transport: asyncio.Transport | None = None
+        self._burst = Burst(app.bursts)
         self._line: Line | None = None
         self._stuck = 0  # why the client may not execute anything: bits of _TRANSPORT and _LINE
         self.write = _write_nowhere
@@ -70,6 +72,7 @@ class Connection(asyncio.Protocol):
         session.core.stats.rejected_connections += 1
         session.closing = True
         if self._transport is not None:
+            self._burst.flush()
             self._transport.write(refusal)
             self._transport.close()
 
@@ -101,12 +104,14 @@ class Connection(asyncio.Protocol):
         session.on_lost()
         self.write = self.data_received = _write_nowhere  # type: ignore[method-assign]
         self._transport = None
+        self._burst.end()
         if self._line is not None:
             self._line.drop()
             self._line = None
 
     def eof_received(self) -> bool:
         """Whether the connection is to stay half open: there is something to be sent that is held."""
+        self._burst.flush()
         if self._line is None or not self._line.held:
             return False
         self._line.ending = True
@@ -131,17 +136,19 @@ class Connection(asyncio.Protocol):
     # The outbox
 
     def bind(self) -> None:
-        """Write to the transport, or by way of the outbox while there is one in force. What was held goes out when the
-        outbox ends."""
+        """Write to the transport by way of the burst, and of the outbox while there is one in force. What was held goes
+        out when the outbox ends."""
         if self._transport is None:
             return
+        burst = self._burst
+        burst.begin(self._transport)
         if self._app.outbox.active:
             if self._line is None:
-                self._line = self._app.outbox.line(self, self._transport.write)
+                self._line = self._app.outbox.line(self, burst.write)
             self.write = self._line.write
         else:
             self._line = None
-            self.write = self._transport.write
+            self.write = burst.write
 
     @property
     def line(self) -> Line | None:
@@ -158,7 +165,11 @@ class Connection(asyncio.Protocol):
 
     def on_end(self) -> None:
         """See outbox.py."""
+        self._end()
+
+    def _end(self) -> None:
         if self._transport is not None:
+            self._burst.flush()
             self._transport.close()
 
     def go_on(self, transport: asyncio.BaseTransport, unsent: bytes) -> None:
@@ -166,14 +177,13 @@ class Connection(asyncio.Protocol):
         self._transport = connected = cast("asyncio.Transport", transport)
         if unsent:
             connected.write(unsent)
-        if self._line is not None:
-            self._line.send = connected.write
         self.bind()
 
     def release(self) -> asyncio.Transport:
         """Give the transport to another protocol: the session ends, the connection goes on as something else."""
         transport = self._transport
         assert transport is not None
+        self._burst.flush()
         self._transport = None
         self.connection_lost(None)
         return transport
@@ -190,7 +200,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             return 0
         held = self._line.size if self._line is not None else 0
-        return self._transport.get_write_buffer_size() + held
+        return self._transport.get_write_buffer_size() + self._burst.buffered() + held
 
     def descriptor(self) -> int:
         """See session/host.py."""
@@ -212,13 +222,14 @@ class Connection(asyncio.Protocol):
         if self._line is not None and self._line.held:
             self._line.ending = True
             self.pause_reading()
-        elif self._transport is not None:
-            self._transport.close()
+        else:
+            self._end()
 
     def abort(self) -> None:
         """See session/host.py. What is held is never sent."""
         if self._line is not None:
             self._line.drop()
+        self._burst.drop()
         if self._transport is not None:
             self._transport.abort()
 

@@ -17,8 +17,8 @@ Three rules.
 3. *What is held counts as not read by the client*: for client-output-buffer-limit, and for the congestion that stops
    its commands (session/outlet.py). Who is to be closed gets what is held before; who is aborted does not.
 
-While no gate is open nothing here is called: the ``write`` of a connection is its transport's own (listener.py). It
-knows neither files nor sockets: gates, and what a line writes to, come from outside.
+While no gate is open nothing here is called: the ``write`` of a connection is its burst's (listener.py). It knows
+neither files nor sockets: gates, and what a line writes to, come from outside.
 """
 
 from __future__ import annotations
@@ -138,14 +138,19 @@ class Line:
 
 class Outbox:
     """The outbox of one server; ``defer`` calls something in the next round of the event loop, ``on_change`` hears when
-    the first gate opens and when the last one closes."""
+    the first gate opens and when the last one closes, ``on_sent`` when lines have sent what they might."""
 
     def __init__(
-        self, feed: Positioned, defer: Callable[[Callable[[], None]], None], on_change: Callable[[], None]
+        self,
+        feed: Positioned,
+        defer: Callable[[Callable[[], None]], None],
+        on_change: Callable[[], None],
+        on_sent: Callable[[], None],
     ) -> None:
         self.feed = feed
         self._defer = defer
         self._on_change = on_change
+        self._on_sent = on_sent
         self._gates: list[Gate] = []
         self._lenient = False
         self.common = Passing()
@@ -221,6 +226,7 @@ class Outbox:
             if line.full and line.size <= HIGH_WATER:
                 line.full = False
                 relieved.append(line)
+        self._on_sent()
         for line in relieved:  # who goes on executing does so when everybody has got what is his
             line.owner.on_room()
 

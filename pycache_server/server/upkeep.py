@@ -27,11 +27,15 @@ AFTER_FAILURE = 0.1
 
 
 class Upkeep:
-    """The upkeep of one server."""
+    """The upkeep of one server. ``count`` goes on with a census (memory.py), ``send`` sends what is held of replies,
+    which shall not wait for a slice (bursts.py)."""
 
-    def __init__(self, core: Core, loop: asyncio.AbstractEventLoop, count: Callable[[], bool]) -> None:
+    def __init__(
+        self, core: Core, loop: asyncio.AbstractEventLoop, count: Callable[[], bool], send: Callable[[], None]
+    ) -> None:
         self._core = core
-        self._count = count  # goes on with a census (memory.py)
+        self._send = send
+        self._count = count
         self._loop = loop
         self.tidier = Tidier(core.keyspace)
         self._timer: asyncio.TimerHandle | None = None
@@ -62,6 +66,7 @@ class Upkeep:
         self._planned = float("inf")
         self._timer = None
         try:
+            self._send()
             more = self._slice()
             self._core.blocking.serve_ready()  # some wait for streams, which may have gone
             delay = SLICE if more else self._until_due()

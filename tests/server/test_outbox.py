@@ -68,7 +68,7 @@ class Setting:
         self.feed = Feed()
         self.loop = Loop()
         self.changes = 0
-        self.outbox = Outbox(self.feed, self.loop.defer, self._changed)
+        self.outbox = Outbox(self.feed, self.loop.defer, self._changed, lambda: None)
         self.gate = Gate(self.feed)
         self.outbox.open(self.gate)
 
