@@ -5,19 +5,26 @@ the processor's translation buffer, which has some 1,500, so that a GET waits fo
 pages of 2 MiB it takes 13. Linux makes them by itself only where it is told to (``always`` in
 /sys/kernel/mm/transparent_hugepage/enabled, which distributions rarely choose), or for whole mappings, while pymalloc
 maps its arenas one by one. So we ask for them: ``madvise(MADV_COLLAPSE)`` (Linux 6.1, see madvise(2)) copies 2 MiB
-into one page in a third of a millisecond, or in several where a machine is virtual and its host has no such page at
-hand. So a thread does it, and others are served meanwhile: the call holds no lock of the interpreter's, and of the
-kernel's only while it copies. ``step`` lets a few of those be moved that have come since the last look at
-/proc/self/maps.
+into one page in a third of a millisecond, and whoever touches those 2 MiB meanwhile waits. So a thread does it: the
+call holds no lock of the interpreter's, and of the kernel's only while it copies. ``step`` lets a few of those be moved
+that have come since the last look at /proc/self/maps.
+
+In a virtual machine the copy takes 5 ms where its host has not given it the page yet. So each time a page is taken and
+given back before: then nobody but the thread waits for the host, and the kernel hands out next what it got last. And
+the thread stays off the processor on which the server runs, which would not be interrupted for a client otherwise.
 
 Redis turns huge pages off for the sake of its forks, after which a whole page is copied when either side writes to it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
+import mmap
+import os
 import re
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -37,6 +44,8 @@ CALM = 3
 """So many steps must see no growth or loss of a page first: whoever fills the keyspace shall not pay for the copies."""
 _MAPS = Path("/proc/self/maps")
 _ANONYMOUS = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) rw-p [0-9a-f]+ 00:00 0 *(?:\[heap\])?$", re.MULTILINE)
+_PROCESSOR = 36
+"""The index of the processor in /proc/PID/stat behind the name, see proc(5)."""
 _NEVER = (errno.EINVAL, errno.ENOSYS, errno.EPERM)
 """What madvise says where it will never do it: the kernel is older, or huge pages are off."""
 
@@ -54,6 +63,24 @@ def _make_collapse() -> Collapse | None:
     return lambda address: ctypes.get_errno() if madvise(address, HUGE, MADV_COLLAPSE) else 0
 
 
+def _warm_up() -> None:
+    """Let the kernel have a huge page at hand that exists outside, too."""
+    with mmap.mmap(-1, 2 * HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as fresh:
+        first = ctypes.c_char.from_buffer(fresh)
+        begin = -ctypes.addressof(first) % HUGE
+        fresh.madvise(mmap.MADV_HUGEPAGE, begin, HUGE)
+        ctypes.memset(ctypes.addressof(first) + begin, 1, 1)
+        del first  # or it could not be unmapped
+
+
+def keep_off(thread: int) -> None:
+    """Let the calling thread run on another processor than that on which ``thread`` did last, where there is one.
+    Raises OSError."""
+    allowed = os.sched_getaffinity(thread)
+    last = int(Path(f"/proc/self/task/{thread}/stat").read_bytes().rpartition(b")")[2].split()[_PROCESSOR])
+    os.sched_setaffinity(0, allowed - {last} or allowed)
+
+
 def _at_once(job: Job, done: Done) -> None:
     job()
     done(None)
@@ -62,14 +89,22 @@ def _at_once(job: Job, done: Done) -> None:
 class HugePages:
     """Moves what the process has mapped for itself to huge pages, little by little.
 
-    ``submit`` runs a job elsewhere, as a Worker does, or else at once; ``collapse`` and ``maps`` are those of this
-    process unless given.
+    ``submit`` runs a job elsewhere, as a Worker does, or else at once; ``collapse``, ``maps`` and ``warm_up``, which is
+    called before each page that is moved, are those of this process unless given.
     """
 
-    def __init__(self, collapse: Collapse | None = None, maps: Path = _MAPS, submit: Submit = _at_once) -> None:
+    def __init__(
+        self,
+        collapse: Collapse | None = None,
+        maps: Path = _MAPS,
+        submit: Submit = _at_once,
+        warm_up: Callable[[], None] = _warm_up,
+    ) -> None:
         self.collapsed = 0
         """Huge pages made, or found to be there."""
         self._collapse = collapse or _make_collapse()
+        self._warm_up = warm_up
+        self._thread = threading.get_native_id()  # which serves
         self._maps = maps
         self._due: deque[int] = deque()
         self._known: set[int] = set()
@@ -94,23 +129,31 @@ class HugePages:
         self._last = resident
         if self._calm < CALM:
             return
-        if not self._due and abs(resident - self._size) >= GROWN:
+        looks = not self._due and abs(resident - self._size) >= GROWN
+        if looks:
             self._size = resident
-            self._look()
-        if self._due:
+        if looks or self._due:
             self._moving = True
-            self._submit(partial(self._move_some, self._collapse), self._moved)
+            self._submit(partial(self._move_some, self._collapse, looks), self._moved)
 
-    def _move_some(self, collapse: Collapse) -> None:
+    def _move_some(self, collapse: Collapse, looks: bool) -> None:
         """The job."""
+        if looks:
+            self._look()
+        if threading.get_native_id() != self._thread:
+            with contextlib.suppress(OSError, ValueError):
+                keep_off(self._thread)
         end = time.perf_counter() + SLICE
         while self._due and time.perf_counter() < end:
+            with contextlib.suppress(OSError):  # there is none: the kernel says so again, or finds another
+                self._warm_up()
             self._move(collapse, self._due.pop())
 
     def _moved(self, error: OSError | None) -> None:
         """The job has ended."""
         self._moving = False
         if error is not None:
+            self._size = 0  # whatever it has left undone
             raise error
 
     def _look(self) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import mmap
+import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pycache_server.server.pages import GROWN, HUGE, HugePages
+from pycache_server.server.pages import GROWN, HUGE, HugePages, keep_off
 from pycache_server.server.worker import Done, Job
 
 MAPS = b"""\
@@ -31,10 +34,18 @@ class Kernel:
     def __init__(self, *errors: int) -> None:
         self.asked: list[int] = []
         self.errors = list(errors)
+        self.warmed_up = 0
+        self.is_short = False
 
     def collapse(self, address: int) -> int:
+        assert self.warmed_up > len(self.asked)
         self.asked.append(address)
         return self.errors.pop(0) if self.errors else 0
+
+    def warm_up(self) -> None:
+        self.warmed_up += 1
+        if self.is_short:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
 
 @pytest.fixture
@@ -51,7 +62,7 @@ def run(pages: HugePages, resident: int) -> None:
 
 def test_the_heap_and_anonymous_mappings_are_moved_once(maps: Path) -> None:
     kernel = Kernel()
-    pages = HugePages(kernel.collapse, maps)
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
     run(pages, GROWN)
     assert sorted(kernel.asked) == HEAP + ARENAS
     run(pages, 2 * GROWN)
@@ -60,7 +71,7 @@ def test_the_heap_and_anonymous_mappings_are_moved_once(maps: Path) -> None:
 
 def test_nothing_is_looked_at_before_the_process_has_grown(maps: Path) -> None:
     kernel = Kernel()
-    pages = HugePages(kernel.collapse, maps)
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
     run(pages, GROWN - 1)
     assert kernel.asked == []
     run(pages, GROWN)
@@ -73,7 +84,7 @@ def test_nothing_is_looked_at_before_the_process_has_grown(maps: Path) -> None:
 
 def test_nothing_is_moved_while_the_process_grows(maps: Path) -> None:
     kernel = Kernel()
-    pages = HugePages(kernel.collapse, maps)
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
     for number in range(10):
         pages.step(GROWN + number * HUGE)
     assert kernel.asked == []
@@ -83,7 +94,7 @@ def test_nothing_is_moved_while_the_process_grows(maps: Path) -> None:
 
 def test_what_has_gone_and_come_again_is_moved_again(maps: Path) -> None:
     kernel = Kernel()
-    pages = HugePages(kernel.collapse, maps)
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
     run(pages, 2 * GROWN)
     maps.write_bytes(b"")
     run(pages, 0)
@@ -94,7 +105,7 @@ def test_what_has_gone_and_come_again_is_moved_again(maps: Path) -> None:
 
 def test_a_page_that_could_not_be_had_is_asked_for_again(maps: Path) -> None:
     kernel = Kernel(0, errno.ENOMEM, errno.EINVAL)
-    pages = HugePages(kernel.collapse, maps)
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
     run(pages, GROWN)
     assert (len(kernel.asked), pages.collapsed) == (5, 3)
     run(pages, 2 * GROWN)
@@ -103,7 +114,7 @@ def test_a_page_that_could_not_be_had_is_asked_for_again(maps: Path) -> None:
 
 def test_a_system_without_them_is_asked_once(maps: Path) -> None:
     kernel = Kernel(errno.EINVAL)
-    pages = HugePages(kernel.collapse, maps)
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
     run(pages, GROWN)
     run(pages, 9 * GROWN)
     assert len(kernel.asked) == 1
@@ -112,7 +123,7 @@ def test_a_system_without_them_is_asked_once(maps: Path) -> None:
 
 def test_a_system_without_a_list_of_mappings_is_left_alone(tmp_path: Path) -> None:
     kernel = Kernel()
-    pages = HugePages(kernel.collapse, tmp_path / "none")
+    pages = HugePages(kernel.collapse, tmp_path / "none", warm_up=kernel.warm_up)
     run(pages, GROWN)
     assert not pages.available
     assert kernel.asked == []
@@ -121,7 +132,7 @@ def test_a_system_without_a_list_of_mappings_is_left_alone(tmp_path: Path) -> No
 def test_what_takes_long_is_done_elsewhere_one_job_at_a_time(maps: Path) -> None:
     kernel = Kernel()
     jobs: list[tuple[Job, Done]] = []
-    pages = HugePages(kernel.collapse, maps, lambda job, done: jobs.append((job, done)))
+    pages = HugePages(kernel.collapse, maps, lambda job, done: jobs.append((job, done)), kernel.warm_up)
     run(pages, GROWN)
     assert len(jobs) == 1 and kernel.asked == []
     while len(kernel.asked) < 5:
@@ -137,12 +148,21 @@ def test_what_takes_long_is_done_elsewhere_one_job_at_a_time(maps: Path) -> None
 
 def test_a_job_that_fails_is_told_and_the_next_one_comes(maps: Path) -> None:
     jobs: list[tuple[Job, Done]] = []
-    pages = HugePages(Kernel().collapse, maps, lambda job, done: jobs.append((job, done)))
+    kernel = Kernel()
+    pages = HugePages(kernel.collapse, maps, lambda job, done: jobs.append((job, done)), kernel.warm_up)
     run(pages, GROWN)
     with pytest.raises(OSError, match="broken"):
         jobs.pop()[1](OSError("broken"))
     run(pages, GROWN)
     assert len(jobs) == 1
+
+
+def test_where_there_is_no_page_to_be_had_before_it_is_tried_all_the_same(maps: Path) -> None:
+    kernel = Kernel()
+    kernel.is_short = True
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
+    run(pages, GROWN)
+    assert pages.collapsed == kernel.warmed_up == 5
 
 
 def test_memory_keeps_what_it_holds() -> None:
@@ -155,3 +175,29 @@ def test_memory_keeps_what_it_holds() -> None:
             pages.step(GROWN)
         assert block[:] == content
         assert pages.collapsed >= 3 or not pages.available
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads cannot be told where to run")
+def test_the_thread_stays_off_the_processor_of_the_server() -> None:
+    allowed = os.sched_getaffinity(0)
+    server = threading.get_native_id()
+    chosen: list[set[int]] = []
+
+    def work() -> None:
+        keep_off(server)
+        chosen.append(os.sched_getaffinity(0))
+
+    for processor in allowed:
+        os.sched_setaffinity(0, {processor})  # the server has no choice, so the thread has none
+        run_in_thread(work)
+        assert chosen.pop() == {processor}
+    os.sched_setaffinity(0, allowed)
+    run_in_thread(work)
+    assert chosen[0] < allowed if len(allowed) > 1 else chosen[0] == allowed
+    assert os.sched_getaffinity(0) == allowed
+
+
+def run_in_thread(work: Callable[[], None]) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
