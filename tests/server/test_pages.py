@@ -6,7 +6,9 @@ import errno
 import mmap
 import os
 import threading
+import time
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -62,7 +64,7 @@ def run(pages: HugePages, resident: int) -> None:
 
 def test_the_heap_and_anonymous_mappings_are_moved_once(maps: Path) -> None:
     kernel = Kernel()
-    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up, share=inf)
     run(pages, GROWN)
     assert sorted(kernel.asked) == HEAP + ARENAS
     run(pages, 2 * GROWN)
@@ -71,7 +73,7 @@ def test_the_heap_and_anonymous_mappings_are_moved_once(maps: Path) -> None:
 
 def test_nothing_is_looked_at_before_the_process_has_grown(maps: Path) -> None:
     kernel = Kernel()
-    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up, share=inf)
     run(pages, GROWN - 1)
     assert kernel.asked == []
     run(pages, GROWN)
@@ -84,7 +86,7 @@ def test_nothing_is_looked_at_before_the_process_has_grown(maps: Path) -> None:
 
 def test_nothing_is_moved_while_the_process_grows(maps: Path) -> None:
     kernel = Kernel()
-    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up, share=inf)
     for number in range(10):
         pages.step(GROWN + number * HUGE)
     assert kernel.asked == []
@@ -94,7 +96,7 @@ def test_nothing_is_moved_while_the_process_grows(maps: Path) -> None:
 
 def test_what_has_gone_and_come_again_is_moved_again(maps: Path) -> None:
     kernel = Kernel()
-    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up, share=inf)
     run(pages, 2 * GROWN)
     maps.write_bytes(b"")
     run(pages, 0)
@@ -105,7 +107,7 @@ def test_what_has_gone_and_come_again_is_moved_again(maps: Path) -> None:
 
 def test_a_page_that_could_not_be_had_is_asked_for_again(maps: Path) -> None:
     kernel = Kernel(0, errno.ENOMEM, errno.EINVAL)
-    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up, share=inf)
     run(pages, GROWN)
     assert (len(kernel.asked), pages.collapsed) == (5, 3)
     run(pages, 2 * GROWN)
@@ -114,7 +116,7 @@ def test_a_page_that_could_not_be_had_is_asked_for_again(maps: Path) -> None:
 
 def test_a_system_without_them_is_asked_once(maps: Path) -> None:
     kernel = Kernel(errno.EINVAL)
-    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up, share=inf)
     run(pages, GROWN)
     run(pages, 9 * GROWN)
     assert len(kernel.asked) == 1
@@ -123,7 +125,7 @@ def test_a_system_without_them_is_asked_once(maps: Path) -> None:
 
 def test_a_system_without_a_list_of_mappings_is_left_alone(tmp_path: Path) -> None:
     kernel = Kernel()
-    pages = HugePages(kernel.collapse, tmp_path / "none", warm_up=kernel.warm_up)
+    pages = HugePages(kernel.collapse, tmp_path / "none", warm_up=kernel.warm_up, share=inf)
     run(pages, GROWN)
     assert not pages.available
     assert kernel.asked == []
@@ -132,7 +134,7 @@ def test_a_system_without_a_list_of_mappings_is_left_alone(tmp_path: Path) -> No
 def test_what_takes_long_is_done_elsewhere_one_job_at_a_time(maps: Path) -> None:
     kernel = Kernel()
     jobs: list[tuple[Job, Done]] = []
-    pages = HugePages(kernel.collapse, maps, lambda job, done: jobs.append((job, done)), kernel.warm_up)
+    pages = HugePages(kernel.collapse, maps, lambda job, done: jobs.append((job, done)), kernel.warm_up, inf)
     run(pages, GROWN)
     assert len(jobs) == 1 and kernel.asked == []
     while len(kernel.asked) < 5:
@@ -149,7 +151,7 @@ def test_what_takes_long_is_done_elsewhere_one_job_at_a_time(maps: Path) -> None
 def test_a_job_that_fails_is_told_and_the_next_one_comes(maps: Path) -> None:
     jobs: list[tuple[Job, Done]] = []
     kernel = Kernel()
-    pages = HugePages(kernel.collapse, maps, lambda job, done: jobs.append((job, done)), kernel.warm_up)
+    pages = HugePages(kernel.collapse, maps, lambda job, done: jobs.append((job, done)), kernel.warm_up, inf)
     run(pages, GROWN)
     with pytest.raises(OSError, match="broken"):
         jobs.pop()[1](OSError("broken"))
@@ -160,9 +162,32 @@ def test_a_job_that_fails_is_told_and_the_next_one_comes(maps: Path) -> None:
 def test_where_there_is_no_page_to_be_had_before_it_is_tried_all_the_same(maps: Path) -> None:
     kernel = Kernel()
     kernel.is_short = True
-    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up)
+    pages = HugePages(kernel.collapse, maps, warm_up=kernel.warm_up, share=inf)
     run(pages, GROWN)
     assert pages.collapsed == kernel.warmed_up == 5
+
+
+def test_it_rests_for_many_times_as_long_as_it_has_worked(maps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    worked = [5.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(time, "thread_time", lambda: worked[0])
+    kernel = Kernel()
+
+    def warm_up() -> None:
+        kernel.warm_up()
+        worked[0] += 0.007
+        now[0] += 0.02
+
+    pages = HugePages(kernel.collapse, maps, warm_up=warm_up)
+    run(pages, GROWN)
+    assert len(kernel.asked) == 1
+    now[0] += 0.69
+    run(pages, GROWN)
+    assert len(kernel.asked) == 1
+    now[0] += 0.02
+    run(pages, GROWN)
+    assert len(kernel.asked) == 2
 
 
 def test_memory_keeps_what_it_holds() -> None:
@@ -170,7 +195,7 @@ def test_memory_keeps_what_it_holds() -> None:
     with mmap.mmap(-1, 4 * HUGE) as block:
         content = bytes(range(256)) * (4 * HUGE // 256)
         block[:] = content
-        pages = HugePages()
+        pages = HugePages(share=inf)
         for _ in range(1000):
             pages.step(GROWN)
         assert block[:] == content
