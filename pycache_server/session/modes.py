@@ -16,11 +16,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pycache_server.commands.registry import Command, Flag, Handler, may_change
-from pycache_server.errors import NoAuth, OutOfMemory, RedisError, Rejection
+from pycache_server.errors import NoAuth, RedisError, Rejection
 from pycache_server.evict.base import Marker
 from pycache_server.resp.encode import HALT, NO_REPLY
 from pycache_server.session.commandlog import sized
 from pycache_server.session.feed import fed, united
+from pycache_server.session.full import limited, memory_gate, needs_room
 from pycache_server.session.gates import RUN_SCRIPTS, script_gate
 from pycache_server.session.leading import replicating
 from pycache_server.session.refusals import (
@@ -225,8 +226,8 @@ class Tables:
         row.call = call
         if row.gate is None:
             row.run = call
-        elif row.gate is _memory_gate:
-            row.run = (_crowded if core.shape.limited else _limited)(call, row, core)
+        elif row.gate is memory_gate:
+            row.run = limited(call, row, core)
         else:
             row.run = _gated(row.gate, call, row)
 
@@ -239,11 +240,11 @@ class Tables:
         gates: list[Gate] = []
         if core.disk_error is not None and needs_the_disk(command):
             gates.append(disk_gate)
-        limited = core.keyspace.maxmemory or core.shape.limited
-        if limited and _needs_room(command):
-            gates.append(_memory_gate)
+        is_limited = core.keyspace.maxmemory or core.shape.limited
+        if is_limited and needs_room(command):
+            gates.append(memory_gate)
         gates += core.gates.of(command)
-        if command.name in RUN_SCRIPTS and (limited or core.gates.are_set or core.disk_error is not None):
+        if command.name in RUN_SCRIPTS and (is_limited or core.gates.are_set or core.disk_error is not None):
             gates.append(script_gate)
         if (
             core.pause.mode == "all"
@@ -254,11 +255,6 @@ class Tables:
         if not gates:
             return None
         return gates[0] if len(gates) == 1 else _both(gates)
-
-
-def _needs_room(command: Command) -> bool:
-    """Whether there has to be room before a command: it writes."""
-    return bool(command.flags & {Flag.DENYOOM, Flag.WRITE}) or command.name == "exec"
 
 
 _RUN_IN_MULTI = frozenset(("exec", "discard", "multi", "watch", "quit", "reset"))
@@ -541,30 +537,6 @@ def _gated(gate: Gate, call: Handler, row: Row) -> Handler:
     return run
 
 
-def _limited(call: Handler, row: Row, core: Core) -> Handler:
-    """The memory gate alone, and in front of it what is true nearly always."""
-    keyspace = core.keyspace
-
-    def run(session: Session, argv: list[bytes]) -> Any:
-        if keyspace.held > keyspace.maxmemory:
-            _memory_gate(session, row, argv)
-        return call(session, argv)
-
-    return run
-
-
-def _crowded(call: Handler, row: Row, core: Core) -> Handler:
-    """The same where parts of the keyspace have limits of their own."""
-    keyspace = core.keyspace
-
-    def run(session: Session, argv: list[bytes]) -> Any:
-        if keyspace.crowded or (keyspace.maxmemory and keyspace.held > keyspace.maxmemory):
-            _memory_gate(session, row, argv)
-        return call(session, argv)
-
-    return run
-
-
 def _both(gates: list[Gate]) -> Gate:
     def gate(session: Session, row: Row, argv: list[bytes]) -> Any:
         for each in gates:
@@ -573,25 +545,3 @@ def _both(gates: list[Gate]) -> Gate:
         return None
 
     return gate
-
-
-def _memory_gate(session: Session, row: Row, argv: list[bytes]) -> Any:
-    """Make room before a command that writes; refuse one that may need some where that cannot be done."""
-    room, keyspace = session.core.room, session.keyspace
-    if keyspace.crowded:
-        room.trim()
-    able = room.make()
-    if able and not keyspace.crowded:
-        return
-    commands = [(row, argv)]
-    if row.command.name == "exec":
-        commands = session.transaction.queued if session.transaction is not None else []
-    for each, words in commands:
-        if Flag.DENYOOM in each.command.flags and not (able and _have_room(session, each, words)):
-            raise OutOfMemory
-
-
-def _have_room(session: Session, row: Row, argv: list[bytes]) -> bool:
-    """Whether the keys of a command are in no part of the keyspace that is full and gives up nothing."""
-    places = row.command.find_keys(argv) or []
-    return not session.core.room.is_full(session.db, [argv[index] for index, _ in places])

@@ -130,7 +130,7 @@ class Session(Standing):
 
         The command of an input that holds no other, as clients send it that do not pipeline, is executed here: what
         ``feed`` and ``_run`` do, in one frame and without all that serves the commands which follow. Whatever is not
-        that simple is left to them."""
+        that simple is left to them. A star may be an argument, such as XADD's id."""
         stats = self._stats
         read_clock = self._read_clock  # what lies in a slot is called by way of a local: see docs/design/hot_path.md
         self._clock.time = self.last_seen = read_clock()
@@ -141,9 +141,8 @@ class Session(Standing):
         feed = parser.plain
         if (
             feed is None
-            or data[0] != STAR
+            or ((star := data.rfind(STAR)) and (star < 0 or data[0] != STAR or data[star + 1 : star + 2] != b"\r"))
             or data[-1] != NEWLINE
-            or ((star := data.find(STAR, 1)) > 0 and data[star + 1 : star + 2] != b"\r")  # an argument: XADD's id
             or size > PIECE
             or not reads & stats.sample_mask
             or self._source is not None
@@ -166,7 +165,7 @@ class Session(Standing):
                 for argument in argv:
                     if type(argument) is not bytes:
                         raise _NotSimple
-            elif type(argv[-1]) is not bytes or type(argv[-count + 1]) is not bytes:
+            elif type(argv[-1]) is not bytes or type(argv[1 - count]) is not bytes:
                 raise _NotSimple
         except Exception as error:
             failure = error if argv is _UNREAD else None
