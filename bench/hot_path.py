@@ -45,6 +45,8 @@ class NoLink:
     def write(self, data: bytes) -> None:
         pass
 
+    write_late = write
+
     def buffered(self) -> int:
         return 0
 

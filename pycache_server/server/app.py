@@ -110,7 +110,7 @@ class App:
         self.spare = SpareMemory(self.upkeep.tidier, self.collector) if self.collector is not None else None
         self.snapshots = Snapshots(self)
         self.saves = Saves(self)
-        self.outbox = Outbox(self.core.feed, self.host.defer, self._bind_connections, self.bursts.flush)
+        self.outbox = Outbox(self.core.feed, self.host.defer, self._bind_connections)
         self.aof = AppendOnly(self, self.die)
         self.loads = Loads(self)
         self.core.keyspace.on_flushed = self.saves.flushed

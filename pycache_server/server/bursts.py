@@ -1,15 +1,16 @@
-"""What is written in a round of the event loop is sent together, at its end.
+"""What pipelines are answered in a round of the event loop is sent together, at its end.
 
 A loop's transports send at once what they are given: with many clients a round is then read, send, read, send. A send
 to a program that sleeps wakes it, which is half of what the send costs where it runs on another processor, and one with
 many connections is asleep again when the next comes. When all replies of a round leave one after the other it is awake
 for most of them. What one connection is given several times in a round leaves as one.
 
-A round that had next to nothing to send gains nothing, but pays for the call at its end. So while rounds are like that
-replies go out directly, and now and then it is tried again.
+The reply to a command that has come alone leaves at once: there the client is awake most of the time, and the call at
+the end of a round and what it takes to hold something would be more than what is gained. It is so, too, in a round that
+had next to nothing to send: while rounds are like that replies go out directly, and now and then it is tried again.
 
-No reply may wait for long: a round that has held a reply for a while before the next command began sends what it has,
-and so does a connection with much to be sent, whose transport has to say that the client does not read.
+No reply may wait for long: a round that has held one for a while before the next command began sends what it has, and
+so does a connection with much to be sent, whose transport has to say that the client does not read.
 """
 
 from __future__ import annotations
@@ -40,11 +41,19 @@ class Clock(Protocol):
     time: float
 
 
+class Owner(Protocol):
+    """The connection of a burst."""
+
+    write: Callable[[bytes], object]
+    """Where bytes go that are to leave now: to the transport, or while something is held, behind that."""
+
+
 class Burst:
-    """What one connection is sent in a round. ``write`` takes the place of the transport's."""
+    """What one connection is sent in a round."""
 
-    __slots__ = ("_bursts", "abort", "held", "send")
+    __slots__ = ("_bursts", "_owner", "abort", "held", "send")
 
+    _owner: Owner | None
     send: Callable[[bytes], object]
     abort: Callable[[], object]
 
@@ -53,18 +62,30 @@ class Burst:
         self.held: list[bytes] = []
         self.end()
 
-    def begin(self, transport: asyncio.WriteTransport) -> None:
-        """Send by a transport from now on."""
+    def begin(self, transport: asyncio.WriteTransport, owner: Owner | None) -> None:
+        """Send by a transport from now on. ``owner`` is told where to write; None where the burst is all it knows."""
         self.send = transport.write
         self.abort = transport.abort
+        self._owner = owner
+        if owner is not None:
+            owner.write = self.write if self.held else self.send
 
     def end(self) -> None:
-        """The connection has ended: forget what is held, and the transport."""
+        """The connection has ended: forget what is held, the transport and the owner."""
         self.held.clear()
         self.send = _send_nowhere
         self.abort = _nothing
+        self._owner = None
 
     def write(self, data: bytes) -> None:
+        """Send now, behind what is held."""
+        if self.held:
+            self.held.append(data)
+            self.flush()
+        else:
+            self.send(data)
+
+    def write_late(self, data: bytes) -> None:
         """Send at the end of the round, or now."""
         held = self.held
         if held:
@@ -80,6 +101,8 @@ class Burst:
                 bursts.begin()
             held.append(data)
             bursts.waiting.append(self)
+            if self._owner is not None:
+                self._owner.write = self.write
             return
         send = self.send  # what lies in a slot is called by way of a local
         send(data)
@@ -90,6 +113,8 @@ class Burst:
         if held:
             data = held[0] if len(held) == 1 else b"".join(held)
             held.clear()
+            if self._owner is not None:
+                self._owner.write = self.send
             send = self.send
             send(data)
 
@@ -135,13 +160,8 @@ class Bursts:
         waiting, self.waiting = self.waiting, []
         self._sent += len(waiting)
         for burst in waiting:
-            held = burst.held
             try:
-                if len(held) == 1:  # nearly always; what ``flush`` does
-                    send = burst.send
-                    send(held.pop())
-                else:
-                    burst.flush()
+                burst.flush()
             except Exception as error:  # a stream with a hole in it is of no use to anybody
                 self._report("sending replies", error)
                 burst.drop()

@@ -1,7 +1,7 @@
 """Connections: the asyncio.Protocol between a transport and a session, and nothing else.
 
-The transport calls the session's ``receive`` directly, and the session writes to the connection's burst (bursts.py), or
-to a line of the outbox while there is one in force (outbox.py), which writes to the burst. Here is what happens around
+The transport calls the session's ``receive`` directly, and the session writes to the transport or to the connection's
+burst (bursts.py), by way of a line of the outbox while there is one in force (outbox.py). Here is what happens around
 that: who may come in, keep-alive, the client that does not read, and the end.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from pycache_server.server.bursts import Burst
@@ -35,7 +36,7 @@ _LINE = 2
 class Connection(asyncio.Protocol):
     """One client's connection. It is its session's Link."""
 
-    __slots__ = ("_app", "_burst", "_line", "_stuck", "_transport", "data_received", "session", "write")
+    __slots__ = ("_app", "_burst", "_line", "_stuck", "_transport", "data_received", "session", "write", "write_late")
 
     def __init__(self, app: App, core: Core) -> None:
         self._app = app
@@ -43,7 +44,8 @@ class Connection(asyncio.Protocol):
         self._burst = Burst(app.bursts)
         self._line: Line | None = None
         self._stuck = 0  # why the client may not execute anything: bits of _TRANSPORT and _LINE
-        self.write = _write_nowhere
+        self.write: Callable[[bytes], object] = _write_nowhere
+        self.write_late: Callable[[bytes], object] = _write_nowhere
         self.session = session = Session(core, self)
         self.data_received = session.receive  # type: ignore[method-assign]  # no frame between transport and session
 
@@ -102,7 +104,7 @@ class Connection(asyncio.Protocol):
         if session.on_trial is not None:
             self._app.reserve.forget(session)
         session.on_lost()
-        self.write = self.data_received = _write_nowhere  # type: ignore[method-assign]
+        self.write = self.write_late = self.data_received = _write_nowhere  # type: ignore[method-assign]
         self._transport = None
         self._burst.end()
         if self._line is not None:
@@ -136,19 +138,20 @@ class Connection(asyncio.Protocol):
     # The outbox
 
     def bind(self) -> None:
-        """Write to the transport by way of the burst, and of the outbox while there is one in force. What was held goes
+        """Write to the transport and the burst, or by way of the outbox while there is one in force. What was held goes
         out when the outbox ends."""
         if self._transport is None:
             return
         burst = self._burst
-        burst.begin(self._transport)
         if self._app.outbox.active:
+            burst.begin(self._transport, None)
             if self._line is None:
-                self._line = self._app.outbox.line(self, burst.write)
-            self.write = self._line.write
+                self._line = self._app.outbox.line(self, burst.write, burst.write_late)
+            self.write, self.write_late = self._line.write, self._line.write_late
         else:
             self._line = None
-            self.write = burst.write
+            burst.begin(self._transport, self)
+            self.write_late = burst.write_late
 
     @property
     def line(self) -> Line | None:

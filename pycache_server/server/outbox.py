@@ -17,8 +17,8 @@ Three rules.
 3. *What is held counts as not read by the client*: for client-output-buffer-limit, and for the congestion that stops
    its commands (session/outlet.py). Who is to be closed gets what is held before; who is aborted does not.
 
-While no gate is open nothing here is called: the ``write`` of a connection is its burst's (listener.py). It knows
-neither files nor sockets: gates, and what a line writes to, come from outside.
+While no gate is open nothing here is called: the ``write`` of a connection is its transport's own (listener.py). It
+knows neither files nor sockets: gates, and what a line writes to, come from outside.
 """
 
 from __future__ import annotations
@@ -71,15 +71,18 @@ class Passing:
 
 
 class Line:
-    """What is held of one connection. ``write`` takes the place of the transport's."""
+    """What is held of one connection. ``write`` takes the place of the transport's, ``write_late`` of the burst's."""
 
-    __slots__ = ("_outbox", "_wanted", "ending", "full", "held", "owner", "passing", "send", "size")
+    __slots__ = ("_outbox", "_send_late", "_wanted", "ending", "full", "held", "owner", "passing", "send", "size")
 
-    def __init__(self, outbox: Outbox, owner: Owner, send: Callable[[bytes], object]) -> None:
+    def __init__(
+        self, outbox: Outbox, owner: Owner, send: Callable[[bytes], object], send_late: Callable[[bytes], object]
+    ) -> None:
         self._outbox = outbox
         self.passing = self._wanted = outbox.usual
         self.owner = owner
         self.send = send
+        self._send_late = send_late
         self.held: deque[tuple[int, bytes]] = deque()
         self.size = 0
         """Bytes that are held."""
@@ -103,6 +106,13 @@ class Line:
         if self.size > HIGH_WATER and not self.full:
             self.full = True
             self.owner.on_full()
+
+    def write_late(self, data: bytes) -> None:
+        """The same where what may be sent may as well be sent at the end of the round (bursts.py)."""
+        if self._outbox.feed.position <= self.passing.position and not self.held:
+            self._send_late(data)
+        else:
+            self.write(data)
 
     def pass_by(self, passing: Passing) -> None:
         """Let replies wait for something else from now on: behind those that wait already, for what they wait for."""
@@ -138,19 +148,14 @@ class Line:
 
 class Outbox:
     """The outbox of one server; ``defer`` calls something in the next round of the event loop, ``on_change`` hears when
-    the first gate opens and when the last one closes, ``on_sent`` when lines have sent what they might."""
+    the first gate opens and when the last one closes."""
 
     def __init__(
-        self,
-        feed: Positioned,
-        defer: Callable[[Callable[[], None]], None],
-        on_change: Callable[[], None],
-        on_sent: Callable[[], None],
+        self, feed: Positioned, defer: Callable[[Callable[[], None]], None], on_change: Callable[[], None]
     ) -> None:
         self.feed = feed
         self._defer = defer
         self._on_change = on_change
-        self._on_sent = on_sent
         self._gates: list[Gate] = []
         self._lenient = False
         self.common = Passing()
@@ -192,9 +197,9 @@ class Outbox:
             self._let_pass(self.feed.position)
             self._on_change()
 
-    def line(self, owner: Owner, send: Callable[[bytes], object]) -> Line:
-        """A line for a connection that writes by ``send``."""
-        return Line(self, owner, send)
+    def line(self, owner: Owner, send: Callable[[bytes], object], send_late: Callable[[bytes], object]) -> Line:
+        """A line for a connection that writes by ``send``, and by ``send_late`` what can wait for the round's end."""
+        return Line(self, owner, send, send_late)
 
     def plan(self) -> None:
         """Ask the gates in the next round of the event loop."""
@@ -226,7 +231,6 @@ class Outbox:
             if line.full and line.size <= HIGH_WATER:
                 line.full = False
                 relieved.append(line)
-        self._on_sent()
         for line in relieved:  # who goes on executing does so when everybody has got what is his
             line.owner.on_room()
 

@@ -73,6 +73,8 @@ class Wire(asyncio.BufferedProtocol):
     def write(self, data: bytes) -> None:
         """See session/host.py: a master gets no replies."""
 
+    write_late = write
+
     def descriptor(self) -> int:
         """See session/host.py."""
         found = self.connection()

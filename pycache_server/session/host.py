@@ -19,8 +19,13 @@ class Timer(Protocol):
 class Link(Protocol):
     """A session's way out: one connection."""
 
-    def write(self, data: bytes) -> None:
-        """Send, or keep until the client reads."""
+    @property
+    def write(self) -> Callable[[bytes], object]:
+        """Sends, or keeps until the client reads."""
+
+    @property
+    def write_late(self) -> Callable[[bytes], object]:
+        """The same, when all that has come meanwhile has been executed."""
 
     def descriptor(self) -> int:
         """The number of the connection's file descriptor, -1 where it has none."""
@@ -47,6 +52,8 @@ class NoLink:
 
     def write(self, data: bytes) -> None:
         """See Link."""
+
+    write_late = write
 
     def descriptor(self) -> int:
         """See Link."""

@@ -345,7 +345,7 @@ class Session(Standing):
             stats = self._stats
             stats.output_bytes += len(data)
             stats.writes += 1
-            write = self.link.write
+            write = self.link.write_late
             write(data)
             if self.congested:
                 self.check_output(self.core.host.ticks())

@@ -133,6 +133,9 @@ class Client:
             if self.kept > 65536 and not self.session.congested:
                 self.session.on_congestion()
 
+    def write_late(self, data: bytes) -> None:
+        self.write(data)
+
     def buffered(self) -> int:
         return self.kept
 

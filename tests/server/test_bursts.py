@@ -57,7 +57,7 @@ class Setting:
 
     def connect(self, name: str = "") -> tuple[Transport, Burst]:
         transport, burst = Transport(name, self.journal), Burst(self.bursts)
-        burst.begin(cast(Any, transport))
+        burst.begin(cast(Any, transport), None)
         return transport, burst
 
     def end_round(self) -> None:
@@ -74,8 +74,8 @@ def setting() -> Setting:
 def test_the_replies_of_a_round_leave_at_its_end_in_the_order_in_which_they_came(setting: Setting) -> None:
     bursts = [setting.connect(name)[1] for name in "abc"]
     for burst in bursts:
-        burst.write(b"+OK\r\n")
-    bursts[0].write(b":1\r\n")
+        burst.write_late(b"+OK\r\n")
+    bursts[0].write_late(b":1\r\n")
     assert not setting.journal and len(setting.calls) == 1
     assert [burst.buffered() for burst in bursts] == [9, 5, 5]
     setting.end_round()
@@ -86,32 +86,32 @@ def test_the_replies_of_a_round_leave_at_its_end_in_the_order_in_which_they_came
 def test_a_large_reply_leaves_at_once_behind_what_is_held(setting: Setting) -> None:
     transport, burst = setting.connect()
     large = b"x" * LARGE
-    burst.write(large)
+    burst.write_late(large)
     assert transport.sent == large and not setting.calls
-    burst.write(b"small")
-    burst.write(large)
+    burst.write_late(b"small")
+    burst.write_late(large)
     assert transport.sent == large + b"small" + large and burst.buffered() == 0
 
 
 def test_many_pieces_of_a_connection_leave_before_the_round_ends(setting: Setting) -> None:
     transport, burst = setting.connect()
     for _ in range(MANY):
-        burst.write(b"p")
+        burst.write_late(b"p")
     assert transport.sent == b"p" * MANY and burst.buffered() == 0
-    burst.write(b"q")
+    burst.write_late(b"q")
     setting.end_round()
     assert transport.sent == b"p" * MANY + b"q"
 
 
 def test_what_a_round_has_held_for_long_leaves_when_the_next_reply_comes(setting: Setting) -> None:
     (one, early), (other, late) = setting.connect(), setting.connect()
-    early.write(b"early")
+    early.write_late(b"early")
     setting.clock.time += 0.0005
-    late.write(b"between")
+    late.write_late(b"between")
     assert not one.sent and not other.sent
     setting.clock.time += 0.001
     late.flush()
-    late.write(b"late")
+    late.write_late(b"late")
     assert one.sent == b"early" and other.sent == b"between" and late.buffered() == 4
     setting.end_round()
     assert other.sent == b"betweenlate" and not setting.calls
@@ -121,15 +121,15 @@ def test_rounds_with_few_connections_write_directly_and_are_tried_again(setting:
     transport, burst = setting.connect()
     rounds = 0
     while setting.bursts.direct == 0:
-        burst.write(b".")
+        burst.write_late(b".")
         setting.end_round()
         rounds += 1
         assert rounds < 100
     assert rounds > 1 and transport.sent == b"." * rounds
     for _ in range(DIRECT):
-        burst.write(b"-")
+        burst.write_late(b"-")
     assert transport.sent == b"." * rounds + b"-" * DIRECT and not setting.calls
-    burst.write(b"tried")
+    burst.write_late(b"tried")
     assert burst.buffered() == 5
     setting.end_round()
     assert setting.bursts.direct == DIRECT  # one round has shown that nothing has changed
@@ -137,16 +137,39 @@ def test_rounds_with_few_connections_write_directly_and_are_tried_again(setting:
     everybody = [setting.connect()[1] for _ in range(FEW + 1)]
     for _ in range(20):
         for each in everybody:
-            each.write(b"+")
+            each.write_late(b"+")
         setting.end_round()
         assert setting.bursts.direct == 0
+
+
+class Owner:
+    write: Callable[[bytes], object]
+
+
+def test_the_owner_writes_to_the_transport_but_behind_what_is_held(setting: Setting) -> None:
+    owner = Owner()
+    transport, burst = setting.connect()
+    burst.begin(cast(Any, transport), owner)
+    assert owner.write == transport.write
+    burst.write_late(b"held")
+    assert owner.write != transport.write
+    owner.write(b"now")
+    assert transport.sent == b"heldnow" and owner.write == transport.write
+    burst.write_late(b"held")
+    successor, _ = setting.connect()
+    burst.begin(cast(Any, successor), owner)
+    owner.write(b"now")
+    assert successor.sent == b"heldnow" and owner.write == successor.write
+    burst.write_late(b"held")
+    setting.end_round()
+    assert successor.sent == b"heldnowheld" and owner.write == successor.write
 
 
 def test_what_leaves_in_the_middle_of_a_round_counts_for_it(setting: Setting) -> None:
     everybody = [setting.connect()[1] for _ in range(FEW + 1)]
     for _ in range(20):
         for each in everybody:
-            each.write(b"+")
+            each.write_late(b"+")
             setting.bursts.flush()
         setting.end_round()
         assert setting.bursts.direct == 0
@@ -154,9 +177,9 @@ def test_what_leaves_in_the_middle_of_a_round_counts_for_it(setting: Setting) ->
 
 def test_nothing_is_sent_when_the_connection_has_ended(setting: Setting) -> None:
     transport, burst = setting.connect()
-    burst.write(b"never")
+    burst.write_late(b"never")
     burst.end()
-    burst.write(b"nor this")
+    burst.write_late(b"nor this")
     setting.end_round()
     assert not transport.sent and burst.buffered() == 0
 
@@ -165,8 +188,8 @@ def test_a_connection_that_cannot_be_written_to_is_aborted_and_the_others_are_se
     (broken, first), (_, second), (whole, third) = (setting.connect() for _ in range(3))
     broken.fails = True
     for burst in (first, second, third):
-        burst.write(b"+OK")
-    first.write(b"+OK")
+        burst.write_late(b"+OK")
+    first.write_late(b"+OK")
     setting.end_round()
     assert broken.aborted and not broken.sent and whole.sent == b"+OK" and not whole.aborted
     assert setting.failures == ["sending replies: the handle is closed"]
@@ -175,8 +198,8 @@ def test_a_connection_that_cannot_be_written_to_is_aborted_and_the_others_are_se
 def test_who_is_written_to_while_the_round_is_sent_is_served_by_the_next(setting: Setting) -> None:
     transport, burst = setting.connect()
     other = setting.connect()[1]
-    other.send = lambda data: burst.write(b"[" + data + b"]")
-    other.write(b"x")
+    other.send = lambda data: burst.write_late(b"[" + data + b"]")
+    other.write_late(b"x")
     setting.end_round()
     setting.end_round()
     assert transport.sent == b"[x]" and not setting.calls
@@ -185,7 +208,7 @@ def test_who_is_written_to_while_the_round_is_sent_is_served_by_the_next(setting
 _STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("write"), st.integers(0, 3), st.sampled_from([1, 2, 100, LARGE - 1, LARGE, LARGE + 1])),
-        st.tuples(st.just("flush one"), st.integers(0, 3), st.just(0)),
+        st.tuples(st.sampled_from(["flush one", "now"]), st.integers(0, 3), st.just(0)),
         st.tuples(st.sampled_from(["flush", "end", "later"]), st.just(0), st.just(0)),
     ),
     max_size=200,
@@ -202,9 +225,14 @@ def test_every_byte_arrives_once_and_in_order(steps: list[tuple[str, int, int]],
         transport, burst = ends[which]
         if what == "write":
             data = (b"%d." % number).ljust(size, b"*")
-            burst.write(data)
+            burst.write_late(data)
             expected[which] += data
             assert burst.buffered() < LARGE * MANY
+        elif what == "now":
+            data = b"%d." % number
+            burst.write(data)
+            expected[which] += data
+            assert transport.sent == expected[which]
         elif what == "flush one":
             burst.flush()
             assert transport.sent == expected[which]
@@ -260,7 +288,7 @@ def test_what_is_held_leaves_before_an_end_that_is_no_accident(end: str, arrives
             assert await reader.readexactly(7) == b"+PONG\r\n"
             link = cast(Any, next(iter(server.app.core.sessions.values())).link)
             server.app.bursts.direct = 0
-            link.write(b"held")
+            link.write_late(b"held")
             assert link.buffered() == 4
             if getattr(link, end)() is False:  # the transport is to close itself
                 assert link.buffered() == 0

@@ -35,7 +35,8 @@ class Connection:
     def __init__(self, outbox: Outbox) -> None:
         self.sent: list[bytes] = []
         self.events: list[str] = []
-        self.line: Line = outbox.line(self, self.sent.append)
+        self.late: list[bytes] = []
+        self.line: Line = outbox.line(self, self.sent.append, self.late.append)
         self.write = self.line.write
 
     def on_full(self) -> None:
@@ -68,7 +69,7 @@ class Setting:
         self.feed = Feed()
         self.loop = Loop()
         self.changes = 0
-        self.outbox = Outbox(self.feed, self.loop.defer, self._changed, lambda: None)
+        self.outbox = Outbox(self.feed, self.loop.defer, self._changed)
         self.gate = Gate(self.feed)
         self.outbox.open(self.gate)
 
@@ -100,6 +101,18 @@ def test_what_follows_a_change_waits_for_the_gate_of_the_round(setting: Setting)
     assert one.sent == [b"+OK"] and other.sent == [b"$1"] and setting.gate.asked == 1
     other.write(b"again")
     assert other.sent == [b"$1", b"again"]
+
+
+def test_what_may_leave_late_does_so_if_nothing_is_held(setting: Setting) -> None:
+    client = setting.connect()
+    client.line.write_late(b"read")
+    assert client.late == [b"read"] and not client.sent
+    setting.feed.position = 1
+    client.line.write_late(b"+OK")
+    client.line.write_late(b"read again")
+    assert client.late == [b"read"] and not client.sent
+    setting.loop.run()
+    assert client.late == [b"read"] and client.sent == [b"+OKread again"]
 
 
 def test_the_gate_decides_up_to_which_position_replies_leave(setting: Setting) -> None:
