@@ -73,7 +73,7 @@ class Burst:
     def end(self) -> None:
         """The connection has ended: forget what is held, the transport and the owner."""
         self.held.clear()
-        self.send = _send_nowhere
+        self.send = send_nowhere
         self.abort = _nothing
         self._owner = None
 
@@ -181,8 +181,9 @@ class Bursts:
             self.direct = DIRECT
 
 
-def _send_nowhere(data: bytes) -> None:
-    """Where bytes go when the connection has ended."""
+def send_nowhere(data: bytes) -> None:
+    """Where bytes go, in either direction, when the connection has ended. Its session and transport must not be
+    referred to any more: that would be a cycle, and those are not looked for (gc.py)."""
 
 
 def _nothing() -> None:

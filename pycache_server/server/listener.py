@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from pycache_server.server.bursts import Burst
+from pycache_server.server.bursts import Burst, send_nowhere
 from pycache_server.session.core import Core
 from pycache_server.session.session import Session
 
@@ -44,8 +44,8 @@ class Connection(asyncio.Protocol):
         self._burst = Burst(app.bursts)
         self._line: Line | None = None
         self._stuck = 0  # why the client may not execute anything: bits of _TRANSPORT and _LINE
-        self.write: Callable[[bytes], object] = _write_nowhere
-        self.write_late: Callable[[bytes], object] = _write_nowhere
+        self.write: Callable[[bytes], object] = send_nowhere
+        self.write_late: Callable[[bytes], object] = send_nowhere
         self.session = session = Session(core, self)
         self.data_received = session.receive  # type: ignore[method-assign]  # no frame between transport and session
 
@@ -104,7 +104,7 @@ class Connection(asyncio.Protocol):
         if session.on_trial is not None:
             self._app.reserve.forget(session)
         session.on_lost()
-        self.write = self.write_late = self.data_received = _write_nowhere  # type: ignore[method-assign]
+        self.write = self.write_late = self.data_received = send_nowhere  # type: ignore[method-assign]
         self._transport = None
         self._burst.end()
         if self._line is not None:
@@ -168,9 +168,6 @@ class Connection(asyncio.Protocol):
 
     def on_end(self) -> None:
         """See outbox.py."""
-        self._end()
-
-    def _end(self) -> None:
         if self._transport is not None:
             self._burst.flush()
             self._transport.close()
@@ -226,7 +223,7 @@ class Connection(asyncio.Protocol):
             self._line.ending = True
             self.pause_reading()
         else:
-            self._end()
+            self.on_end()
 
     def abort(self) -> None:
         """See session/host.py. What is held is never sent."""
@@ -235,11 +232,6 @@ class Connection(asyncio.Protocol):
         self._burst.drop()
         if self._transport is not None:
             self._transport.abort()
-
-
-def _write_nowhere(data: bytes) -> None:
-    """Where bytes go, in either direction, when the connection has ended. The session must not be referred to any
-    more: it would be a cycle, and those are not looked for (gc.py)."""
 
 
 def _family(transport: asyncio.Transport) -> str:

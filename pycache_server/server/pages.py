@@ -150,7 +150,7 @@ class HugePages:
         if looks:
             self._look()
         if threading.get_native_id() != self._thread:
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError):  # not allowed, or no /proc: then it runs wherever it does
                 keep_off(self._thread)
         end = time.perf_counter() + SLICE
         while self._due and time.perf_counter() < end:

@@ -262,3 +262,18 @@ def test_values_that_expire_or_are_evicted_are_published_up_to_a_size(world: Wor
     world.core.observers.notify_values(0)
     client.call("SET", "another", "v")
     assert not listener.read_all()
+
+
+def test_set_has_its_options_while_memory_is_limited() -> None:
+    world = World()
+    world.core.room.limit(1 << 30)
+    world.core.tables.refresh()
+    world.core.stats.sample_mask = -1  # as where the server is busy: calls are not timed, and SET is done by its gate
+    client = world.connect()
+    assert client.call("SET", "k", "v") == "OK"
+    assert client.call("SET", "k", "w", "NX") is None
+    assert client.call("SET", "k", "w", "XX", "GET") == "v"
+    assert client.call("SET", "k", "x", "PX", 5000) == "OK"
+    assert client.call("PTTL", "k") == 5000
+    assert "syntax error" in str(client.call("SET", "k", "v", "OTHER"))
+    assert client.call("GET", "k") == "x"
