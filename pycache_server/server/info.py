@@ -233,10 +233,10 @@ def _stats(app: App) -> Fields:
     yield "total_net_output_bytes", stats.output_bytes
     yield "total_net_repl_input_bytes", stats.repl_input_bytes
     yield "total_net_repl_output_bytes", stats.repl_output_bytes
-    yield "instantaneous_input_kbps", f"{core.rates['input'].value() / 1024:.2f}"
-    yield "instantaneous_output_kbps", f"{core.rates['output'].value() / 1024:.2f}"
-    yield "instantaneous_input_repl_kbps", "0.00"
-    yield "instantaneous_output_repl_kbps", "0.00"
+    for name in ("input", "output"):
+        yield f"instantaneous_{name}_kbps", f"{core.rates[name].value() / 1024:.2f}"
+    for name in ("input", "output"):
+        yield f"instantaneous_{name}_repl_kbps", f"{core.rates[f'repl_{name}'].value() / 1024:.2f}"
     yield "rejected_connections", stats.rejected_connections
     leader = core.replication.leading.leader
     yield "sync_full", leader.full

@@ -104,7 +104,7 @@ class Core:
         self.size_logs = SizeLogs()
         self.hotkeys = HotKeys(host.choose)
         self.latency = LatencyMonitor()
-        self.rates = {"commands": Rate(), "input": Rate(), "output": Rate()}
+        self.rates = {name: Rate() for name in ("commands", "input", "output", "repl_input", "repl_output")}
         self.serving = False
         """Whether clients are blocked on keys, so that writes must look whether they can be served."""
         self.precise = False
@@ -241,10 +241,13 @@ class Core:
     def sample_rates(self) -> None:
         """Ten times a second: the instantaneous figures, and how often fast commands are timed."""
         now = self.host.ticks()
-        self.rates["commands"].sample(self.total_calls(), now)
-        self.rates["input"].sample(self.stats.input_bytes, now)
-        self.rates["output"].sample(self.stats.output_bytes, now)
-        busy = not self.precise and self.rates["commands"].value() > BUSY_RATE
+        rates, stats = self.rates, self.stats
+        rates["commands"].sample(self.total_calls(), now)
+        rates["input"].sample(stats.input_bytes, now)
+        rates["output"].sample(stats.output_bytes, now)
+        rates["repl_input"].sample(stats.repl_input_bytes, now)
+        rates["repl_output"].sample(stats.repl_output_bytes, now)
+        busy = not self.precise and rates["commands"].value() > BUSY_RATE
         self.stats.sample_mask = SAMPLE_EVERY - 1 if busy else 0
 
     def become_busy(self, answer: Rejection | None) -> None:

@@ -201,6 +201,11 @@ class Rate:
             self._samples.append((total - self._last) / (now - self._time))
         self._last, self._time = total, now
 
+    def reset(self) -> None:
+        """Forget what was: the next sample is where it begins."""
+        del self._samples[:]
+        self._time = 0.0
+
     def value(self) -> float:
         return mean(self._samples)
 

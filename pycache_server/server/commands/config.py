@@ -151,15 +151,22 @@ def _relisten(session: Session, app: App, before: dict[str, Any]) -> Any:
 )
 def config_resetstat(session: Session, argv: list[bytes]) -> Any:
     """Set the counters of INFO back to zero."""
-    core = session.core
+    core, app = session.core, session.core.owner
     core.stats.reset()
+    for rate in core.rates.values():
+        rate.reset()
     core.tables.reset("config|resetstat")
     for database in core.keyspace.databases:
         database.hits = database.misses = database.expired = database.expired_fields = 0
     core.keyspace.evicted = core.keyspace.freed = 0
     core.keyspace.evicted_by.clear()
     core.room.reset()
-    core.peak_memory = 0
+    leader = core.replication.leading.leader
+    leader.full = leader.partial = leader.refused = 0
+    if core.scripts is not None:
+        core.scripts.evicted = 0
+    app.upkeep.expire_seconds = app.snapshots.fork_seconds = 0.0
+    app.follow.errors = app.snapshots.forks = app.saves.count = app.aof.rewrites.count = app.aof.appending.delayed = 0
     return OK
 
 
