@@ -85,7 +85,7 @@ class Ending:
         return None
 
     def hold(self, session: Session) -> object:
-        """Let a client wait for the end, which hears when there is none."""
+        """Let a client wait for the end of the server, which ends its connection; it hears when there is none."""
         self._clients.append(session)
         return session.block([], lambda key: NOT_READY, 0, FAILED)
 

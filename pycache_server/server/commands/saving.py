@@ -97,5 +97,7 @@ def shutdown(session: Session, argv: list[bytes]) -> Any:
         raise FAILED
     if session.core.scripts is not None:
         session.core.scripts.abandon()
-    session.closing = True
-    return HALT
+    if session.deny_blocking or app.embedded:  # whose program decides when it ends
+        session.closing = True
+        return HALT
+    return app.ending.hold(session)  # who sees the connection end may rely on it that nobody listens any more
