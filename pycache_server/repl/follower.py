@@ -253,7 +253,7 @@ class Follower:
             text = f"Master is currently unable to PSYNC but should be in the future: {shown(line)}"
             self._end("notice", text, later=True)
         elif self.wish.failover:
-            self._end("warning", f"Failover target rejected psync request: {shown(line)}")
+            self._end("warning", f"Who is to take over answers PSYNC with: {shown(line)}")
         else:
             self._fall_back(line)
 
