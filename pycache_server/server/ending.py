@@ -32,6 +32,8 @@ _HANDOVER = 1.0
 """Seconds that a handover may take before the end."""
 _RETURN = 2.0
 """Seconds in which a voter that is started again is heard of."""
+UNKEPT_EVERY = 10.0
+"""Seconds between lines of the log that the disk does not take what is applied."""
 _LOOK = 0.1
 """Seconds from one look at voters that are catching up to the next."""
 
@@ -49,6 +51,27 @@ def panic_where_wanted(app: App, broken: LinkBroken) -> None:
                 "This replica panicked sending an error to its master after processing the command "
                 f"'{broken.command}': {broken.problem} at offset {broken.offset}"
             )
+
+
+class Unkept:
+    """What a replica does about a disk that does not take what its master sends."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._not_told_before = 0.0  # ticks
+
+    def tell(self) -> None:
+        """Something is about to be applied.
+
+        Raises Doomed, unless replica-ignore-disk-write-errors says that it is applied all the same.
+        """
+        app = self._app
+        if not app.settings["replica-ignore-disk-write-errors"]:
+            app.die("Replica was unable to write command to disk.")
+        now = app.core.host.ticks()
+        if now >= self._not_told_before:
+            self._not_told_before = now + UNKEPT_EVERY
+            app.log.write("warning", "Replica is applying a command even though it is unable to write to disk.")
 
 
 def _leading(group: Group) -> Leading | None:

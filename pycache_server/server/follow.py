@@ -28,7 +28,8 @@ from pycache_server.rdb.reader import BadData
 from pycache_server.repl import follower as says
 from pycache_server.repl.follower import CAPABILITIES, Follower, Wish
 from pycache_server.server.acknowledging import Acknowledging
-from pycache_server.server.ending import Doomed, panic_where_wanted
+from pycache_server.server.ending import Doomed, Unkept, panic_where_wanted
+from pycache_server.server.holding import Holding
 from pycache_server.server.intake import Intake, NotKept
 from pycache_server.server.listener import keep_alive
 from pycache_server.server.wire import Wire
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 
 EVERY = 1.0
 """Seconds between looks at the link."""
-UNKEPT_EVERY = 10.0
-"""Seconds between lines of the log that the disk does not take what is applied."""
 NOT_KEPT = "Write error or short write writing to the DB dump file needed for MASTER <-> REPLICA synchronization"
 LONGEST_PAUSE = 60.0
 """Seconds between tries at most, where what comes cannot be applied."""
@@ -68,7 +67,6 @@ class Follow:
         """How often the stream could not be applied."""
         self._failures = 0  # of what has come, one after another
         self._not_before = 0.0  # ticks
-        self._not_told_before = 0.0  # ticks
         self._down_since = 0.0  # seconds since 1970, 0 where it has never been up
         self._last_io = 0.0
         self._wire: Wire | None = None
@@ -82,6 +80,8 @@ class Follow:
         self._timer: asyncio.TimerHandle | None = None
         self._on_outcome: Callable[[bool], None] | None = None
         self._acknowledging = Acknowledging(self._core, self._send)
+        self._held = Holding(app, self._apply)
+        self._unkept = Unkept(app)
 
     # Following
 
@@ -116,7 +116,7 @@ class Follow:
         yield "master_last_io_seconds_ago", int(now - session.last_seen) if session is not None else -1
         yield "master_sync_in_progress", int(self.state == "sync")
         applied = self._replication.history.offset if session is not None or self.partial else 1
-        yield "slave_read_repl_offset", applier.received if applier is not None else applied
+        yield "slave_read_repl_offset", applied if applier is None else applier.received + self._held.size
         yield "slave_repl_offset", applied
         if self.state == "sync":
             total, read = (0, 0) if self._intake is None else (self._intake.size or 0, self._intake.received)
@@ -187,6 +187,7 @@ class Follow:
         """Follow nobody any more: the node's data set goes on under an id of its own."""
         if self._replication.leads:
             return
+        self._held.empty()
         self._disconnect()
         self._app.settings.values["replicaof"] = ()
         self._down_since = 0.0
@@ -267,7 +268,7 @@ class Follow:
                 )
         elif self.state == "connected":
             assert self._session is not None
-            if now - self._session.last_seen > limit:
+            if now - self._session.last_seen > limit and not self._held.is_full:
                 self._fail("warning", "MASTER timeout: no data nor PING received...")
             else:
                 self.acknowledge()
@@ -338,9 +339,8 @@ class Follow:
         stats = self._core.stats
         stats.input_bytes += len(data)
         stats.repl_input_bytes += len(data)
-        applier = self._applier
-        if applier is not None:
-            self._apply(applier, data)
+        if self._session is not None:
+            self._take(self._session, data)
             return
         self._last_io = self._app.host.time()
         assert self._follower is not None
@@ -383,6 +383,7 @@ class Follow:
             self._intake.close()
             self._intake = None
         self._early.clear()
+        self._held.drop()
 
     def _fail(self, level: str, text: str, pause: float = 0.0) -> None:
         """Something has gone wrong: say so, leave, and try again at the next look, or after a pause in seconds."""
@@ -528,7 +529,7 @@ class Follow:
         self._session = session = MasterSession(self._core, self._wire, *self._wire.addresses())
         if 0 <= database < len(self._core.keyspace.databases):
             session.select(database)
-        self._applier = Applier(self._core, session, self.acknowledge, self._tell_unkept)
+        self._applier = Applier(self._core, session, self.acknowledge, self._unkept.tell)
         self._in_step_with = (self.host, self.port)
         self._set_state("connected")
         self._down_since = 0.0
@@ -539,22 +540,31 @@ class Follow:
         """What has come of the stream while the payload was loaded, and then what comes."""
         early = b"".join(self._early)
         self._early.clear()
-        if early and self._applier is not None:
-            self._apply(self._applier, early)
+        if early and self._session is not None:
+            self._take(self._session, early)
         if self._wire is not None:
             self._wire.resume_reading()
 
     # The stream
 
     def _on_stream(self, data: bytes) -> None:
-        if self._applier is None:
+        if self._session is None:
             self._early.append(data)
         else:
-            self._apply(self._applier, data)
+            self._take(self._session, data)
 
-    def _apply(self, applier: Applier, data: bytes) -> None:
+    def _take(self, session: MasterSession, data: bytes) -> None:
+        """Apply something that has come, unless changes are paused."""
+        if self._core.pause.mode or self._held.size:
+            session.last_seen = self._app.host.time()
+            self._held.keep(data, self._wire)
+        else:
+            self._apply(data)
+
+    def _apply(self, data: bytes) -> None:
+        assert self._applier is not None
         try:
-            applier.receive(data)
+            self._applier.receive(data)
             self._acknowledging.note()
         except Doomed:
             self._disconnect()  # the server ends
@@ -569,18 +579,6 @@ class Follow:
             self._give_up_history(f"The stream of the master cannot be applied: {error}")
         else:
             self._failures = 0
-
-    def _tell_unkept(self) -> None:
-        """The disk does not take what the master sends.
-
-        Raises Doomed, unless replica-ignore-disk-write-errors says that it is applied all the same.
-        """
-        if not self._app.settings["replica-ignore-disk-write-errors"]:
-            self._app.die("Replica was unable to write command to disk.")
-        now = self._core.host.ticks()
-        if now >= self._not_told_before:
-            self._not_told_before = now + UNKEPT_EVERY
-            self._app.log.write("warning", "Replica is applying a command even though it is unable to write to disk.")
 
     def acknowledge(self) -> None:
         """Tell the master how far we are."""

@@ -7,6 +7,7 @@ changes are paused nothing expires or is evicted either, so that the data set st
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class Pause:
         self._until = 0.0  # in ticks
         self._holds: set[str] = set()
         self._timer: Timer | None = None
+        self.on_over: list[Callable[[], None]] = []
+        """Called when there is no pause any more."""
         self._waiting: dict[Session, None] = {}
 
     def begin(self, seconds: float, mode: str) -> None:
@@ -69,6 +72,9 @@ class Pause:
         waiting, self._waiting = self._waiting, {}
         for session in waiting:  # where it must wait all the same, it comes back here
             session.resume()
+        if not self.mode:
+            for call in self.on_over:
+                call()
 
     def postpone(self, session: Session, argv: list[bytes]) -> Any:
         """Keep a command until the pause is over."""
