@@ -458,16 +458,6 @@ def test_a_restart_asks_only_for_what_has_come_since(tmp_path: Path, real: RealR
     assert int(after["sync_partial_ok"]) == int(before["sync_partial_ok"]) + 1
 
 
-@pytest.mark.parametrize("mode", ["ALL", "WRITE"])
-def test_a_pause_of_a_followers_clients_does_not_stop_its_master(
-    master: Wire, follower: Wire, real: RealRedis, mode: str
-) -> None:
-    follow(follower, real.port)
-    follower.call("CLIENT", "PAUSE", 100_000, mode)
-    master.call("SET", "k", mode)
-    assert master.call("WAIT", 1, 0) == 1  # it has been applied, and that was told
-
-
 def test_a_difference_that_redis_makes_itself_is_known(real: RealRedis, master: Wire, follower: Wire) -> None:
     follow(follower, real.port)
     master.call("SET", "kept", "1")
