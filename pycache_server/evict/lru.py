@@ -17,6 +17,7 @@ IBM Systems Journal 1966.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from sortedcontainers import SortedDict
@@ -29,6 +30,8 @@ EXACT = 1024
 """Up to so many entries each access has a time of its own."""
 _GRAINS = 5
 """A tick is this power of two less entries than there are."""
+_MERGED = 32
+"""So many rings of single accesses become one."""
 _SECOND = 1.0
 
 
@@ -71,6 +74,9 @@ class Lru(Engine):
         self._count = 0
         self._tick = 0
         self._left = 1  # entries that come until the next tick
+        self._single = range(
+            0
+        )  # ticks whose rings are of single accesses, though there are more than EXACT entries now
         self._moments = Moments(self.now())
         self.marker: _Now = _Next(LruEntry, 0)
         self.marker.engine = self
@@ -191,12 +197,15 @@ class Lru(Engine):
         kind = _Next if exact else _Now
         if type(self.marker) is not kind:
             self.marker.__class__ = kind
+            self._single = range(0 if exact else tick)
         if kind is _Now:
             self.marker.mark = tick
         before = self._newest
         self._newest = self._rings.get(tick) or self._open(tick)
         if before.newer is before:
             self._close(before)
+        if self._single:
+            self._merge()
 
     # Rings
 
@@ -213,6 +222,19 @@ class Lru(Engine):
             del self._rings[head.mark], head.newer, head.older
             if head is self._oldest:
                 self._oldest = self._rings.peekitem(0)[1]
+
+    def _merge(self) -> None:
+        """The next rings of single accesses become one, as if a tick had been as long then as now: each costs as much
+        as three entries."""
+        ticks = list(islice(self._rings.irange(self._single.start, self._single.stop - 1), _MERGED))
+        self._single = range(ticks[-1] + 1 if ticks else self._single.stop, self._single.stop)
+        heads = [self._rings[tick] for tick in ticks]
+        for head in heads[-2::-1]:  # each in front of what is younger
+            into, first, last = heads[-1], head.newer, head.older
+            if first is not head:
+                first.older, last.newer = into, into.newer
+                into.newer.older, into.newer = last, first
+            self._close(head)
 
     def _move(self, entry: Any) -> None:
         """Put an entry that is in a ring into that of its last access."""

@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 import pytest
 
-from pycache_server.evict.lru import Lru, LruEntry
+from pycache_server.evict.lru import EXACT, Lru, LruEntry
 from tests.evict.simulate import Cache
 
 
@@ -30,6 +30,34 @@ def test_the_order_is_that_of_the_last_access(seed: int) -> None:
         assert cache.entries.keys() == model.keys()
     cache.engine._check()
     assert cache.drain() == list(model)
+
+
+@pytest.mark.parametrize("accessed", [0, 400])
+def test_a_cache_that_outgrows_exact_order_keeps_few_rings_and_the_order(accessed: int) -> None:
+    chance = random.Random(accessed)
+    cache = Cache(Lru, 10_000)
+    few = EXACT - 1
+    for key in range(few):
+        cache.ask(key)
+    found = [chance.randrange(few) for _ in range(accessed)]
+    for key in found:
+        assert cache.ask(key)
+    engine = cache.engine
+    assert isinstance(engine, Lru) and len(engine._rings) == few
+    for key in range(few, 4 * EXACT):
+        cache.ask(key)
+        engine._check()
+    assert len(engine._rings) < 200
+    dropped = set(chance.sample(range(4 * EXACT), 500))
+    for key in dropped:
+        cache.drop(key)
+    engine._check()
+    order = cache.drain()
+    engine._check()
+    untouched = [key for key in range(4 * EXACT) if key not in dropped and key not in found]
+    assert [key for key in order if key not in found] == untouched
+    early = order.index(untouched[EXACT // 2])  # who was accessed goes behind those who came before that
+    assert sum(key in found for key in order[:early]) <= len(found) // 10
 
 
 def test_it_knows_how_long_an_entry_has_been_idle() -> None:
