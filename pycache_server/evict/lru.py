@@ -74,9 +74,7 @@ class Lru(Engine):
         self._count = 0
         self._tick = 0
         self._left = 1  # entries that come until the next tick
-        self._single = range(
-            0
-        )  # ticks whose rings are of single accesses, though there are more than EXACT entries now
+        self._single = range(0)  # ticks whose rings are of single accesses, while they are merged (_merge)
         self._moments = Moments(self.now())
         self.marker: _Now = _Next(LruEntry, 0)
         self.marker.engine = self
