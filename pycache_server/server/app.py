@@ -37,6 +37,7 @@ from pycache_server.server.loads import Loads
 from pycache_server.server.log import Log
 from pycache_server.server.memory import MemoryGauge
 from pycache_server.server.migrate import Migrations
+from pycache_server.server.oom import OomScore
 from pycache_server.server.outbox import Outbox
 from pycache_server.server.pages import HugePages
 from pycache_server.server.replicate import Deliveries
@@ -123,6 +124,7 @@ class App:
         self.tasks: set[asyncio.Task[None]] = set()
         self.migrations = Migrations(self.core)
         self.follow = Follow(self)
+        self.oom = OomScore(self)
         self.deliveries = Deliveries(self)
         replication = self.core.replication
         replication.leading.snapshots, replication.leading.on_tick = self.deliveries, self.deliveries.tick
@@ -445,8 +447,7 @@ class App:
                 write("notice", f"{picture} {fact}")
         else:
             write("notice", f"Running mode=standalone, port={self.settings['port']}.")
-        for name in self.settings.idle:
-            write("warning", f"The directive '{name}' is known but has no effect here; it is kept for CONFIG GET")
+        apply.tell_idle(self, self.settings.idle)
 
     def announce_ready(self) -> None:
         """Tell the log that clients are welcome."""

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from pycache_server.evict.base import ALL_KEYS, VOLATILE, UnknownPolicy, keeps_account, load_policy, policy_names
 from pycache_server.evict.noeviction import NoEviction
 from pycache_server.server.appenddir import CannotAppend
 from pycache_server.server.memory import EMPTY
+from pycache_server.server.oom import UNPRIVILEGED
 from pycache_server.session.core import OutputLimit
 from pycache_server.session.room import seconds_of
 from pycache_server.settings import title
-from pycache_server.settings.table import OF_GROUPS
+from pycache_server.settings.table import DIRECTIVES, OF_GROUPS
 from pycache_server.store.events import parse_flags
 from pycache_server.store.limits import Limit
 from pycache_server.store.mortal import Lifetimes
@@ -71,6 +72,15 @@ def check_group_settings(app: App) -> None:
     meant = [] if app.settings["group-voters"] else app.settings.changed(OF_GROUPS)
     if meant:
         raise CannotApply(f"{meant[0]} needs group-voters: it is for groups")
+
+
+def tell_idle(app: App, names: Iterable[str]) -> None:
+    """Tell the log which of some directives have been set in vain."""
+    for name in names:
+        if not DIRECTIVES[name].acts:
+            app.log.write(
+                "warning", f"The directive '{name}' is known but has no effect here; it is kept for CONFIG GET"
+            )
 
 
 def _encodings(app: App) -> None:
@@ -261,6 +271,23 @@ def share_descriptors(possible: int, clients: int, at_window: int) -> tuple[int,
     return served, max(least, min(at_window, possible - served))
 
 
+def _oom_score(app: App) -> None:
+    settings = app.settings
+    if app.embedded:
+        if settings["oom-score-adj"] != "no":
+            raise CannotApply("the process belongs to the program that the server is embedded in")
+        return
+    values = list(map(int, settings["oom-score-adj-values"]))
+    if values != sorted(values):
+        app.log.write("warning", UNPRIVILEGED)
+    begins = not app.oom.tried
+    problem = app.oom.set()
+    if problem:
+        app.log.write("warning", problem)
+        if not begins:
+            raise CannotApply("Failed to set current oom_score_adj. Check server logs.")
+
+
 def _directory(app: App) -> None:
     path = app.settings["dir"]
     if app.embedded:
@@ -353,6 +380,7 @@ def _saves(app: App) -> None:
 
 
 APPLY: dict[str, Callable[[App], None]] = {
+    **dict.fromkeys(("oom-score-adj", "oom-score-adj-values"), _oom_score),
     **dict.fromkeys(
         (
             "repl-ping-replica-period",

@@ -34,6 +34,7 @@ from pycache_server.persist.saving import Saving, save
 from pycache_server.persist.slices import Slices
 from pycache_server.server.files import sync_directory
 from pycache_server.server.forked import Write, can_fork, fork, private_bytes, write_all, written
+from pycache_server.server.oom import SAVES
 from pycache_server.session.latency import watch_latency
 from pycache_server.settings.kinds import delay_of
 
@@ -427,6 +428,7 @@ class _Forked(Snapshot):
 def _write_as_child(app: App, order: Order, data: int, report: Write) -> None:
     """What the child does."""
     app.log.become_child()
+    app.oom.set(SAVES)
     saving = app.snapshots.saving(order)
     size = 0
 

@@ -174,6 +174,19 @@ class Words(Kind):
         return [" ".join(map(quoted, value)) or '""']
 
 
+class Figures(Words):
+    """The figures of oom-score-adj-values."""
+
+    def parse(self, words: Sequence[str]) -> Any:
+        found = super().parse(words)
+        if not all(re.fullmatch(r"[-+]?\d{1,4}", word) and abs(int(word)) <= _MOST_FIGURE for word in found):
+            raise Invalid(f"Invalid oom-score-adj-values, elements must be between -{_MOST_FIGURE} and {_MOST_FIGURE}.")
+        return tuple(str(int(word)) for word in found)
+
+
+_MOST_FIGURE = 2000
+
+
 class Voters(Words):
     """The seats of a group: host:port, each once."""
 

@@ -17,6 +17,7 @@ from pycache_server.settings.kinds import (
     INT_MAX,
     Checked,
     Choice,
+    Figures,
     Kind,
     Letters,
     Limits,
@@ -123,6 +124,8 @@ def _acting() -> list[Directive]:
         Directive("daemonize", YES_NO, False, acts=True, fixed=True),
         Directive("pidfile", TEXT, "", acts=True, fixed=True),
         Directive("supervised", Choice(("upstart", "systemd", "auto", "no")), "no", acts=True, fixed=True),
+        Directive("oom-score-adj", Choice(("no", "yes", "relative", "absolute")), "no", acts=True),
+        Directive("oom-score-adj-values", Figures(3, 3), ("0", "200", "800"), acts=True),
         Directive("loglevel", Choice(("debug", "verbose", "notice", "warning")), "notice", acts=True),
         Directive("logfile", TEXT, "", acts=True, fixed=True),
         Directive("log-format", Choice(("legacy", "logfmt", "json")), "legacy", acts=True),
@@ -337,10 +340,8 @@ def _idle() -> list[Directive]:
     add(ANY, 100, "active-defrag-threshold-upper")
     add(Memory(0, INT_MAX), 100 << 20, "active-defrag-ignore-bytes")
     add(Choice(("no", "yes", "clients")), "no", "sanitize-dump-payload")
-    add(Choice(("no", "yes", "relative", "absolute")), "no", "oom-score-adj")
     add(Choice(("ip", "hostname", "unknown-endpoint")), "ip", "cluster-preferred-endpoint-type")
     add(Choice(("no", "yes", "optional")), "yes", "tls-auth-clients")
-    add(Words(3, 3), ("0", "200", "800"), "oom-score-adj-values")
     add(Text(), "", "locale-collate")
     return rows
 

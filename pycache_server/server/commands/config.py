@@ -72,6 +72,7 @@ def config_set(session: Session, argv: list[bytes]) -> Any:
         before = _change(app, wanted)
     except SetError as error:
         raise _set_error(error) from None
+    apply.tell_idle(app, [name for name in wanted if wanted[name] != before[name]])
     if any(wanted[name] != before[name] for name in apply.RELISTEN & wanted.keys()):
         return _relisten(session, app, before)
     return OK
