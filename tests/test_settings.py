@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pycache_server.server.apply import APPLY
 from pycache_server.settings import title
 from pycache_server.settings.config import ConfigError, SetError, Settings, arguments_to_text
 from pycache_server.settings.table import DIRECTIVES, directive
@@ -31,6 +32,10 @@ def test_our_own_file_loads_and_says_the_defaults() -> None:
     for name, row in DIRECTIVES.items():
         if name != "bind":
             assert settings[name] == row.default, name
+
+
+def test_what_is_applied_acts() -> None:
+    assert [name for name in APPLY if not DIRECTIVES[name].acts] == []
 
 
 def test_our_own_file_documents_every_directive_that_acts() -> None:

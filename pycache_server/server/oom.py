@@ -36,7 +36,7 @@ class OomScore:
         self._before: int | None = None  # what the process had, while it has another
         self.tried = False
         """Whether ``set`` has been called: the server has begun."""
-        app.core.replication.on_role.append(self.follow_role)
+        app.core.replication.on_role.append(self.follow)
 
     def set(self, place: int | None = None) -> str:
         """Set the figure for what the process does: by its role, where no ``place`` is given. Returns what is wrong, or
@@ -60,8 +60,8 @@ class OomScore:
             self._before = None
         return ""
 
-    def follow_role(self) -> None:
-        """The server leads, or follows, from now on."""
-        problem = self.set()
+    def follow(self, place: int | None = None) -> None:
+        """What the process does has changed: ``set``, and the log has what is wrong."""
+        problem = self.set(place)
         if problem:
             self._app.log.write("warning", problem)

@@ -428,7 +428,7 @@ class _Forked(Snapshot):
 def _write_as_child(app: App, order: Order, data: int, report: Write) -> None:
     """What the child does."""
     app.log.become_child()
-    app.oom.set(SAVES)
+    app.oom.follow(SAVES)
     saving = app.snapshots.saving(order)
     size = 0
 

@@ -174,6 +174,9 @@ class Words(Kind):
         return [" ".join(map(quoted, value)) or '""']
 
 
+_MOST_FIGURE = 2000
+
+
 class Figures(Words):
     """The figures of oom-score-adj-values."""
 
@@ -182,9 +185,6 @@ class Figures(Words):
         if not all(re.fullmatch(r"[-+]?\d{1,4}", word) and abs(int(word)) <= _MOST_FIGURE for word in found):
             raise Invalid(f"Invalid oom-score-adj-values, elements must be between -{_MOST_FIGURE} and {_MOST_FIGURE}.")
         return tuple(str(int(word)) for word in found)
-
-
-_MOST_FIGURE = 2000
 
 
 class Voters(Words):

@@ -124,6 +124,9 @@ def _acting() -> list[Directive]:
         Directive("daemonize", YES_NO, False, acts=True, fixed=True),
         Directive("pidfile", TEXT, "", acts=True, fixed=True),
         Directive("supervised", Choice(("upstart", "systemd", "auto", "no")), "no", acts=True, fixed=True),
+        Directive("lazyfree-lazy-eviction", YES_NO, False, acts=True),
+        Directive("lazyfree-lazy-expire", YES_NO, False, acts=True),
+        Directive("lazyfree-lazy-server-del", YES_NO, False, acts=True),
         Directive("oom-score-adj", Choice(("no", "yes", "relative", "absolute")), "no", acts=True),
         Directive("oom-score-adj-values", Figures(3, 3), ("0", "200", "800"), acts=True),
         Directive("loglevel", Choice(("debug", "verbose", "notice", "warning")), "notice", acts=True),
@@ -303,7 +306,6 @@ def _idle() -> list[Directive]:
     add(YES_NO, False, "hide-user-data-from-log")
     add(YES_NO, False, "activedefrag", "cluster-allow-reads-when-down")
     add(YES_NO, False, "cluster-replica-no-failover/cluster-slave-no-failover", "tls-cluster", "tls-replication")
-    add(YES_NO, False, "lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del")
     add(YES_NO, False, "lazyfree-lazy-user-del", "lazyfree-lazy-user-flush", "replica-lazy-flush/slave-lazy-flush")
     add(YES_NO, False, "tls-prefer-server-ciphers")
     add(YES_NO, False, "io-threads-do-reads", fixed=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RealRedis, require_program
+from tests.interop.following import QUICK
 from tests.server.running import Running, Wire
 
 NODE = Path(__file__).parent / "node"
@@ -29,6 +30,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server in a process of its own, shared by the tests of a module."""
     with Running(tmp_path_factory.mktemp("server"), "--notify-keyspace-events", "KEA") as running:
+        yield running
+
+
+@pytest.fixture
+def leader(tmp_path: Path) -> Iterator[Running]:
+    """A server of ours that others follow, with a backlog that nobody falls out of."""
+    place = tmp_path / "leader"
+    place.mkdir()
+    with Running(place, *QUICK, "--enable-debug-command", "yes", "--repl-backlog-size", "16mb") as running:
         yield running
 
 

@@ -24,14 +24,6 @@ def _empty() -> None:
 
 
 @pytest.fixture
-def leader(tmp_path: Path) -> Iterator[Running]:
-    place = tmp_path / "leader"
-    place.mkdir()
-    with Running(place, *QUICK, "--enable-debug-command", "yes", "--repl-backlog-size", "16mb") as running:
-        yield running
-
-
-@pytest.fixture
 def real(tmp_path: Path) -> Iterator[RealRedis]:
     place = tmp_path / "real"
     place.mkdir()

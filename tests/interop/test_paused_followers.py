@@ -27,14 +27,6 @@ def _empty() -> None:
 
 
 @pytest.fixture
-def leader(tmp_path: Path) -> Iterator[Running]:
-    place = tmp_path / "leader"
-    place.mkdir()
-    with Running(place, *QUICK, "--enable-debug-command", "yes", "--repl-backlog-size", "64mb") as running:
-        yield running
-
-
-@pytest.fixture
 def master(leader: Running) -> Iterator[Wire]:
     with leader.connect() as found:
         yield found

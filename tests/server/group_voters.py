@@ -58,6 +58,13 @@ class Lines(Log):
         return any(text in line for line in self.lines)
 
 
+def quiet_app(text: str = "") -> App:
+    """A server for this event loop that has not begun, with a configuration and a log that is read."""
+    settings = Settings()
+    settings.load(f'bind 127.0.0.1\nport 0\nsave ""\n{text}\n')
+    return App(settings, Lines(), embedded=True, loop_name="asyncio")
+
+
 class Voter:
     """One of them."""
 

@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from pycache_server.server.acceptor import Acceptor, open_sockets
-from pycache_server.server.app import App
-from pycache_server.settings.config import Settings
-from tests.server.group_voters import Lines
+from tests.server.group_voters import quiet_app
 
 uvloop = pytest.importorskip("uvloop")
 CLIENTS = 40
@@ -108,9 +106,7 @@ def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
 @pytest.mark.parametrize("turns", range(5))
 def test_who_is_being_taken_in_at_the_end_is_let_go(turns: int) -> None:
     async def main() -> None:
-        settings = Settings()
-        settings.load('bind 127.0.0.1\nport 0\nsave ""\n')
-        app = App(settings, Lines(), embedded=True, loop_name="asyncio")
+        app = quiet_app()
         await app.start(load=False)
         with socket.create_connection(("127.0.0.1", app.port)) as client:
             for _ in range(turns):

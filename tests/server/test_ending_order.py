@@ -6,17 +6,13 @@ import asyncio
 
 import pytest
 
-from pycache_server.server.app import App
-from pycache_server.settings.config import Settings
-from tests.server.group_voters import Lines
+from tests.server.group_voters import quiet_app
 
 
 @pytest.mark.parametrize("embedded", [False, True])
 def test_who_ends_a_server_sees_the_connection_close_when_nobody_listens_any_more(embedded: bool) -> None:
     async def main() -> None:
-        settings = Settings()
-        settings.load('bind 127.0.0.1\nport 0\nsave ""\n')
-        app = App(settings, Lines(), embedded=True, loop_name="asyncio")
+        app = quiet_app()
         await app.start(load=False)
         app.embedded = embedded
         ends = asyncio.Event()

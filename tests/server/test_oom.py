@@ -11,17 +11,15 @@ import pytest
 
 from pycache_server import Server
 from pycache_server.server.app import App
+from pycache_server.server.apply import CannotApply
 from pycache_server.server.oom import FILE, MOST, SAVES, OomScore
-from pycache_server.settings.config import Settings
-from tests.server.group_voters import Lines
+from tests.server.group_voters import Lines, quiet_app
 from tests.server.running import Running
 
 
 def app_with(text: str) -> App:
-    settings = Settings()
-    settings.load(f'bind 127.0.0.1\nport 0\nsave ""\n{text}\n')
-    app = App(settings, Lines(), embedded=True, loop_name="asyncio")
-    app.core.replication.on_role.remove(app.oom.follow_role)  # which would be about the process of the tests
+    app = quiet_app(text)
+    app.core.replication.on_role.remove(app.oom.follow)  # which would be about the process of the tests
     return app
 
 
@@ -64,7 +62,7 @@ def test_what_cannot_be_set_is_told(tmp_path: Path) -> None:
         app = app_with("oom-score-adj yes")
         score = OomScore(app, tmp_path / "missing" / "file")
         assert score.set() == "Unable to set oom_score_adj: No such file or directory"
-        score.follow_role()
+        score.follow()
         assert isinstance(app.log, Lines) and app.log.have("Unable to set oom_score_adj: No such file")
 
     in_loop(check)
@@ -110,7 +108,7 @@ def test_a_server_sets_it_and_gives_it_back(tmp_path: Path) -> None:
 
 def test_a_server_in_another_program_leaves_the_process_alone() -> None:
     async def main() -> None:
-        with pytest.raises(Exception, match="the program that the server is embedded in"):
+        with pytest.raises(CannotApply, match="the program that the server is embedded in"):
             async with Server(oom_score_adj="yes"):
                 pass
 

@@ -152,7 +152,8 @@ def _relisten(session: Session, app: App, before: dict[str, Any]) -> Any:
 )
 def config_resetstat(session: Session, argv: list[bytes]) -> Any:
     """Set the counters of INFO back to zero."""
-    core, app = session.core, session.core.owner
+    core = session.core
+    app: App = core.owner
     core.stats.reset()
     for rate in core.rates.values():
         rate.reset()
